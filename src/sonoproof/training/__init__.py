@@ -1,0 +1,1 @@
+"""Training: from frames and a split to a saved model."""
