@@ -1,0 +1,100 @@
+"""Zoom, shear and horizontal flip, drawn from (seed, epoch, image) alone.
+
+Drawing is apart from applying: the same image in the same epoch is changed in the same way whatever the batch, the
+order, the number of workers or an interruption.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from sonoproof.config import FitConfig
+
+__all__ = ["Augmentation", "augment", "draw"]
+
+UInt8 = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How far frames are changed.
+
+    Attributes:
+        zoom: Largest relative zoom; 0.2 draws a factor from 0.8 to 1.2 for each axis.
+        shear_degrees: Largest shear angle in degrees, either way.
+        flip: Whether frames are mirrored left to right with probability one half.
+        seed: Seed of the draws.
+    """
+
+    zoom: float = 0.2
+    shear_degrees: float = 0.2
+    flip: bool = True
+    seed: int = 0
+
+    @classmethod
+    def from_config(cls, config: FitConfig) -> Augmentation:
+        """The augmentation that a training configuration asks for."""
+        return cls(zoom=config.zoom, shear_degrees=config.shear_degrees, flip=config.flip, seed=config.seed)
+
+
+def draw(image_ids: Sequence[str], *, augmentation: Augmentation, epoch: int, size: int) -> npt.NDArray[np.float64]:
+    """Draw one affine map for each image.
+
+    Args:
+        image_ids: The images.
+        augmentation: How far they are changed.
+        epoch: Number of the epoch.
+        size: Side of the square frames in pixels.
+
+    Returns:
+        (N, 2, 3) maps from output to input pixel coordinates (x, y), about the centre of the frame.
+    """
+    uniform = np.stack([_uniform(image_id, seed=augmentation.seed, epoch=epoch) for image_id in image_ids])
+    zoom_x, zoom_y = (1.0 + augmentation.zoom * (2.0 * uniform[:, k] - 1.0) for k in (0, 1))
+    shear = np.deg2rad(augmentation.shear_degrees) * (2.0 * uniform[:, 2] - 1.0)
+    mirror = np.where(augmentation.flip & (uniform[:, 3] < 0.5), -1.0, 1.0)
+    # Columns: where a step in output x and in output y leads in the input. A zoom factor above 1 shows more of the
+    # frame, as in Keras.
+    linear = np.empty((len(image_ids), 2, 2))
+    linear[:, 0, 0] = mirror * zoom_x
+    linear[:, 0, 1] = -mirror * zoom_x * np.sin(shear)
+    linear[:, 1, 0] = 0.0
+    linear[:, 1, 1] = zoom_y * np.cos(shear)
+    centre = np.full(2, (size - 1) / 2.0)
+    shift = centre - linear @ centre
+    return np.concatenate([linear, shift[:, :, None]], axis=2)
+
+
+def augment(frames: UInt8, maps: npt.NDArray[np.float64]) -> UInt8:
+    """Apply affine maps to frames; outside of the frame its nearest edge is repeated.
+
+    Args:
+        frames: (N, H, W, C) frames.
+        maps: (N, 2, 3) maps from output to input pixel coordinates.
+
+    Returns:
+        (N, H, W, C) changed frames.
+    """
+    changed = np.empty_like(frames)
+    for frame, affine, target in zip(frames, maps, changed, strict=True):
+        cv2.warpAffine(
+            frame,
+            affine,
+            (frame.shape[1], frame.shape[0]),
+            dst=target,
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+    return changed
+
+
+def _uniform(image_id: str, *, seed: int, epoch: int) -> npt.NDArray[np.float64]:
+    """Four uniform numbers in [0, 1) from a hash: no state to save, none to restore."""
+    digest = hashlib.blake2b(f"{seed}\0{epoch}\0{image_id}".encode(), digest_size=32).digest()
+    return np.frombuffer(digest, dtype="<u8").astype(np.float64) / 2.0**64

@@ -1,0 +1,137 @@
+"""What training writes while it runs: checkpoints that are whole or absent, and the history of the epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import pandas as pd
+import torch
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from lightning.pytorch.plugins.io import TorchCheckpointIO
+
+from sonoproof.errors import ConfigError
+from sonoproof.runfolder import atomic_path, write_table
+from sonoproof.training.module import TrainingModule
+from sonoproof.training.recipes import BETTER
+
+__all__ = [
+    "HISTORY_COLUMNS",
+    "AtomicCheckpoints",
+    "History",
+    "best_and_last",
+    "is_finished",
+    "read_checkpoint",
+]
+
+BEST, LAST = "best.ckpt", "last.ckpt"
+METRICS = ("loss", "recall", "accuracy", "precision", "auc")
+HISTORY_COLUMNS = (
+    "epoch", "phase", *(f"{part}_{metric}" for part in ("fit", "val") for metric in METRICS), "learning_rate", "chosen",
+)  # fmt: skip
+
+
+class AtomicCheckpoints(TorchCheckpointIO):
+    """Checkpoints written beside their place and renamed into it: a kill leaves the old one or the new one."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
+        """Write a checkpoint; `storage_options` are not used on local disks."""
+        del storage_options
+        with atomic_path(Path(path)) as temporary:
+            torch.save(checkpoint, temporary)
+
+
+class History(Callback):
+    """Writes ``history.csv`` after every epoch, and goes back with the checkpoint when training is resumed.
+
+    Args:
+        path: The csv file.
+        rows: Rows from before gradient training.
+        progress: Told the epochs done and the epochs at most.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        rows: list[dict[str, Any]],
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        self.path = path
+        self.rows = rows
+        self._progress = progress
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Add the epoch's row.
+
+        Raises:
+            ConfigError: The loss is no longer a finite number.
+        """
+        assert isinstance(pl_module, TrainingModule)
+        metrics = pl_module.metrics_of_epoch
+        if not metrics["fit_loss"] < float("inf"):
+            raise ConfigError("training diverged (the loss is not finite); lower fit.learning_rate")
+        rate = float(trainer.optimizers[0].param_groups[0]["lr"])
+        self.rows.append({"epoch": trainer.current_epoch + 1, "phase": "network", **metrics, "learning_rate": rate})
+        self.write()
+        if self._progress is not None:
+            self._progress(trainer.current_epoch + 1, trainer.max_epochs or 0)
+
+    def write(self, *, chosen: int | None = None) -> None:
+        """Write the rows; `chosen` is the epoch whose weights are kept."""
+        table = pd.DataFrame(self.rows)
+        table["chosen"] = (table["epoch"] == chosen).astype(int)
+        write_table(self.path, table, columns=HISTORY_COLUMNS)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The rows so far."""
+        return {"rows": [dict(row) for row in self.rows]}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go back to the rows of a checkpoint."""
+        self.rows = [dict(row) for row in state_dict["rows"]]
+
+
+def best_and_last(folder: Path, *, monitor: str | None, patience: int) -> list[Callback]:
+    """The callbacks that keep the best and the last epoch, and stop when there is no more improvement.
+
+    Args:
+        folder: Folder of the checkpoints.
+        monitor: ``part_metric`` by which the best is known; None keeps the last alone and never stops early.
+        patience: Epochs without improvement before training stops.
+    """
+    checkpoint = ModelCheckpoint(
+        dirpath=folder, filename="best", monitor=monitor, mode=_mode(monitor), save_top_k=1, save_last=True,
+        save_on_train_epoch_end=True, enable_version_counter=False,
+    )  # fmt: skip
+    if monitor is None:
+        return [checkpoint]
+    stopping = EarlyStopping(
+        monitor=monitor,
+        mode=_mode(monitor),
+        patience=patience,
+        check_on_train_epoch_end=True,
+        check_finite=False,
+    )
+    return [stopping, checkpoint]
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """A checkpoint as a dictionary of tensors and plain values; code in it is refused, not run."""
+    content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return content
+
+
+def is_finished(checkpoint: Mapping[str, Any], *, epochs: int) -> bool:
+    """Whether the training that wrote this last checkpoint had nothing more to do."""
+    if checkpoint["epoch"] + 1 >= epochs:
+        return True
+    return any(
+        state.get("wait_count", 0) >= state.get("patience", float("inf")) for state in checkpoint["callbacks"].values()
+    )
+
+
+def _mode(monitor: str | None) -> str:
+    return BETTER[monitor.rpartition("_")[2]] if monitor else "min"

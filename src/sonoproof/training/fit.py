@@ -1,0 +1,301 @@
+"""The training stage: rows and frames in, a saved model and its history out.
+
+Killed at any moment, it goes on from the last whole epoch and ends with bitwise the weights of an uninterrupted run
+on the same machine: the order of the frames and their augmentation depend on (seed, epoch, image) alone, and the
+optimiser, the schedule, early stopping and the history are all part of the checkpoint.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from sonoproof.config import FitConfig, ModelConfig
+from sonoproof.data.preprocessing import Preprocessing
+from sonoproof.errors import CohortError
+from sonoproof.runfolder import RunFolder
+from sonoproof.training.augmentation import Augmentation
+from sonoproof.training.batches import LoadFrames, OrderedBatches, Rows, ShuffledBatches
+from sonoproof.training.bundle import ModelBundle, OperatingPoint, save_bundle
+from sonoproof.training.checkpoints import (
+    BEST,
+    LAST,
+    AtomicCheckpoints,
+    History,
+    best_and_last,
+    is_finished,
+    read_checkpoint,
+)
+from sonoproof.training.features import cached_features
+from sonoproof.training.head import LinearHead, fit_head
+from sonoproof.training.model import BinaryClassifier, load_backbone, resolve_device
+from sonoproof.training.module import TrainingModule, epoch_metrics
+from sonoproof.training.recipes import BETTER, Recipe, recipe_for
+
+__all__ = ["Parts", "fit"]
+
+Progress = Callable[[int, int], None]
+# Frames on which batch norm statistics are estimated before each evaluation: more give no better mean.
+SETTLE_FRAMES = 512
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The rows of a training.
+
+    Attributes:
+        train: Rows whose gradients move the weights.
+        stop: Rows set aside from the fit part, on which the checkpoint is chosen; may be empty.
+        val: Rows that are reported on.
+    """
+
+    train: Rows
+    stop: Rows
+    val: Rows
+
+
+def fit(
+    run: RunFolder,
+    *,
+    parts: Parts,
+    load: LoadFrames,
+    preprocessing: Preprocessing,
+    classes: tuple[str, str],
+    cohort_sha256: str,
+    model: ModelConfig,
+    config: FitConfig,
+    threshold: float = 0.5,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> ModelBundle:
+    """Train, write ``history.csv``, ``checkpoints/`` and ``model/``, and return the model.
+
+    Args:
+        run: The run folder.
+        parts: The rows.
+        load: Gives the frames of image ids, as the network takes them.
+        preprocessing: How the frames were made, saved with the model.
+        classes: Names of the negative and of the positive class.
+        cohort_sha256: Hash of the records, saved with the model and part of the feature cache's key.
+        model: Where the weights come from and where the network runs.
+        config: How it is trained.
+        threshold: Probability from which a frame is called positive, set before training.
+        resume: Whether to go on from the last whole epoch.
+        progress: Told the epochs done and the epochs at most.
+
+    Raises:
+        CohortError: The training rows hold one class only.
+        ConfigError: The backbone cannot be loaded, or training diverged.
+    """
+    _check_two_classes(parts.train, classes)
+    device = resolve_device(model.device)
+    with _threads(config.threads), torch.random.fork_rng():
+        classifier = load_backbone(model, seed=config.seed, image_size=preprocessing.size).to(device)
+        recipe = recipe_for(config, pretrained=classifier.architecture.pretrained)
+        trainer = _Training(
+            run, classifier=classifier, recipe=recipe, parts=parts, load=load, config=config, device=device,
+            content_key=f"{cohort_sha256}:{preprocessing.key()}",
+        )  # fmt: skip
+        chosen = trainer.train(resume=resume, progress=progress)
+    bundle = ModelBundle(
+        classifier=classifier.cpu().eval(),
+        negative=classes[0],
+        positive=classes[1],
+        preprocessing=preprocessing,
+        operating_point=OperatingPoint(threshold=threshold),
+        cohort_sha256=cohort_sha256,
+        training={**recipe.__dict__, "epoch_chosen": chosen, "monitor": trainer.monitor, "seed": config.seed},
+    )
+    save_bundle(bundle, run.model)
+    return bundle
+
+
+class _Training:
+    """One training from start to end; holds what its steps share."""
+
+    def __init__(
+        self,
+        run: RunFolder,
+        *,
+        classifier: BinaryClassifier,
+        recipe: Recipe,
+        parts: Parts,
+        load: LoadFrames,
+        config: FitConfig,
+        device: torch.device,
+        content_key: str,
+    ) -> None:
+        self.run = run
+        self.classifier = classifier
+        self.recipe = recipe
+        self.parts = parts
+        self.load = load
+        self.config = config
+        self.device = device
+        self.content_key = content_key
+        self.measured: dict[str, Rows] = {"val": parts.val}
+        if len(parts.stop):
+            self.measured["stop"] = parts.stop
+        chosen_on = recipe.chosen_on if recipe.chosen_on in self.measured else None
+        self.monitor = f"{chosen_on}_{config.monitor}" if chosen_on else None
+
+    def train(self, *, resume: bool, progress: Progress | None) -> int:
+        """Train the network in place; return the epoch whose weights it ends with (0: the fitted last layer)."""
+        if not resume:
+            self._forget_checkpoints()
+        rows = [self._fit_head()] if self.recipe.head_first else []
+        start = {name: tensor.detach().clone() for name, tensor in self.classifier.state_dict().items()}
+        history = History(self.run.history, rows=rows, progress=progress)
+        self._train_network(history)
+        chosen = self._best_epoch(history.rows)
+        if chosen == 0:
+            self.classifier.load_state_dict(start)
+        else:
+            kept = BEST if self.monitor else LAST
+            self.classifier.load_state_dict(_network_state(read_checkpoint(self.run.checkpoints / kept)))
+        history.write(chosen=chosen)
+        return chosen
+
+    def _fit_head(self) -> dict[str, Any]:
+        """Fit the last layer on cached features, and measure it as epoch 0."""
+        features = {part: self._features(rows) for part, rows in self._all_rows().items()}
+        train = self.parts.train
+        head = fit_head(
+            features["fit"], train.targets, np.asarray(train.groups), balanced=self.recipe.balanced,
+            seed=self.config.seed,
+        )  # fmt: skip
+        _set_head(self.classifier, head)
+        metrics = {
+            f"{part}_{name}": value
+            for part, rows in self._all_rows().items()
+            for name, value in epoch_metrics(
+                (features[part] @ head.weight + head.bias).astype(np.float32), rows.targets
+            ).items()
+        }
+        return {"epoch": 0, "phase": "head", **metrics, "learning_rate": float("nan")}
+
+    def _features(self, rows: Rows) -> npt.NDArray[np.float32]:
+        return cached_features(
+            self.classifier, image_ids=rows.image_ids, load=self.load, folder=self.run.store,
+            content_key=self.content_key, device=self.device,
+        )  # fmt: skip
+
+    def _train_network(self, history: History) -> None:
+        """Gradient training, from the last checkpoint if there is one."""
+        last = self.run.checkpoints / LAST
+        if last.is_file():
+            checkpoint = read_checkpoint(last)
+            if is_finished(checkpoint, epochs=self.recipe.epochs):
+                history.load_state_dict(_callback_state(checkpoint, History))
+                return
+        trainer = pl.Trainer(
+            max_epochs=self.recipe.epochs,
+            accelerator="gpu" if self.device.type == "cuda" else "cpu",
+            devices=1,
+            precision="bf16-mixed" if self.device.type == "cuda" else "32-true",
+            logger=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            inference_mode=False,
+            plugins=[AtomicCheckpoints()],
+            callbacks=[
+                history,
+                *best_and_last(self.run.checkpoints, monitor=self.monitor, patience=self.recipe.patience),
+            ],
+        )
+        trainer.fit(
+            self._module(),
+            train_dataloaders=self._shuffled(lambda: trainer.current_epoch),
+            val_dataloaders=[self._ordered(rows) for rows in self.measured.values()],
+            ckpt_path=last if last.is_file() else None,
+            weights_only=True,
+        )
+        self.classifier.to(self.device)
+
+    def _module(self) -> TrainingModule:
+        targets = self.parts.train.targets
+        balance = float((targets < 0.5).sum() / (targets > 0.5).sum())
+        return TrainingModule(
+            self.classifier,
+            recipe=self.recipe,
+            positive_weight=balance if self.recipe.balanced else 1.0,
+            parts=tuple(self.measured),
+            settle=self._ordered(_spread(self.parts.train, count=SETTLE_FRAMES)),
+        )
+
+    def _shuffled(self, epoch: Callable[[], int]) -> ShuffledBatches:
+        return ShuffledBatches(
+            self.parts.train, load=self.load, batch=self.config.batch,
+            augmentation=Augmentation.from_config(self.config), epoch=epoch,
+        )  # fmt: skip
+
+    def _ordered(self, rows: Rows) -> OrderedBatches:
+        return OrderedBatches(rows, load=self.load, batch=self.config.batch)
+
+    def _best_epoch(self, rows: list[dict[str, Any]]) -> int:
+        """The epoch to keep: the best of the monitored metric, the earliest where equal; else the last."""
+        if self.monitor is None:
+            return int(rows[-1]["epoch"])
+        # The checkpoint compares in single precision, and so does this.
+        values = np.asarray([row[self.monitor] for row in rows], dtype=np.float32)
+        sign = 1.0 if BETTER[self.config.monitor] == "min" else -1.0
+        ranked = np.where(np.isnan(values), np.inf, sign * values)
+        return int(rows[int(ranked.argmin())]["epoch"])
+
+    def _all_rows(self) -> dict[str, Rows]:
+        return {"fit": self.parts.train, **self.measured}
+
+    def _forget_checkpoints(self) -> None:
+        for name in (BEST, LAST):
+            (self.run.checkpoints / name).unlink(missing_ok=True)
+
+
+def _check_two_classes(rows: Rows, classes: tuple[str, str]) -> None:
+    for target, name in enumerate(classes):
+        if not (rows.targets == target).any():
+            raise CohortError(f"there is no training row of the class {name!r}; nothing can be learned")
+
+
+def _set_head(classifier: BinaryClassifier, head: LinearHead) -> None:
+    with torch.no_grad():
+        classifier.head.weight.copy_(torch.from_numpy(head.weight)[None, :])
+        classifier.head.bias.fill_(head.bias)
+
+
+def _spread(rows: Rows, *, count: int) -> Rows:
+    """At most `count` rows, evenly spread over all."""
+    kept = np.unique(np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int))
+    return Rows(
+        image_ids=tuple(rows.image_ids[k] for k in kept),
+        targets=rows.targets[kept],
+        groups=tuple(rows.groups[k] for k in kept),
+    )
+
+
+def _network_state(checkpoint: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+    prefix = "classifier."
+    return {name.removeprefix(prefix): tensor for name, tensor in checkpoint["state_dict"].items()}
+
+
+def _callback_state(checkpoint: Mapping[str, Any], callback: type[pl.Callback]) -> dict[str, Any]:
+    state: dict[str, Any] = checkpoint["callbacks"][callback.__qualname__]
+    return state
+
+
+@contextlib.contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or os.cpu_count() or 1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,302 @@
+"""The network: a MobileNet (or any image classifier of ``transformers``) whose last layer gives one logit."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sonoproof.config import ModelConfig
+from sonoproof.errors import BundleError, ConfigError
+
+__all__ = ["Architecture", "BinaryClassifier", "load_backbone", "rebuild", "resolve_device"]
+
+RANDOM = "random"
+# A random network learns in tens of steps an epoch: running statistics must follow that fast.
+BATCH_NORM_MOMENTUM = 0.1
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What is needed to build the same network again, without its weights.
+
+    Attributes:
+        transformers_config: The ``transformers`` configuration as a dictionary, with ``model_type``.
+        mean: Mean subtracted from each channel by the backbone, in units of [0, 1].
+        std: Standard deviation by which each channel is divided, in units of [0, 1].
+        origin: Where the weights came from, in words.
+        pretrained: Whether they were learned before.
+    """
+
+    transformers_config: dict[str, Any]
+    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    std: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    origin: str = "random weights"
+    pretrained: bool = False
+
+    @property
+    def image_size(self) -> int:
+        """Side of the input that the backbone was made for, in pixels."""
+        size = self.transformers_config.get("image_size", 224)
+        return int(size[0] if isinstance(size, list | tuple) else size)
+
+
+class BinaryClassifier(nn.Module):
+    """A backbone with one output unit: the logit of the positive class.
+
+    Attributes:
+        architecture: How to build it again.
+        network: The ``transformers`` image classifier.
+        head: Its last linear layer, of one unit.
+    """
+
+    def __init__(self, network: nn.Module, *, architecture: Architecture) -> None:
+        super().__init__()
+        self.architecture = architecture
+        self.network = network
+        self.head = _last_linear(network)
+        # The frames come as MobileNet takes them, in [-1, 1]; a backbone of another scale is served here, so that
+        # there is one preprocessing.
+        self.register_buffer("gain", _column([0.5 / std for std in architecture.std]), persistent=False)
+        self.register_buffer(
+            "offset",
+            _column([(0.5 - m) / s for m, s in zip(architecture.mean, architecture.std, strict=True)]),
+            persistent=False,
+        )
+        self._same_scale = architecture.mean == architecture.std == (0.5, 0.5, 0.5)
+        _fix_batch_norm(network)
+        _fold_same_padding(network)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Logit of the positive class.
+
+        Args:
+            frames: (N, 3, H, W) float in [-1, 1].
+
+        Returns:
+            (N,) logits.
+        """
+        logits: Tensor = self.network(self._to_backbone_scale(frames)).logits
+        return logits.squeeze(-1)
+
+    def features(self, frames: Tensor) -> Tensor:
+        """What the last layer sees: (N, D) features of (N, 3, H, W) frames in [-1, 1]."""
+        seen: list[Tensor] = []
+        hook = self.head.register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0]))
+        try:
+            self.forward(frames)
+        finally:
+            hook.remove()
+        return seen[0].flatten(1)
+
+    def base_parameters(self) -> list[nn.Parameter]:
+        """Every parameter but those of the last layer."""
+        of_head = {id(parameter) for parameter in self.head.parameters()}
+        return [parameter for parameter in self.parameters() if id(parameter) not in of_head]
+
+    def _to_backbone_scale(self, frames: Tensor) -> Tensor:
+        if self._same_scale:
+            return frames
+        return frames * self.get_buffer("gain") + self.get_buffer("offset")
+
+
+def load_backbone(config: ModelConfig, *, seed: int, image_size: int = 0) -> BinaryClassifier:
+    """Load the backbone that a run starts from, its last layer replaced by one unit.
+
+    Args:
+        config: Where the weights come from.
+        seed: Seed of whatever is random: all of a random network, else the last layer.
+        image_size: Side of the input in pixels; 0 takes the backbone's own.
+
+    Raises:
+        ConfigError: The backbone is neither in the local cache nor a folder, or cannot be loaded.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        if config.backbone == RANDOM:
+            return _random_mobilenet(config.width, image_size=image_size or 224)
+        return _pretrained(_backbone_folder(config), name=config.backbone, image_size=image_size)
+
+
+def rebuild(architecture: Architecture, state: dict[str, Tensor]) -> BinaryClassifier:
+    """Build a network from its saved architecture and weights, in evaluation mode.
+
+    Raises:
+        BundleError: The weights do not belong to the architecture.
+    """
+    from transformers import AutoConfig, AutoModelForImageClassification
+
+    options = {key: value for key, value in architecture.transformers_config.items() if key != "model_type"}
+    settings = AutoConfig.for_model(architecture.transformers_config["model_type"], **options)
+    with torch.random.fork_rng(devices=[]):
+        network = AutoModelForImageClassification.from_config(settings)
+    classifier = BinaryClassifier(network, architecture=architecture)
+    try:
+        classifier.network.load_state_dict(state, strict=True)
+    except RuntimeError as error:
+        raise BundleError(f"the saved weights do not fit the saved architecture: {error}") from error
+    return classifier.eval()
+
+
+def resolve_device(name: str) -> torch.device:
+    """The device that ``auto``, ``cpu`` or ``cuda`` means on this machine.
+
+    Raises:
+        ConfigError: ``cuda`` was asked for and there is none.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("--device cuda: no CUDA device can be used here; take --device cpu or --device auto")
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def _random_mobilenet(width: float, *, image_size: int) -> BinaryClassifier:
+    from transformers import MobileNetV1Config, MobileNetV1ForImageClassification
+
+    settings = MobileNetV1Config(depth_multiplier=width, image_size=image_size, classifier_dropout_prob=0.0)
+    settings.num_labels = 1
+    network = MobileNetV1ForImageClassification(settings)
+    architecture = Architecture(
+        transformers_config=_plain_config(settings), origin=f"random weights, MobileNet V1 width {width:g}"
+    )
+    return BinaryClassifier(network, architecture=architecture)
+
+
+def _pretrained(folder: Path, *, name: str, image_size: int) -> BinaryClassifier:
+    from transformers import AutoConfig, AutoModelForImageClassification
+
+    try:
+        with _quiet_transformers():
+            settings = AutoConfig.from_pretrained(folder, num_labels=1, local_files_only=True)
+            if image_size and hasattr(settings, "image_size"):
+                settings.image_size = image_size
+            if hasattr(settings, "classifier_dropout_prob"):
+                # Google's MobileNets publish the share that is kept (0.999) under this name; as the share that is
+                # dropped it would blank every feature.
+                settings.classifier_dropout_prob = 0.0
+            network = AutoModelForImageClassification.from_pretrained(
+                folder,
+                config=settings,
+                ignore_mismatched_sizes=True,
+                local_files_only=True,
+                dtype=torch.float32,
+            )
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise ConfigError(f"--backbone {name}: cannot be loaded as an image classifier ({error})") from error
+    mean, std = _channel_scale(folder)
+    architecture = Architecture(
+        transformers_config=_plain_config(settings), mean=mean, std=std, origin=name, pretrained=True
+    )
+    return BinaryClassifier(network, architecture=architecture)
+
+
+def _backbone_folder(config: ModelConfig) -> Path:
+    folder = Path(config.backbone).expanduser()
+    if folder.is_dir():
+        if not (folder / "config.json").is_file():
+            raise ConfigError(f"--backbone {config.backbone}: the folder has no config.json of a transformers model")
+        return folder
+    if folder.is_absolute() or config.backbone.startswith((".", "~")) or config.backbone.count("/") > 1:
+        raise ConfigError(f"--backbone {config.backbone}: there is no such folder")
+    return _hub_snapshot(config.backbone, download=config.download)
+
+
+def _hub_snapshot(hub_id: str, *, download: bool) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    wanted = ["config.json", "preprocessor_config.json", "*.safetensors", "pytorch_model.bin"]
+    try:
+        return Path(snapshot_download(hub_id, local_files_only=not download, allow_patterns=wanted))
+    except HFValidationError as error:
+        raise ConfigError(f"--backbone {hub_id}: is neither a folder nor a hub id") from error
+    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        tried = f"downloading failed ({error})" if download else "and nothing is downloaded unasked"
+        raise ConfigError(
+            f"the backbone {hub_id} is not in the local cache, {tried}. Choose one: --download (fetch it once from "
+            "the hub), --backbone DIR (a folder with config.json and model.safetensors), or --backbone random "
+            "(no pretrained weights; needs much more data)"
+        ) from error
+
+
+def _channel_scale(folder: Path) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    file = folder / "preprocessor_config.json"
+    stated = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    mean, std = stated.get("image_mean", [0.5] * 3), stated.get("image_std", [0.5] * 3)
+    return (mean[0], mean[1], mean[2]), (std[0], std[1], std[2])
+
+
+def _plain_config(settings: Any) -> dict[str, Any]:
+    plain: dict[str, Any] = json.loads(settings.to_json_string(use_diff=True))
+    plain.pop("_name_or_path", None)
+    plain["model_type"] = settings.model_type
+    plain["image_size"] = getattr(settings, "image_size", 224)
+    plain["num_labels"] = 1
+    plain.pop("id2label", None)
+    plain.pop("label2id", None)
+    return plain
+
+
+def _last_linear(network: nn.Module) -> nn.Linear:
+    single = [module for module in network.modules() if isinstance(module, nn.Linear) and module.out_features == 1]
+    if len(single) != 1:
+        raise ConfigError("the backbone has no single linear classification layer, so it cannot be made binary")
+    return single[0]
+
+
+def _fix_batch_norm(network: nn.Module) -> None:
+    """Give batch norm a momentum in PyTorch's meaning.
+
+    ``transformers`` carries TensorFlow's 0.9997 over as it is; PyTorch reads it as the weight of the newest batch,
+    and the running statistics become those of the last batch alone.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = BATCH_NORM_MOMENTUM
+
+
+def _fold_same_padding(network: nn.Module) -> None:
+    """Let stride-1 convolutions pad themselves instead of a separate padding pass over the activations.
+
+    At stride 1 TensorFlow's "same" padding is symmetric, so the result is equal to the bit; at stride 2 it is not,
+    and the layer is left as it is.
+    """
+    for module in network.modules():
+        convolution = getattr(module, "convolution", None)
+        settings: Any = getattr(module, "config", None)
+        if not isinstance(convolution, nn.Conv2d) or not getattr(settings, "tf_padding", False):
+            continue
+        if convolution.stride == (1, 1) and convolution.padding == (0, 0):
+            convolution.padding = tuple(side // 2 for side in convolution.kernel_size)
+            padded_by_itself = copy.copy(settings)
+            padded_by_itself.tf_padding = False
+            module.config = padded_by_itself
+
+
+def _column(values: list[float]) -> Tensor:
+    return torch.tensor(values, dtype=torch.float32).view(1, -1, 1, 1)
+
+
+@contextlib.contextmanager
+def _quiet_transformers() -> Iterator[None]:
+    """Keep the loader's report on the replaced last layer, and its progress bar, off the terminal."""
+    from transformers.utils import logging
+
+    level, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bar:
+            logging.enable_progress_bar()

@@ -1,0 +1,170 @@
+"""The training step, the optimiser and the evaluation of an epoch, in the terms of Lightning."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from sklearn.metrics import roc_auc_score
+from torch import Tensor, nn
+
+from sonoproof.training.batches import Batch
+from sonoproof.training.model import BinaryClassifier
+from sonoproof.training.recipes import Recipe
+
+__all__ = ["TrainingModule", "epoch_metrics"]
+
+WARM_UP_SHARE = 0.05
+
+
+class TrainingModule(pl.LightningModule):
+    """What happens in a step and in an epoch.
+
+    Args:
+        classifier: The network.
+        recipe: What is trained, and how fast.
+        positive_weight: Weight of a positive row in the loss, that of a negative one being 1.
+        parts: Names of the evaluated parts, in the order of the validation loaders.
+        settle: Frames on which batch norm statistics are estimated before each evaluation.
+    """
+
+    def __init__(
+        self,
+        classifier: BinaryClassifier,
+        *,
+        recipe: Recipe,
+        positive_weight: float,
+        parts: tuple[str, ...],
+        settle: Iterable[Batch] = (),
+    ) -> None:
+        super().__init__()
+        self.classifier = classifier
+        self.recipe = recipe
+        self.parts = parts
+        self.metrics_of_epoch: dict[str, float] = {}
+        self._positive_weight = positive_weight
+        self._settle = settle
+        self._seen: dict[str, list[tuple[Tensor, Tensor]]] = {}
+        for parameter in classifier.base_parameters():
+            parameter.requires_grad_(recipe.train_base)
+
+    def on_train_epoch_start(self) -> None:
+        """Forget the last epoch, and put batch norm into the recipe's mode."""
+        self._seen = {part: [] for part in ("fit", *self.parts)}
+        if self.recipe.batch_norm == "frozen":
+            for module in _batch_norms(self.classifier):
+                module.eval()
+
+    def training_step(self, batch: Batch, _batch_idx: int) -> Tensor:
+        """Weighted binary cross-entropy of a batch."""
+        frames, targets = batch
+        logits = self.classifier(frames)
+        self._seen["fit"].append((logits.detach().cpu(), targets.cpu()))
+        weight = torch.where(targets > 0.5, self._positive_weight, 1.0)
+        return F.binary_cross_entropy_with_logits(logits, targets, weight=weight)
+
+    def on_validation_epoch_start(self) -> None:
+        """Estimate the batch norm statistics of the present weights, where they are being learned."""
+        if self.recipe.batch_norm == "learned":
+            settle_batch_norm(self.classifier, self._settle, device=self.device)
+
+    def validation_step(self, batch: Batch, _batch_idx: int, dataloader_idx: int = 0) -> None:
+        """Keep the logits of a batch."""
+        frames, targets = batch
+        self._seen[self.parts[dataloader_idx]].append((self.classifier(frames).cpu(), targets.cpu()))
+
+    def on_validation_epoch_end(self) -> None:
+        """Compute the epoch's metrics of every part."""
+        self.metrics_of_epoch = {
+            f"{part}_{name}": value
+            for part, seen in self._seen.items()
+            for name, value in epoch_metrics(*_joined(seen)).items()
+        }
+        self.log_dict(self.metrics_of_epoch)
+
+    def configure_optimizers(self) -> Any:
+        """Adam, with decoupled weight decay where the recipe has any, and its schedule."""
+        recipe = self.recipe
+        groups: list[dict[str, Any]] = [{"params": list(self.classifier.head.parameters()), "lr": recipe.head_rate}]
+        if recipe.train_base:
+            groups.append({"params": self.classifier.base_parameters(), "lr": recipe.base_rate})
+        optimizer: torch.optim.Optimizer
+        if recipe.weight_decay:
+            optimizer = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay)
+        else:
+            optimizer = torch.optim.Adam(groups)
+        if recipe.schedule == "constant":
+            return optimizer
+        steps = max(1, int(self.trainer.estimated_stepping_batches))
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _cosine(step, steps=steps))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def epoch_metrics(logits: npt.NDArray[np.float32], targets: npt.NDArray[np.float32]) -> dict[str, float]:
+    """Loss (unweighted), recall, accuracy, precision (at probability 0.5) and AUC; NaN where undefined.
+
+    Args:
+        logits: (N) logits of the positive class.
+        targets: (N) 1.0 for the positive class, 0.0 for the negative.
+    """
+    logits = logits.astype(np.float64)
+    if not len(logits):
+        return dict.fromkeys(("loss", "recall", "accuracy", "precision", "auc"), math.nan)
+    called, positive = logits >= 0.0, targets > 0.5
+    hits = float(np.sum(called & positive))
+    return {
+        "loss": float(np.mean(np.logaddexp(0.0, logits) - logits * positive)),
+        "recall": hits / positive.sum() if positive.any() else math.nan,
+        "accuracy": float(np.mean(called == positive)),
+        "precision": hits / called.sum() if called.any() else math.nan,
+        "auc": float(roc_auc_score(positive, logits)) if 0 < positive.sum() < len(positive) else math.nan,
+    }
+
+
+@torch.no_grad()
+def settle_batch_norm(network: nn.Module, batches: Iterable[Batch], *, device: torch.device) -> None:
+    """Replace the running statistics by those of the present weights, averaged over the batches given.
+
+    The exponential average lags behind weights that move fast, and after few steps it is hardly more than its start
+    value (Wu and Johnson 2021, "Rethinking 'Batch' in BatchNorm", section 3: precise batch norm).
+    """
+    norms = _batch_norms(network)
+    if not norms:
+        return
+    was_training = network.training
+    momenta = [norm.momentum for norm in norms]
+    network.eval()
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # PyTorch's word for a plain average over all batches
+        norm.train()
+    for frames, _targets in batches:
+        network(frames.to(device))
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    network.train(was_training)
+
+
+def _batch_norms(network: nn.Module) -> list[nn.BatchNorm2d]:
+    return [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+
+
+def _joined(seen: list[tuple[Tensor, Tensor]]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    if not seen:
+        return np.empty(0, np.float32), np.empty(0, np.float32)
+    logits, targets = (torch.cat(parts).float().numpy() for parts in zip(*seen, strict=True))
+    return logits, targets
+
+
+def _cosine(step: int, *, steps: int) -> float:
+    warm_up = max(1, round(WARM_UP_SHARE * steps))
+    if step < warm_up:
+        return (step + 1) / warm_up
+    progress = min(1.0, (step - warm_up) / max(1, steps - warm_up))
+    return 0.5 * (1.0 + math.cos(math.pi * progress))
