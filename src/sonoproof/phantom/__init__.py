@@ -1,0 +1,9 @@
+"""The phantom: simulated transvaginal ultrasound of ovaries, of which the truth is known.
+
+It writes a cohort to disk like any other and imports no other room.
+"""
+
+from sonoproof.phantom.settings import PhantomCohort, PhantomConfig
+from sonoproof.phantom.writer import write_cohort
+
+__all__ = ["PhantomCohort", "PhantomConfig", "write_cohort"]
