@@ -1,0 +1,103 @@
+"""Split groups: the frames that must stand on one side, for they share a patient, clip, source or pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import pandas as pd
+
+from sonoproof.errors import CohortError
+
+__all__ = ["assign_groups", "shared_keys"]
+
+# Frames with equal content are one frame, whatever the sheet says.
+_CONTENT_COLUMNS: Final = ("sha256", "pixel_sha256")
+
+
+def assign_groups(records: pd.DataFrame, *, columns: Sequence[str], by_source: bool = True) -> pd.Series[str]:
+    """Join frames that share a value of any grouping column, their source or their pixels.
+
+    The groups are the connected components: if a clip joins two patients, both patients are one group. A missing
+    value ("") joins nothing.
+
+    Args:
+        records: One row a frame with ``image_id``, the grouping columns and, where known, ``sha256``,
+            ``pixel_sha256`` and ``source``.
+        columns: Grouping columns of the sheet; rows equal in any one of them belong together.
+        by_source: Whether look-alike frames (equal ``source``) belong together.
+
+    Returns:
+        The name of each row's group, with the records' index: ``patient_id=12`` where one value explains the
+        group, else ``g0001``, … numbered by the smallest ``image_id``. Names do not depend on the row order.
+
+    Raises:
+        CohortError: A column is not there.
+    """
+    ordered = records.sort_values("image_id", kind="stable")
+    forest = _Forest(len(ordered))
+    keys = list(shared_keys(ordered, columns=columns, by_source=by_source))
+    for _, values in keys:
+        first: dict[str, int] = {}
+        for row, value in enumerate(values):
+            if value:
+                forest.join(first.setdefault(value, row), row)
+    roots = [forest.root(row) for row in range(len(ordered))]
+    named = [(column, values) for column, values in keys if column not in _CONTENT_COLUMNS]
+    names = _names(roots, named)
+    return pd.Series([names[root] for root in roots], index=ordered.index, dtype="str").reindex(records.index)
+
+
+def shared_keys(records: pd.DataFrame, *, columns: Sequence[str], by_source: bool) -> Iterator[tuple[str, list[str]]]:
+    """Yield each (column, values) whose equal values may not stand on two sides; a missing value is "".
+
+    Raises:
+        CohortError: A grouping column is not there.
+    """
+    unknown = [column for column in columns if column not in records.columns]
+    if unknown:
+        raise CohortError(
+            f"there is no grouping column {', '.join(map(repr, unknown))}; the records have "
+            f"{', '.join(map(repr, records.columns))}"
+        )
+    optional = [*(["source"] if by_source else []), *_CONTENT_COLUMNS]
+    for column in dict.fromkeys([*columns, *(name for name in optional if name in records.columns)]):
+        yield column, [_text(value) for value in records[column].tolist()]
+
+
+def _text(value: object) -> str:
+    return "" if pd.isna(value) else str(value).strip()  # type: ignore[call-overload]
+
+
+def _names(roots: Sequence[int], keys: Sequence[tuple[str, list[str]]]) -> dict[int, str]:
+    """The name of each component: the first key that all its rows share, else a number."""
+    rows_of: dict[int, list[int]] = {}
+    for row, root in enumerate(roots):
+        rows_of.setdefault(root, []).append(row)
+    names = {}
+    for number, (root, rows) in enumerate(rows_of.items(), start=1):
+        explained = (
+            f"{column}={values[rows[0]]}"
+            for column, values in keys
+            if values[rows[0]] and len({values[row] for row in rows}) == 1
+        )
+        names[root] = next(explained, f"g{number:04d}")
+    return names
+
+
+class _Forest:
+    """Disjoint sets of rows: union to the smaller row, find with path halving."""
+
+    def __init__(self, n: int) -> None:
+        self._parent = list(range(n))
+
+    def root(self, row: int) -> int:
+        parent = self._parent
+        while parent[row] != row:
+            parent[row] = parent[parent[row]]
+            row = parent[row]
+        return row
+
+    def join(self, one: int, other: int) -> None:
+        low, high = sorted((self.root(one), self.root(other)))
+        self._parent[high] = low
