@@ -1,0 +1,274 @@
+"""The figures of the report. Each takes numbers and returns a figure: nothing is computed here that is not shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from sonoproof.reporting.style import BLUE, GREEN, INK, MUTED, ORANGE, RULE, drawn, label_text, panels
+
+__all__ = [
+    "Bin",
+    "confusion_matrix",
+    "precision_recall_curve",
+    "probability_histogram",
+    "reliability_diagram",
+    "roc_curve",
+    "training_curves",
+]
+
+FloatArray = npt.NDArray[np.float64]
+HISTOGRAM_BINS = 20
+# The columns of history.csv that are drawn, with the name each goes by.
+_CURVES = (("loss", "Loss"), ("auc", "AUC"), ("recall", "Recall"))
+
+
+@dataclass(frozen=True)
+class Bin:
+    """One bin of a reliability diagram.
+
+    Attributes:
+        mean: Mean predicted probability.
+        observed: Share of the positive class.
+        count: Rows.
+        low: Lower end of the interval of `observed`, if it was computed.
+        high: Upper end.
+    """
+
+    mean: float
+    observed: float
+    count: int
+    low: float | None = None
+    high: float | None = None
+
+
+def training_curves(history: pd.DataFrame, *, parts: Sequence[tuple[str, str]]) -> Figure:
+    """Loss, AUC and recall over the epochs, the chosen checkpoint marked.
+
+    Args:
+        history: Columns ``epoch``, ``PART_loss``, ``PART_auc``, ``PART_recall`` and, if known, ``chosen`` (1 in one
+            row) and ``phase``.
+        parts: Column prefix and name of each part drawn, at most two.
+    """
+    shown = [(key, name) for key, name in _CURVES if any(f"{part}_{key}" in history for part, _ in parts)]
+    with drawn():
+        figure, axes = panels(max(len(shown), 1), width_in=3.1, height_in=2.9)
+        for axis, (key, name) in zip(axes, shown, strict=False):
+            _draw_history(axis, history, key=key, parts=parts)
+            axis.set(title=name, xlabel="Epoch")
+        axes[0].legend(loc="best")
+    return figure
+
+
+def _draw_history(axis: Axes, history: pd.DataFrame, *, key: str, parts: Sequence[tuple[str, str]]) -> None:
+    epochs = pd.to_numeric(history["epoch"])
+    for (part, name), colour, dash in zip(parts, (BLUE, ORANGE), ("-", "--"), strict=False):
+        if f"{part}_{key}" in history:
+            values = pd.to_numeric(history[f"{part}_{key}"], errors="coerce")
+            marker = "o" if len(epochs) == 1 else None
+            axis.plot(epochs, values, color=colour, linestyle=dash, marker=marker, label=label_text(name))
+    if "chosen" in history:
+        for epoch in epochs[pd.to_numeric(history["chosen"], errors="coerce") == 1]:
+            axis.axvline(epoch, color=INK, linewidth=1.0, linestyle=":", label=f"Chosen: epoch {epoch:g}")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def roc_curve(
+    false_positive_rate: FloatArray,
+    true_positive_rate: FloatArray,
+    *,
+    label: str,
+    operating_point: tuple[float, float] | None = None,
+) -> Figure:
+    """Receiver operating characteristic.
+
+    Args:
+        false_positive_rate: 1 - specificity, shape (N,), 0 to 1, rising.
+        true_positive_rate: Sensitivity, shape (N,), 0 to 1.
+        label: What the legend says of the curve: the area with its interval.
+        operating_point: False and true positive rate at the threshold in use.
+    """
+    with drawn():
+        figure, (axis,) = panels()
+        axis.plot([0, 1], [0, 1], color=MUTED, linewidth=1.0, linestyle=":", label="Chance")
+        axis.plot(false_positive_rate, true_positive_rate, color=BLUE, label=label_text(label))
+        if operating_point is not None:
+            _mark_operating_point(axis, *operating_point)
+        axis.set(xlabel="1 – specificity", ylabel="Sensitivity (recall)", title="ROC")
+        _unit_square(axis)
+        axis.legend(loc="lower right")
+    return figure
+
+
+def precision_recall_curve(
+    recall: FloatArray,
+    precision: FloatArray,
+    *,
+    label: str,
+    prevalence: float,
+    operating_point: tuple[float, float] | None = None,
+) -> Figure:
+    """Precision over recall, with the prevalence: the precision of calling every row positive.
+
+    Args:
+        recall: Shape (N,), 0 to 1.
+        precision: Shape (N,), 0 to 1.
+        label: What the legend says of the curve.
+        prevalence: Share of the positive class, 0 to 1.
+        operating_point: Recall and precision at the threshold in use.
+    """
+    with drawn():
+        figure, (axis,) = panels()
+        prevalence_label = f"Prevalence {prevalence:.3f}"
+        axis.axhline(prevalence, color=MUTED, linewidth=1.0, linestyle=":", label=prevalence_label)
+        axis.plot(recall, precision, color=BLUE, drawstyle="steps-post", label=label_text(label))
+        if operating_point is not None:
+            _mark_operating_point(axis, *operating_point)
+        axis.set(xlabel="Recall (sensitivity)", ylabel="Precision", title="Precision and recall")
+        _unit_square(axis)
+        axis.legend(loc="lower left")
+    return figure
+
+
+def _mark_operating_point(axis: Axes, x: float, y: float) -> None:
+    axis.plot([x], [y], color=ORANGE, marker="D", markersize=6, linestyle="none", label="At the threshold")
+
+
+def _unit_square(axis: Axes) -> None:
+    axis.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
+
+
+def reliability_diagram(bins: Sequence[Bin], *, positive_class: str) -> Figure:
+    """Observed share of the positive class over the predicted probability, with the rows in each bin.
+
+    Args:
+        bins: Bins with at least one row, in the order of their probability.
+        positive_class: Name of the positive class.
+    """
+    means = np.array([bin_.mean for bin_ in bins])
+    observed = np.array([bin_.observed for bin_ in bins])
+    with drawn():
+        figure, (axis,) = panels()
+        axis.plot([0, 1], [0, 1], color=MUTED, linewidth=1.0, linestyle=":", label="Perfect calibration")
+        if bins and all(bin_.low is not None for bin_ in bins):
+            axis.errorbar(means, observed, yerr=_whiskers(bins), fmt="none", ecolor=BLUE, elinewidth=1.0)
+        axis.plot(means, observed, color=BLUE, marker="o", markersize=4.5, label="Observed")
+        for bin_ in bins:
+            _write_count(axis, bin_)
+        axis.set(xlabel="Predicted probability", ylabel=f"Share that is {label_text(positive_class)}")
+        axis.set_title("Calibration (rows in each bin)")
+        _unit_square(axis)
+        axis.legend(loc="upper left")
+    return figure
+
+
+def _whiskers(bins: Sequence[Bin]) -> FloatArray:
+    below = [bin_.observed - (bin_.observed if bin_.low is None else bin_.low) for bin_ in bins]
+    above = [(bin_.observed if bin_.high is None else bin_.high) - bin_.observed for bin_ in bins]
+    return np.clip(np.array([below, above], dtype=np.float64), 0, None)
+
+
+def _write_count(axis: Axes, bin_: Bin) -> None:
+    over_the_line = bin_.observed <= bin_.mean
+    axis.annotate(
+        f"{bin_.count:,}",
+        (bin_.mean, bin_.observed),
+        xytext=(5, -10 if over_the_line else 6),
+        textcoords="offset points",
+        fontsize=7.5,
+        color=MUTED,
+        ha="left" if over_the_line else "right",
+    )
+
+
+def probability_histogram(
+    negatives: FloatArray, positives: FloatArray, *, names: tuple[str, str], threshold: float
+) -> Figure:
+    """How many rows of each class received which probability.
+
+    Args:
+        negatives: Probabilities of the positive class of the negative rows, 0 to 1.
+        positives: The same of the positive rows.
+        names: Names of the negative and of the positive class.
+        threshold: Probability from which a row is called positive.
+    """
+    edges = np.linspace(0, 1, HISTOGRAM_BINS + 1)
+    with drawn():
+        figure, (axis,) = panels()
+        labels = [
+            f"{label_text(name)} ({len(values):,})" for name, values in zip(names, (negatives, positives), strict=True)
+        ]
+        axis.hist(negatives, bins=edges, color=BLUE, alpha=0.35, label=labels[0])
+        axis.hist(positives, bins=edges, histtype="step", color=ORANGE, linewidth=1.8, hatch="////", label=labels[1])
+        axis.axvline(threshold, color=INK, linewidth=1.0, linestyle=":", label=f"Threshold {threshold:.3g}")
+        axis.set(xlabel=f"Probability of {label_text(names[1])}", ylabel="Rows", title="Predicted probability")
+        axis.set_xlim(-0.02, 1.02)
+        axis.yaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.legend(loc="best")
+    return figure
+
+
+def confusion_matrix(*, tp: int, fp: int, tn: int, fn: int, names: tuple[str, str]) -> Figure:
+    """The four counts, each with its share of the row's class.
+
+    Args:
+        tp: Positive rows called positive.
+        fp: Negative rows called positive.
+        tn: Negative rows called negative.
+        fn: Positive rows called negative.
+        names: Names of the negative and of the positive class.
+    """
+    counts = np.array([[tp, fn], [fp, tn]])
+    labels = [label_text(names[1]), label_text(names[0])]
+    with drawn():
+        figure, (axis,) = panels()
+        for (row, column), count in np.ndenumerate(counts):
+            _draw_cell(axis, row, column, count=int(count), total=int(counts[row].sum()))
+        axis.set(xlim=(0, 2), ylim=(2, 0), aspect="equal", xlabel="Predicted", ylabel="Label", title="Confusion")
+        axis.set_xticks([0.5, 1.5], labels)
+        axis.set_yticks([0.5, 1.5], labels, rotation=90, va="center")
+        axis.tick_params(length=0)
+        axis.grid(visible=False)
+        axis.spines[:].set_visible(False)
+    return figure
+
+
+def _draw_cell(axis: Axes, row: int, column: int, *, count: int, total: int) -> None:
+    share = count / total if total else 0.0
+    colour = GREEN if row == column else ORANGE
+    box = {"extent": (column + 0.02, column + 0.98, row + 0.98, row + 0.02)}
+    left, right, bottom, top = box["extent"]
+    axis.fill([left, right, right, left], [bottom, bottom, top, top], color=colour, alpha=0.12 + 0.28 * share)
+    axis.text(column + 0.5, row + 0.46, f"{count:,}", ha="center", va="center", fontsize=14, color=INK)
+    axis.text(column + 0.5, row + 0.68, f"{share:.0%} of {total:,}", ha="center", va="center", fontsize=8, color=INK)
+
+
+def honest_against_naive(rows: Sequence[tuple[str, float, float | None, float | None]], *, metric: str) -> Figure:
+    """The same model and rows under different splits, side by side.
+
+    Args:
+        rows: Name of the split, value, lower and upper end of its interval (None where there is none).
+        metric: Name of the metric.
+    """
+    with drawn():
+        figure, (axis,) = panels(width_in=6.4, height_in=0.9 + 0.42 * len(rows))
+        for place, (_, value, low, high) in enumerate(rows):
+            colour = ORANGE if place == 0 else BLUE
+            if low is not None and high is not None:
+                axis.plot([low, high], [place, place], color=colour, linewidth=2.2, solid_capstyle="butt")
+            axis.plot([value], [place], color=colour, marker="D" if place == 0 else "o", markersize=7)
+            axis.annotate(f"{value:.3f}", (value, place), xytext=(0, 7), textcoords="offset points", ha="center")
+        axis.set_yticks(range(len(rows)), [label_text(name) for name, *_ in rows])
+        axis.set(ylim=(len(rows) - 0.4, -0.7), xlabel=metric)
+        axis.grid(visible=False, axis="y")
+        axis.spines["left"].set_visible(False)
+        axis.tick_params(axis="y", length=0)
+        axis.axvline(0.5, color=RULE, linewidth=1.0)
+    return figure

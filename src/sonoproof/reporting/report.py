@@ -1,0 +1,107 @@
+"""The report: one self-contained HTML file, built from the files of the run folder and from nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from sonoproof.config import ReportConfig
+from sonoproof.reporting.blocks import Section
+from sonoproof.reporting.evidence import Evidence, read_evidence
+from sonoproof.reporting.pictures import Easel
+from sonoproof.reporting.sections.audit import audit_pictures, audit_section
+from sonoproof.reporting.sections.cohort import cohort_section
+from sonoproof.reporting.sections.explanations import errors_section, explained_frames, explanations_section
+from sonoproof.reporting.sections.limits import limits_section
+from sonoproof.reporting.sections.performance import calibration_section, performance_section
+from sonoproof.reporting.sections.provenance import provenance_section
+from sonoproof.reporting.sections.split import split_section
+from sonoproof.reporting.sections.summary import summary_section
+from sonoproof.reporting.sections.training import training_section
+from sonoproof.reporting.text import relative_href, visible_text
+from sonoproof.runfolder import RunFolder, write_text
+
+__all__ = ["build_report"]
+
+
+def build_report(run: RunFolder, *, config: ReportConfig) -> Path:
+    """Write ``report.html`` and the drawn figures under ``figures/``.
+
+    Sections whose files are missing say so in one line.
+
+    Args:
+        run: The run folder.
+        config: Title of the report.
+
+    Returns:
+        Path of the report.
+
+    Raises:
+        RunFolderError: A file of the run is damaged, or the report cannot be written.
+    """
+    evidence = read_evidence(run)
+    sections = _sections(evidence, Easel(run, pictures=_count_pictures(evidence)))
+    write_text(run.report, _render(evidence, sections, title=config.title))
+    return run.report
+
+
+def _sections(evidence: Evidence, easel: Easel) -> tuple[Section, ...]:
+    return (
+        summary_section(evidence, easel),
+        cohort_section(evidence),
+        audit_section(evidence, easel),
+        split_section(evidence),
+        training_section(evidence, easel),
+        performance_section(evidence, easel),
+        calibration_section(evidence, easel),
+        explanations_section(evidence, easel),
+        errors_section(evidence, easel),
+        limits_section(evidence),
+        provenance_section(evidence),
+    )
+
+
+def _count_pictures(evidence: Evidence) -> int:
+    explained = sum(len(explained_frames(part, kind)) for part in evidence.parts for kind in ("top", "error"))
+    return explained + len(audit_pictures(evidence.audit))
+
+
+def _render(evidence: Evidence, sections: tuple[Section, ...], *, title: str) -> str:
+    environment = Environment(
+        loader=PackageLoader("sonoproof.reporting"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_shown,
+    )
+    environment.filters["href"] = _href
+    stylesheet, _, _ = environment.loader.get_source(environment, "report.css")  # type: ignore[union-attr]
+    template = environment.get_template("report.html.j2")
+    return template.render(
+        title=title,
+        byline=_byline(evidence.manifest),
+        stylesheet=Markup(stylesheet),  # noqa: S704 - a file of this package
+        sections=sections,
+    )
+
+
+def _byline(manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    """When and with what the run was made, as far as the manifest says."""
+    version, finished = manifest.get("sonoproof"), manifest.get("finished") or manifest.get("created")
+    return tuple(
+        text for text in (f"Sonoproof {version}" if version else "", str(finished) if finished else "") if text
+    )
+
+
+def _href(path: str) -> Markup:
+    return Markup(relative_href(path) or "")  # noqa: S704 - percent-encoded
+
+
+def _shown(value: object) -> object:
+    # Everything the template prints passes here: text loses what cannot be seen, before it is escaped.
+    return visible_text(value) if isinstance(value, str) and not isinstance(value, Markup) else value

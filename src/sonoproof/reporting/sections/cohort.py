@@ -1,0 +1,167 @@
+"""Section "Data": what the sheet said, where every row went, what could not be used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from sonoproof.reporting.blocks import Block, Flow, FlowBox, FlowStep, Notice, Prose, Section, Table
+from sonoproof.reporting.evidence import Evidence
+from sonoproof.reporting.text import format_count, format_share
+
+__all__ = ["cohort_section", "counted"]
+
+QUARANTINE_ROWS_SHOWN = 60
+REASONS_IN_FLOW = 4
+_PART_TITLES = {"fit": "Fit", "val": "Validation", "test": "Test"}
+_USE_WORDS = {"train": "to learn from", "stop": "to choose the checkpoint", "report": "to report on"}
+
+
+def cohort_section(evidence: Evidence) -> Section:
+    """What was read, accounted for row by row."""
+    blocks: list[Block] = []
+    if evidence.cohort:
+        blocks.append(Prose(_reading(evidence)))
+    if evidence.cohort or evidence.records is not None:
+        blocks.append(_flow(evidence))
+    else:
+        blocks.append(Notice("The run holds no cohort.json and no records.csv: the rows cannot be accounted for."))
+    blocks += _inferred(evidence.cohort)
+    blocks += _quarantine(evidence)
+    return Section("data", "Data", tuple(blocks))
+
+
+def counted(number: int, singular: str, plural: str = "") -> str:
+    """A count with its noun: ``"1 frame"``, ``"1,200 frames"``."""
+    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
+
+
+def _reading(evidence: Evidence) -> str:
+    cohort = evidence.cohort
+    negative, positive = evidence.class_names
+    read, used, quarantined = (_count(cohort, key) for key in ("rows_read", "rows_used", "rows_quarantined"))
+    balance = f"{read} were read: {used} are used and {quarantined} are quarantined."
+    return f"{balance} The positive class is “{positive}”, the negative class “{negative}”."
+
+
+def _count(cohort: Mapping[str, Any], key: str) -> str:
+    number = cohort.get(key)
+    noun = {"rows_read": "rows"}.get(key, "")
+    return f"{format_count(number)} {noun}".strip() if number is not None else "an unknown number"
+
+
+def _flow(evidence: Evidence) -> Flow:
+    steps = [_read_step(evidence), _used_step(evidence)]
+    if evidence.split is not None:
+        steps.append(_parts_step(evidence))
+    present = (
+        (evidence.run.cohort, bool(evidence.cohort)),
+        (evidence.run.records, evidence.records is not None),
+        (evidence.run.quarantine, evidence.quarantine is not None),
+        (evidence.run.split, evidence.split is not None),
+    )
+    sources = tuple(evidence.run.relative(path) for path, there in present if there)
+    return Flow("Flow of the rows from the sheet to the parts.", tuple(steps), sources)
+
+
+def _read_step(evidence: Evidence) -> FlowStep:
+    read = FlowBox("Rows read", format_count(evidence.cohort.get("rows_read")))
+    return FlowStep((read,), aside=_quarantine_box(evidence))
+
+
+def _quarantine_box(evidence: Evidence) -> FlowBox:
+    table = evidence.quarantine
+    number = evidence.cohort.get("rows_quarantined", None if table is None else len(table))
+    lines: list[str] = []
+    if table is not None:
+        reasons = table["reason"].value_counts()
+        lines = [f"{count:,} × {reason}" for reason, count in reasons.head(REASONS_IN_FLOW).items()]
+        if len(reasons) > REASONS_IN_FLOW:
+            further = len(reasons) - REASONS_IN_FLOW
+            lines.append(f"and {counted(further, 'further reason')}")
+    return FlowBox("Quarantined", format_count(number), tuple(lines))
+
+
+def _used_step(evidence: Evidence) -> FlowStep:
+    records = evidence.records
+    used = evidence.cohort.get("rows_used", None if records is None else len(records))
+    lines = () if records is None else (*_by_class(records, evidence), _groups(records))
+    return FlowStep((FlowBox("Frames used", format_count(used), tuple(lines)),))
+
+
+def _parts_step(evidence: Evidence) -> FlowStep:
+    split = evidence.split
+    assert split is not None
+    labelled = split.merge(_labels(evidence), on="image_id", how="left", validate="one_to_one")
+    parts = [part for part in _PART_TITLES if part in set(split["part"])]
+    return FlowStep(tuple(_part_box(labelled[labelled["part"] == part], part, evidence) for part in parts))
+
+
+def _labels(evidence: Evidence) -> pd.DataFrame:
+    if evidence.records is None:
+        return pd.DataFrame({"image_id": [], "label": []}, dtype=str)
+    return evidence.records[["image_id", "label"]]
+
+
+def _part_box(rows: pd.DataFrame, part: str, evidence: Evidence) -> FlowBox:
+    uses = [f"{count:,} {_USE_WORDS.get(use, use)}" for use, count in rows["use"].value_counts().items()]
+    lines = (*_by_class(rows, evidence), _groups(rows), *(uses if part == "fit" else ()))
+    return FlowBox(_PART_TITLES[part], f"{len(rows):,}", tuple(lines))
+
+
+def _by_class(rows: pd.DataFrame, evidence: Evidence) -> list[str]:
+    counts = rows["label"].fillna("").value_counts()
+    names = [*evidence.class_names[::-1], ""]
+    return [
+        f"{counts[name]:,} {name or 'without a label'} ({format_share(counts[name], len(rows))})"
+        for name in names
+        if name in counts
+    ]
+
+
+def _groups(rows: pd.DataFrame) -> str:
+    return f"in {counted(rows['group'].nunique(), 'group')}"
+
+
+def _inferred(cohort: Mapping[str, Any]) -> list[Block]:
+    inferred = cohort.get("inferred")
+    if not isinstance(inferred, Mapping) or not inferred:
+        return []
+    rows = tuple((str(key).replace("_", " "), in_words(value)) for key, value in inferred.items())
+    caption = "How the sheet was understood."
+    return [Table(caption, ("What", "Found"), rows, sources=("cohort.json",))]
+
+
+def in_words(value: Any) -> str:
+    """A value of a JSON file as a reader would write it."""
+    if value is None or value == "" or value == []:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return "; ".join(f"{key}: {in_words(item)}" for key, item in value.items())
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(in_words(item) for item in value)
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _quarantine(evidence: Evidence) -> list[Block]:
+    table = evidence.quarantine
+    if table is None:
+        return [Notice("The run holds no quarantine.csv.")]
+    if table.empty:
+        return [Prose("No row was quarantined.")]
+    shown = table.head(QUARANTINE_ROWS_SHOWN)
+    left_out = len(table) - len(shown)
+    note = f"The first {len(shown)} rows; {left_out:,} more are in quarantine.csv." if left_out else ""
+    rows = tuple(_quarantine_row(row) for row in shown.to_dict("records"))
+    header = ("Cell", "Reference as written", "Reason", "Value")
+    return [Table("Rows that could not be used.", header, rows, sources=("quarantine.csv",), note=note)]
+
+
+def _quarantine_row(row: Mapping[Any, Any]) -> tuple[str, ...]:
+    where = row["cell"] or (f"row {row['sheet_row']:.0f}" if pd.notna(row["sheet_row"]) else "–")
+    place = f"{row['sheet']}!{where}" if row["sheet"] else str(where)
+    return (place, str(row["reference"]) or "–", str(row["reason"]), str(row["value"]) or "–")

@@ -1,0 +1,111 @@
+"""Sections "Explanations" and "Errors": what the model looked at, and where it was wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from sonoproof.reporting.blocks import Block, Gallery, Notice, Picture, Prose, Section, Table
+from sonoproof.reporting.evidence import Evidence, PartEvidence
+from sonoproof.reporting.pictures import Easel
+from sonoproof.reporting.sections.cohort import in_words
+from sonoproof.reporting.tables import PART_NAMES
+from sonoproof.reporting.text import format_number
+
+__all__ = ["errors_section", "explained_frames", "explanations_section", "worst_errors"]
+
+ERRORS_SHOWN = 10
+
+
+def explained_frames(part: PartEvidence, kind: str) -> list[Mapping[str, Any]]:
+    """The explained frames of a part of one kind: ``top`` or ``error``."""
+    return [frame for frame in part.explanations.get("frames") or [] if frame.get("kind") == kind]
+
+
+def explanations_section(evidence: Evidence, easel: Easel) -> Section:
+    """The frames that the model is surest of, with what it looked at, after the gate that the method passed or not."""
+    blocks: list[Block] = []
+    for part in evidence.parts:
+        if part.explanations:
+            blocks += _gate(part)
+            blocks += _gallery(part, "top", easel)
+    if not blocks:
+        blocks.append(Notice("No frame was explained."))
+    return Section("explanations", "Explanations", tuple(blocks))
+
+
+def errors_section(evidence: Evidence, easel: Easel) -> Section:
+    """The worst errors of each part: those that the model was surest of."""
+    blocks: list[Block] = []
+    for part in evidence.parts:
+        errors = worst_errors(part.predictions)
+        if errors is None:
+            continue
+        blocks.append(
+            _error_table(part, errors, evidence) if len(errors) else Prose(f"{PART_NAMES[part.name]}: no error.")
+        )
+        blocks += _gallery(part, "error", easel)
+    if not blocks:
+        blocks.append(Notice("No labelled frame was predicted: there are no errors to show."))
+    return Section("errors", "Worst errors", tuple(blocks))
+
+
+def worst_errors(predictions: pd.DataFrame | None) -> pd.DataFrame | None:
+    """The labelled rows called wrongly, the surest first; None where no row has a label."""
+    if predictions is None:
+        return None
+    labelled = predictions[predictions["target"].notna()]
+    if labelled.empty:
+        return None
+    wrong = labelled[labelled["predicted"] != labelled["label"]]
+    missed = (wrong["target"] - wrong["probability"]).abs()
+    return wrong.assign(missed=missed).sort_values(["missed", "image_id"], ascending=[False, True], kind="stable")
+
+
+def _error_table(part: PartEvidence, errors: pd.DataFrame, evidence: Evidence) -> Table:
+    rows = tuple(
+        (
+            str(row["image_id"]),
+            str(row["group"]) or "–",
+            str(row["label"]),
+            str(row["predicted"]),
+            format_number(row["probability"]),
+        )
+        for row in errors.head(ERRORS_SHOWN).to_dict("records")
+    )
+    header = ("Frame", "Group", "Label", "Predicted", f"Probability of {evidence.class_names[1]}")
+    caption = f"{PART_NAMES[part.name]}: the {len(rows)} errors that the model was surest of, of {len(errors):,}."
+    return Table(caption, header, rows, sources=(f"predictions/{part.name}.csv",))
+
+
+def _gate(part: PartEvidence) -> list[Block]:
+    gate = part.explanations.get("gate") or part.explanations.get("trust")
+    if not isinstance(gate, Mapping):
+        return [Notice(f"{PART_NAMES[part.name]}: the explanations were not put to sanity checks.", level="warning")]
+    rows = tuple((str(key).replace("_", " "), in_words(value)) for key, value in gate.items())
+    return [Table(f"{PART_NAMES[part.name]}: sanity checks.", ("Check", "Result"), rows, sources=(_source(part),))]
+
+
+def _gallery(part: PartEvidence, kind: str, easel: Easel) -> list[Block]:
+    pictures = tuple(_picture(part, frame, easel) for frame in explained_frames(part, kind))
+    return [Gallery(pictures, wide=True)] if pictures else []
+
+
+def _picture(part: PartEvidence, frame: Mapping[str, Any], easel: Easel) -> Picture:
+    folder = f"explanations/{part.name}"
+    files = frame.get("files") or {}
+    links = tuple((name, f"{folder}/{file}") for name, file in files.items() if name != "preview")
+    explained = frame.get("explained_class", "")
+    said = f"{frame.get('image_id')}: logit of “{explained}”, probability {format_number(frame.get('probability'))}"
+    label = frame.get("label")
+    caption = f"{said}, label {f'“{label}”' if label else 'unknown'}."
+    alt = f"Ultrasound frame with saliency and integrated-gradients maps. {caption}"
+    return easel.photograph(
+        f"{folder}/{files.get('preview', '')}", caption=caption, alt=alt, sources=(_source(part),), links=links
+    )
+
+
+def _source(part: PartEvidence) -> str:
+    return f"explanations/{part.name}/explanations.json"

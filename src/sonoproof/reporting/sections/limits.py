@@ -1,0 +1,92 @@
+"""Section "Limits": what these numbers do not say, in plain words, each drawn from a fact of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sonoproof.reporting.blocks import Points, Section
+from sonoproof.reporting.evidence import Evidence
+from sonoproof.reporting.sections.cohort import counted
+from sonoproof.reporting.tables import PART_NAMES, metric_label
+
+__all__ = ["limits_section"]
+
+FEW_UNITS = 30
+
+
+def limits_section(evidence: Evidence) -> Section:
+    """What a reader must not conclude."""
+    rules: tuple[Callable[[Evidence], list[str]], ...] = (
+        _no_test_set,
+        _chosen_on_validation,
+        _few_units,
+        _undefined_metrics,
+        _no_patients,
+        _unlabelled,
+        _quarantined,
+        _not_audited,
+    )
+    items = [sentence for rule in rules for sentence in rule(evidence)]
+    items.append("The labels are taken from the sheet as they are; nobody read the frames again.")
+    items.append(
+        "An explanation shows what moved this model's logit; it is no evidence of anatomy or disease. "
+        "This is a research result, not a medical device."
+    )
+    return Section("limits", "Limits", (Points(tuple(items)),))
+
+
+def _no_test_set(evidence: Evidence) -> list[str]:
+    if any(part.name == "test" for part in evidence.evaluated):
+        return []
+    return ["No labelled test set was given: how the model does on frames from elsewhere was not measured."]
+
+
+def _chosen_on_validation(evidence: Evidence) -> list[str]:
+    training = evidence.model.get("training") or {}
+    recipe = training.get("recipe") or {}
+    chosen_on = training.get("chosen_on") or (recipe.get("chosen_on") if isinstance(recipe, dict) else None)
+    if chosen_on != "val" and recipe != "classic":
+        return []
+    return ["The checkpoint was chosen on the validation rows, so the validation numbers are somewhat too good."]
+
+
+def _few_units(evidence: Evidence) -> list[str]:
+    return [
+        f"{PART_NAMES[part.name]}: only {counted(int(part.evaluation['n_units']), 'independent unit')} "
+        f"({part.evaluation.get('unit', 'unit not said')}) stand behind the intervals; they are wide for that reason."
+        for part in evidence.evaluated
+        if part.evaluation.get("n_units") is not None and part.evaluation["n_units"] < FEW_UNITS
+    ]
+
+
+def _undefined_metrics(evidence: Evidence) -> list[str]:
+    return [
+        f"{PART_NAMES[part.name]}: {metric_label(name)} is undefined ({reason})."
+        for part in evidence.evaluated
+        for name, reason in (part.evaluation.get("undefined") or {}).items()
+    ]
+
+
+def _no_patients(evidence: Evidence) -> list[str]:
+    groups = (evidence.cohort.get("inferred") or {}).get("group_columns")
+    if groups is None or groups:
+        return []
+    return [
+        "The sheet names no patient or clip: frames of one patient that do not look alike may stand in two parts, "
+        "and the numbers may be too good for that."
+    ]
+
+
+def _unlabelled(evidence: Evidence) -> list[str]:
+    records = evidence.records
+    number = 0 if records is None else int((records["label"] == "").sum())
+    return [f"{counted(number, 'frame')} without a label could be predicted but not measured."] if number else []
+
+
+def _quarantined(evidence: Evidence) -> list[str]:
+    number = evidence.cohort.get("rows_quarantined") or 0
+    return [f"{counted(number, 'row')} could not be used; what they would have changed is not known."] if number else []
+
+
+def _not_audited(evidence: Evidence) -> list[str]:
+    return [] if evidence.audit else ["No audit was run: shortcuts and look-alike frames were not searched for."]

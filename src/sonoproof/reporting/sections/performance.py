@@ -1,0 +1,204 @@
+"""Sections "Performance" and "Calibration": the numbers with their intervals, and the curves behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sonoproof.reporting import figures
+from sonoproof.reporting.blocks import Block, Gallery, Notice, Picture, Prose, Section, Table
+from sonoproof.reporting.evidence import Evidence, PartEvidence
+from sonoproof.reporting.pictures import Easel
+from sonoproof.reporting.sections.cohort import counted
+from sonoproof.reporting.tables import PART_NAMES, format_interval, metrics_table
+from sonoproof.reporting.text import format_count, format_number
+
+__all__ = ["calibration_section", "evaluation_source", "performance_section"]
+
+
+def performance_section(evidence: Evidence, easel: Easel) -> Section:
+    """Table of metrics of every part, then the curves of each."""
+    blocks: list[Block] = []
+    if evidence.evaluated:
+        blocks += [Prose(_how_measured(evidence)), _metrics(evidence)]
+    else:
+        blocks.append(Notice("Nothing was evaluated: the run holds no evaluation of labelled frames."))
+    names = {part.name for part in evidence.evaluated}
+    if evidence.evaluated and "test" not in names:
+        blocks.append(Notice("No labelled test set was given."))
+    for part in evidence.evaluated:
+        blocks += _part(part, evidence, easel)
+    return Section("performance", "Performance", tuple(blocks))
+
+
+def calibration_section(evidence: Evidence, easel: Easel) -> Section:
+    """Whether a probability of 0.8 means eight in ten."""
+    pictures = [picture for part in evidence.evaluated for picture in _reliability(part, evidence, easel)]
+    if not pictures:
+        missing = "No calibration was computed: the run holds no reliability curve."
+        return Section("calibration", "Calibration", (Notice(missing),))
+    blocks = (Prose(_how_calibrated(evidence.model)), Gallery(tuple(pictures)))
+    return Section("calibration", "Calibration", blocks)
+
+
+def evaluation_source(part: PartEvidence) -> str:
+    """The file that the metrics of a part come from."""
+    return f"evaluation/{part.name}.json"
+
+
+def _how_measured(evidence: Evidence) -> str:
+    first = evidence.evaluated[0].evaluation
+    positive = first.get("positive_class", evidence.class_names[1])
+    confidence = float(first.get("confidence") or 0.95)
+    sentences = [f"All metrics are of the positive class, “{positive}”."]
+    sentences.append(f"In brackets stands the {confidence:.0%} interval.")
+    for part in evidence.evaluated:
+        sentences.append(_unit_sentence(part))
+    return " ".join(sentences)
+
+
+def _unit_sentence(part: PartEvidence) -> str:
+    evaluation = part.evaluation
+    name, threshold = PART_NAMES[part.name], evaluation.get("threshold")
+    units = f"{format_count(evaluation.get('n_units'))} units ({evaluation.get('unit', 'not said')})"
+    return f"{name}: resampled over {units}, called positive from a probability of {format_number(threshold)} on."
+
+
+def _metrics(evidence: Evidence) -> Table:
+    evaluations = {part.name: part.evaluation for part in evidence.evaluated}
+    counts = [
+        f"{format_count(entry.get('n'))} ({format_count(entry.get('n_positive'))})" for entry in evaluations.values()
+    ]
+    rows = [(label, *cells) for label, cells in metrics_table(evaluations)]
+    return Table(
+        "Metrics with their intervals.",
+        ("Metric", *(PART_NAMES[name] for name in evaluations)),
+        (("Frames (of the positive class)", *counts), *rows),
+        sources=tuple(evaluation_source(part) for part in evidence.evaluated),
+        numeric=True,
+    )
+
+
+def _part(part: PartEvidence, evidence: Evidence, easel: Easel) -> list[Block]:
+    pictures = [*_roc(part, easel), *_precision_recall(part, easel), *_histogram(part, evidence, easel)]
+    pictures += _confusion(part, evidence, easel)
+    if not pictures:
+        return [Notice(f"{PART_NAMES[part.name]}: the run holds no curves.")]
+    return [Gallery(tuple(pictures))]
+
+
+def _roc(part: PartEvidence, easel: Easel) -> list[Picture]:
+    curve = part.curves.get("roc")
+    if not curve:
+        return []
+    area = format_interval(part.evaluation.get("auc"))
+    rates = _rates(part.evaluation)
+    point = None if rates is None else (1 - rates["specificity"], rates["recall"])
+    figure = figures.roc_curve(_array(curve["fpr"]), _array(curve["tpr"]), label=f"AUC {area}", operating_point=point)
+    name = PART_NAMES[part.name]
+    caption = f"{name}: receiver operating characteristic, AUC {area}."
+    return [_drawn(part, easel, figure, kind="roc", caption=caption)]
+
+
+def _precision_recall(part: PartEvidence, easel: Easel) -> list[Picture]:
+    curve = part.curves.get("precision_recall")
+    evaluation = part.evaluation
+    if not curve or not evaluation.get("n"):
+        return []
+    average = format_interval(evaluation.get("average_precision"))
+    prevalence = evaluation["n_positive"] / evaluation["n"]
+    rates = _rates(evaluation)
+    point = None if rates is None or rates["precision"] is None else (rates["recall"], rates["precision"])
+    figure = figures.precision_recall_curve(
+        _array(curve["recall"]), _array(curve["precision"]), label=f"Average precision {average}",
+        prevalence=prevalence, operating_point=point,
+    )  # fmt: skip
+    caption = (
+        f"{PART_NAMES[part.name]}: precision over recall, average precision {average}; "
+        f"the prevalence is {prevalence:.3f}."
+    )
+    return [_drawn(part, easel, figure, kind="precision-recall", caption=caption)]
+
+
+def _histogram(part: PartEvidence, evidence: Evidence, easel: Easel) -> list[Picture]:
+    predictions = part.predictions
+    if predictions is None or predictions["target"].isna().all():
+        return []
+    negatives, positives = (
+        predictions.loc[predictions["target"] == target, "probability"].to_numpy(np.float64) for target in (0, 1)
+    )
+    threshold = float(part.evaluation.get("threshold", 0.5))
+    figure = figures.probability_histogram(negatives, positives, names=evidence.class_names, threshold=threshold)
+    caption = f"{PART_NAMES[part.name]}: predicted probability of “{evidence.class_names[1]}” by class."
+    source = f"predictions/{part.name}.csv"
+    return [_drawn(part, easel, figure, kind="probabilities", caption=caption, source=source)]
+
+
+def _confusion(part: PartEvidence, evidence: Evidence, easel: Easel) -> list[Picture]:
+    counts = part.evaluation.get("confusion")
+    if not counts:
+        return []
+    tp, fp, tn, fn = (int(counts[key]) for key in ("tp", "fp", "tn", "fn"))
+    figure = figures.confusion_matrix(tp=tp, fp=fp, tn=tn, fn=fn, names=evidence.class_names)
+    negative, positive = evidence.class_names
+    caption = (
+        f"{PART_NAMES[part.name]}: of {counted(tp + fn, 'frame')} labelled “{positive}”, {tp:,} were called so; "
+        f"of {counted(tn + fp, 'frame')} labelled “{negative}”, {tn:,} were called so."
+    )
+    return [_drawn(part, easel, figure, kind="confusion", caption=caption)]
+
+
+def _reliability(part: PartEvidence, evidence: Evidence, easel: Easel) -> list[Picture]:
+    bins = [
+        figures.Bin(entry["mean"], entry["observed"], int(entry["count"]), entry.get("low"), entry.get("high"))
+        for entry in (part.curves.get("reliability") or {}).get("bins", [])
+        if entry["count"] > 0
+    ]
+    if not bins:
+        return []
+    figure = figures.reliability_diagram(bins, positive_class=evidence.class_names[1])
+    brier = format_interval(part.evaluation.get("brier"))
+    caption = f"{PART_NAMES[part.name]}: observed share over predicted probability. Brier score {brier}."
+    words = "; ".join(f"predicted {bin_.mean:.2f}, observed {bin_.observed:.2f}, {bin_.count} rows" for bin_ in bins)
+    return [_drawn(part, easel, figure, kind="reliability", caption=caption, alt=f"{caption} By bin: {words}.")]
+
+
+def _how_calibrated(model: Mapping[str, Any]) -> str:
+    calibration = model.get("calibration") or {}
+    method = calibration.get("method", "none")
+    if method == "none":
+        return "The probabilities are the model's own; nothing was recalibrated."
+    return f"The probabilities were recalibrated ({method}), chosen on: {calibration.get('chosen_on', 'not said')}."
+
+
+def _drawn(
+    part: PartEvidence,
+    easel: Easel,
+    figure: figures.Figure,
+    *,
+    kind: str,
+    caption: str,
+    alt: str = "",
+    source: str = "",
+) -> Picture:
+    curves = kind in ("roc", "precision-recall", "reliability")
+    sources = (evaluation_source(part), f"evaluation/{part.name}_curves.json") if curves else (evaluation_source(part),)
+    return easel.vector(
+        figure,
+        name=f"{part.name}-{kind}",
+        caption=caption,
+        alt=alt or caption,
+        sources=(source,) if source else sources,
+    )
+
+
+def _rates(evaluation: Mapping[str, Any]) -> dict[str, Any] | None:
+    values = {key: (evaluation.get(key) or {}).get("value") for key in ("recall", "specificity", "precision")}
+    return None if values["recall"] is None or values["specificity"] is None else values
+
+
+def _array(values: Any) -> npt.NDArray[np.float64]:
+    return np.asarray(values, dtype=np.float64)

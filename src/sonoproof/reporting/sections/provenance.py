@@ -1,0 +1,85 @@
+"""Section "Provenance": settings, versions, inputs and the hash of every file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sonoproof.reporting.blocks import Block, Listing, Notice, Prose, Section, Table
+from sonoproof.reporting.evidence import Evidence
+from sonoproof.reporting.sections.cohort import in_words
+
+__all__ = ["provenance_section"]
+
+OUTPUTS_SHOWN = 150
+_SOURCE = ("manifest.json",)
+
+
+def provenance_section(evidence: Evidence) -> Section:
+    """With what, from what, by what this run was made."""
+    blocks: list[Block] = []
+    if evidence.manifest:
+        blocks += _manifest(evidence.manifest)
+    else:
+        blocks.append(Notice("The run holds no manifest.json: versions and hashes are not known."))
+    if evidence.settings:
+        lines = tuple(evidence.settings.rstrip("\n").split("\n"))
+        blocks.append(Listing("Settings of the run.", lines, ("config.toml",)))
+    else:
+        blocks.append(Notice("The run holds no config.toml."))
+    return Section("provenance", "Settings, versions and hashes", tuple(blocks))
+
+
+def _manifest(manifest: Mapping[str, Any]) -> list[Block]:
+    tables = (_run_facts(manifest), _versions(manifest), _inputs(manifest), _stages(manifest), _outputs(manifest))
+    blocks: list[Block] = [table for table in tables if table is not None]
+    blocks += [Notice(str(warning), level="warning") for warning in manifest.get("warnings") or []]
+    blocks += [Prose(str(note)) for note in manifest.get("notes") or []]
+    return blocks
+
+
+def _run_facts(manifest: Mapping[str, Any]) -> Table | None:
+    keys = (("command", "Command"), ("created", "Started"), ("finished", "Finished"), ("seed", "Seed"))
+    rows = [(name, in_words(manifest[key])) for key, name in keys if manifest.get(key) is not None]
+    machine = manifest.get("machine") or {}
+    rows += [(str(key).replace("_", " ").capitalize(), in_words(value)) for key, value in machine.items()]
+    return Table("The run.", ("What", "Value"), tuple(rows), sources=_SOURCE) if rows else None
+
+
+def _versions(manifest: Mapping[str, Any]) -> Table | None:
+    own = {"sonoproof": manifest["sonoproof"]} if manifest.get("sonoproof") else {}
+    versions = {**own, **(manifest.get("versions") or {})}
+    rows = tuple((str(name), in_words(version)) for name, version in versions.items())
+    return Table("Versions.", ("Package", "Version"), rows, sources=_SOURCE) if rows else None
+
+
+def _inputs(manifest: Mapping[str, Any]) -> Table | None:
+    rows = tuple(
+        (in_words(entry.get("name")), in_words(entry.get("path")), in_words(entry.get("sha256")))
+        for entry in manifest.get("inputs") or []
+    )
+    return Table("Inputs.", ("Input", "Path", "SHA-256"), rows, sources=_SOURCE, code=True) if rows else None
+
+
+def _stages(manifest: Mapping[str, Any]) -> Table | None:
+    rows = []
+    for name, stage in (manifest.get("stages") or {}).items():
+        seconds = stage.get("seconds")
+        took = "–" if seconds is None else f"{float(seconds):,.1f} s"
+        notes = "; ".join(map(str, stage.get("notes") or [])) or "–"
+        rows.append((str(name), in_words(stage.get("done")), took, notes))
+    return Table("Stages.", ("Stage", "Done", "Took", "Notes"), tuple(rows), sources=_SOURCE) if rows else None
+
+
+def _outputs(manifest: Mapping[str, Any]) -> Table | None:
+    files = [
+        (str(path), str(sha256))
+        for stage in (manifest.get("stages") or {}).values()
+        for path, sha256 in (stage.get("outputs") or {}).items()
+    ]
+    if not files:
+        return None
+    left_out = len(files) - OUTPUTS_SHOWN
+    note = f"The first {OUTPUTS_SHOWN} files; {left_out:,} more are in manifest.json." if left_out > 0 else ""
+    shown = tuple(files[:OUTPUTS_SHOWN])
+    return Table("Files of the run.", ("File", "SHA-256"), shown, sources=_SOURCE, note=note, code=True)

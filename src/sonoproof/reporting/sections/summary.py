@@ -1,0 +1,77 @@
+"""Section "Summary": the gap first where it was measured, then the headline numbers."""
+
+from __future__ import annotations
+
+from sonoproof.reporting.blocks import Block, Gallery, KeyFigures, Notice, Prose, Section, Tile
+from sonoproof.reporting.evidence import Evidence, PartEvidence
+from sonoproof.reporting.figures import honest_against_naive
+from sonoproof.reporting.pictures import Easel
+from sonoproof.reporting.sections.audit import Gap, measured_gap
+from sonoproof.reporting.sections.cohort import counted
+from sonoproof.reporting.sections.performance import evaluation_source
+from sonoproof.reporting.tables import PART_NAMES, format_interval, metric_label
+from sonoproof.reporting.text import format_count, format_number
+
+__all__ = ["summary_section"]
+
+_HEADLINES = ("auc", "recall", "specificity", "precision", "accuracy", "loss")
+
+
+def summary_section(evidence: Evidence, easel: Easel) -> Section:
+    """What was asked, and the answer in numbers."""
+    blocks: list[Block] = [Prose(_question(evidence))]
+    gap = measured_gap(evidence.audit)
+    if gap is not None:
+        blocks += _opening(gap, easel)
+    blocks += [_headlines(part, evidence) for part in evidence.evaluated]
+    if not evidence.evaluated:
+        blocks.append(Notice("Nothing was evaluated: there are no headline numbers."))
+    blocks += _alarms(evidence)
+    return Section("summary", "Summary", tuple(blocks))
+
+
+def _question(evidence: Evidence) -> str:
+    negative, positive = evidence.class_names
+    asked = f"Can a frame labelled “{positive}” be told from one labelled “{negative}”?"
+    used = evidence.cohort.get("rows_used")
+    answer = f" A classifier was trained and measured on {counted(int(used), 'frame')}." if used is not None else ""
+    return asked + answer
+
+
+def _opening(gap: Gap, easel: Easel) -> list[Block]:
+    metric = metric_label(gap.metric)
+    naive, honest = gap.naive.get("value"), gap.honest.get("value")
+    if naive is None or honest is None:
+        return []
+    sentence = (
+        f"A random split of these frames gives {format_interval(gap.naive)}; keeping every source on one side gives "
+        f"{format_interval(gap.honest)} ({metric.lower() if metric != metric.upper() else metric}). "
+        f"The difference of {format_number(naive - honest)} is what leaks, not what was learned."
+    )
+    rows = [
+        (name, float(entry["value"]), entry.get("low"), entry.get("high"))
+        for name, entry in (("Random split", gap.naive), ("Grouped by source", gap.honest))
+    ]
+    figure = honest_against_naive(rows, metric=metric)
+    caption = "The same model, split at random and split by source."
+    picture = easel.vector(figure, name="gap", caption=caption, alt=sentence, sources=("audit.json",))
+    return [Prose(sentence), Gallery((picture,), wide=True)]
+
+
+def _headlines(part: PartEvidence, evidence: Evidence) -> KeyFigures:
+    evaluation = part.evaluation
+    tiles = tuple(_tile(name, evaluation[name]) for name in _HEADLINES if isinstance(evaluation.get(name), dict))
+    counts = f"{format_count(evaluation.get('n'))} frames, {format_count(evaluation.get('n_positive'))} of them"
+    title = f"{PART_NAMES[part.name]}: {counts} {evidence.class_names[1]}"
+    return KeyFigures(title, tiles, sources=(evaluation_source(part),))
+
+
+def _tile(name: str, estimate: dict[str, float | None]) -> Tile:
+    short = {"auc": "AUC", "recall": "Recall", "loss": "Loss"}.get(name, name.capitalize())
+    value, _, interval = format_interval(estimate).partition(" ")
+    return Tile(short, value, interval.strip("()"))
+
+
+def _alarms(evidence: Evidence) -> list[Block]:
+    grave = [entry for entry in evidence.audit.get("findings") or [] if entry.get("level") in ("serious", "blocking")]
+    return [Notice(f"Audit, {entry['level']}: {entry.get('title', '')}", level="warning") for entry in grave]

@@ -1,0 +1,68 @@
+"""Section "Model and training": the network, how it learned, which checkpoint was kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from sonoproof.reporting.blocks import Block, Gallery, Notice, Section, Table
+from sonoproof.reporting.evidence import Evidence
+from sonoproof.reporting.figures import training_curves
+from sonoproof.reporting.pictures import Easel
+from sonoproof.reporting.sections.cohort import in_words
+
+__all__ = ["training_section"]
+
+_PARTS = (("fit", "Fit"), ("val", "Validation"))
+
+
+def training_section(evidence: Evidence, easel: Easel) -> Section:
+    """Settings of the model, and its metrics over the epochs."""
+    return Section("training", "Model and training", (*_model(evidence.model), *_curves(evidence, easel)))
+
+
+def _model(model: Mapping[str, Any]) -> list[Block]:
+    if not model:
+        return [Notice("The run holds no model/model.json.")]
+    content = {key: value for key, value in model.items() if key not in ("schema", "schema_version")}
+    rows = tuple(_flat(content))
+    return [Table("The model.", ("Property", "Value"), rows, sources=("model/model.json",))]
+
+
+def _flat(content: Mapping[str, Any], *, above: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in content.items():
+        name = f"{above} › {key}".removeprefix(" › ").replace("_", " ")
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, above=name)
+        else:
+            yield name, in_words(value)
+
+
+def _curves(evidence: Evidence, easel: Easel) -> list[Block]:
+    history = evidence.history
+    if history is None or history.empty:
+        return [Notice("The run holds no history.csv: there are no training curves.")]
+    figure = training_curves(history, parts=_PARTS)
+    alt = f"Training curves over {len(history)} epochs. {chosen_epoch(history)}"
+    caption = f"Metrics over the epochs. {chosen_epoch(history)}".strip()
+    picture = easel.vector(figure, name="training", caption=caption, alt=alt, sources=("history.csv",))
+    return [Gallery((picture,), wide=True)]
+
+
+def chosen_epoch(history: pd.DataFrame) -> str:
+    """Which epoch's checkpoint was kept, with its metrics, in a sentence; empty where it is not marked."""
+    if "chosen" not in history:
+        return ""
+    chosen = history[pd.to_numeric(history["chosen"], errors="coerce") == 1]
+    if chosen.empty:
+        return ""
+    row = chosen.iloc[0]
+    values = [
+        f"{name.lower()} {label} {float(row[f'{part}_{key}']):.3f}"
+        for part, name in _PARTS
+        for key, label in (("loss", "loss"), ("auc", "AUC"))
+        if str(row.get(f"{part}_{key}", ""))
+    ]
+    return f"The checkpoint of epoch {float(row['epoch']):g} was kept ({', '.join(values)})."
