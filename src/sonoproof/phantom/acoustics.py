@@ -94,7 +94,7 @@ class Pulse:
 
     frequency_mhz: float
     cycles: float = 2.5
-    f_number: float = 3.2
+    f_number: float = 3.5
     focus_mm: float = 25.0
     sidelobes: float = 0.06
 
@@ -111,7 +111,7 @@ class Pulse:
     def lateral_fwhm_mm(self, depths_mm: NDArray[np.float32]) -> NDArray[np.float32]:
         """Lateral width of the point spread at each depth: λ·F at the focus, wider away from it."""
         at_focus = self.wavelength_mm * self.f_number
-        depth_of_field = 8 * self.wavelength_mm * self.f_number**2
+        depth_of_field = 4 * self.wavelength_mm * self.f_number**2
         width = at_focus * np.sqrt(1 + ((depths_mm - self.focus_mm) / depth_of_field) ** 2)
         return np.asarray(width, dtype=np.float32)
 

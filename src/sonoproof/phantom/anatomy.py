@@ -30,7 +30,7 @@ VISIBLE_FROM_MM = 1.5
 """Diameter of a follicle's section from which a reader would see and count it."""
 
 _CAPSULE_MM = 0.5
-_WALL_MM = 0.4
+_WALL_MM = 0.3
 _SMALLEST_MM = 2.0
 _LARGEST_ANTRAL_MM = 9.0
 # ln of the volume in mL: location, scale, and the volumes it is cut off at. Chosen so that the means are 6.1 and
@@ -149,15 +149,15 @@ def draw_follicle_diameters(
     Healthy: 8.0 follicles on average, sometimes a dominant one of 10 to 20 mm. Polycystic: 20 to 50 of 2 to 9 mm.
     """
     if polycystic:
-        number = 20 + min(int(rng.negative_binomial(4, 4 / (4 + 12.0))), 30)
-        diameters = _truncated_normal(rng, 5.4, 1.5, number)
+        number = 20 + min(int(rng.negative_binomial(4, 4 / (4 + 14.0))), 30)
+        diameters = _truncated_normal(rng, 5.8, 1.3, number)
     else:
         number = max(min(int(rng.negative_binomial(12, 12 / (12 + 8.0))), 19), 1)
         diameters = _truncated_normal(rng, 4.6, 1.6, number)
     volume = 4 / 3 * np.pi * np.prod(semi_axes_mm)
     share = np.pi / 6 * np.sum(diameters**3) / volume
     diameters = np.clip(
-        diameters * min(1.0, ((0.36 if polycystic else 0.30) / share) ** (1 / 3)), _SMALLEST_MM, _LARGEST_ANTRAL_MM
+        diameters * min(1.0, ((0.42 if polycystic else 0.30) / share) ** (1 / 3)), _SMALLEST_MM, _LARGEST_ANTRAL_MM
     )
     largest = min(20.0, 1.35 * float(semi_axes_mm.min()))
     if not polycystic and largest > 10 and rng.random() < 0.3:
@@ -236,7 +236,7 @@ def _try_to_place(
     *,
     semi_axes_mm: NDArray[np.float64],
     peripheral: bool,
-    batches: int = 6,
+    batches: int = 10,
 ) -> NDArray[np.float64] | None:
     centres = np.empty((0, 3))
     for index, radius in enumerate(radii_mm):
@@ -267,7 +267,8 @@ def _inside(
 ) -> NDArray[np.float64]:
     """Those centres whose sphere, with the capsule's thickness around it, lies in the ellipsoid."""
     surface = candidates_mm[:, None] + (radius_mm + _CAPSULE_MM) * _sphere_directions(64)
-    return candidates_mm[(np.linalg.norm(surface / semi_axes_mm, axis=2) < 1).all(axis=1)]
+    inside: NDArray[np.bool_] = (np.linalg.norm(surface / semi_axes_mm, axis=2) < 1).all(axis=1)
+    return candidates_mm[inside]
 
 
 def _sphere_directions(number: int) -> NDArray[np.float64]:

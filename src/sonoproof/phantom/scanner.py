@@ -80,7 +80,7 @@ class ScannerSettings:
     @property
     def white_db(self) -> float:
         """Echo level shown white; ordinary tissue comes to lie a little below mid grey."""
-        return 0.55 * self.dynamic_range_db - self.gain_db
+        return 0.57 * self.dynamic_range_db - self.gain_db
 
     def grid(self) -> PolarGrid:
         """Beams and samples, with a margin all round that is not shown."""
@@ -154,7 +154,7 @@ class Frame:
 
 def draw_settings(rng: np.random.Generator) -> ScannerSettings:
     """Draw the settings for one patient."""
-    depth_mm = rng.uniform(36, 50)
+    depth_mm = rng.uniform(34, 46)
     return ScannerSettings(
         frequency_mhz=rng.uniform(5.0, 8.5),
         depth_mm=depth_mm,
@@ -163,7 +163,7 @@ def draw_settings(rng: np.random.Generator) -> ScannerSettings:
         aspect=rng.uniform(0.9, 1.25),
         focus_mm=rng.uniform(0.35, 0.65) * depth_mm,
         gain_db=rng.normal(0, 2.0),
-        dynamic_range_db=rng.uniform(48, 60),
+        dynamic_range_db=rng.uniform(45, 58),
         gain_slope=rng.normal(0.5, 0.02),
         noise_db=rng.uniform(-76, -66),
     )

@@ -117,17 +117,17 @@ def draw_scene(rng: np.random.Generator, *, ovary: Ovary) -> Scene:
     """Draw what surrounds an ovary. Nothing drawn here depends on the morphology of its follicles."""
     return Scene(
         ovary=ovary,
-        stroma_db=rng.uniform(-6, -1),
+        stroma_db=rng.uniform(-7, -2),
         capsule_db=rng.uniform(5, 10),
         wall_db=rng.uniform(4, 9),
-        slice_sigma_mm=rng.uniform(0.5, 0.8),
+        slice_sigma_mm=rng.uniform(0.4, 0.6),
         bodies=tuple(_draw_bodies(rng, ovary)),
         lumps=SmoothField.draw(rng, length_mm=7),
         grain=SmoothField.draw(rng, length_mm=2.2),
         deformation_mm=rng.uniform(0.35, 0.65),
         pressure=(SmoothField.draw(rng, length_mm=5), SmoothField.draw(rng, length_mm=5)),
         warp=SmoothField.draw(rng, length_mm=rng.uniform(14, 24)),
-        layering=SmoothField.draw(rng, length_mm=12),
+        layering=SmoothField.draw(rng, length_mm=6),
         layer_db=_draw_layers(rng),
     )
 
@@ -199,8 +199,8 @@ def _surroundings(scene: Scene, x: Plane, z: Plane, *, y_mm: float) -> TissueMap
     depth = np.maximum(z, 0)
     layer = _bend_around(scene.ovary, x, z, y_mm=y_mm) + 4 * warp * np.minimum(depth / 12, 1) + 8
     layers = np.interp(layer.ravel() / scene.layer_step_mm, np.arange(len(scene.layer_db)), scene.layer_db)
-    weight = np.clip(0.6 + 0.5 * layering, 0, 1.3)
-    echo_db = 2.5 * lumps + weight * layers.reshape(x.shape).astype(np.float32)
+    weight = np.clip(0.7 + 0.6 * layering, 0, 1.8)
+    echo_db = 3.0 * lumps + weight * layers.reshape(x.shape).astype(np.float32)
     return TissueMaps(
         diffuse=_power(echo_db),
         specular=np.full(x.shape, 1e-7, dtype=np.float32),
