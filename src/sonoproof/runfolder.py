@@ -35,12 +35,15 @@ __all__ = [
     "read_json",
     "read_table",
     "sha256_of_file",
+    "sweep",
     "write_json",
     "write_table",
     "write_text",
 ]
 
 SCHEMA_VERSION = 1
+# What a killed writer leaves behind begins with this; nothing reads it.
+PARTIAL = ".partial-"
 
 RECORD_COLUMNS = (
     "image_id", "path", "origin", "label", "group", "source", "sha256", "pixel_sha256", "width", "height",
@@ -154,6 +157,14 @@ class RunFolder:
         return path.relative_to(self.root).as_posix()
 
 
+def sweep(folder: Path) -> int:
+    """Remove what killed writers left behind in a folder; return how many files that were."""
+    leftovers = list(folder.rglob(f"{PARTIAL}*")) if folder.is_dir() else []
+    for leftover in leftovers:
+        leftover.unlink(missing_ok=True)
+    return len(leftovers)
+
+
 @contextlib.contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it into place when the block ends without an error.
@@ -164,7 +175,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem[:80]}.", suffix=path.suffix, dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f"{PARTIAL}{path.stem[:80]}.", suffix=path.suffix, dir=path.parent)
         os.close(handle)
         temporary = Path(name)
         temporary.chmod(0o644)

@@ -73,8 +73,9 @@ class History(Callback):
         metrics = pl_module.metrics_of_epoch
         if not metrics["fit_loss"] < float("inf"):
             raise ConfigError("training diverged (the loss is not finite); lower fit.learning_rate")
-        rate = float(trainer.optimizers[0].param_groups[0]["lr"])
-        self.rows.append({"epoch": trainer.current_epoch + 1, "phase": "network", **metrics, "learning_rate": rate})
+        self.rows.append(
+            {"epoch": trainer.current_epoch + 1, "phase": "network", **metrics, "learning_rate": pl_module.rate}
+        )
         self.write()
         if self._progress is not None:
             self._progress(trainer.current_epoch + 1, trainer.max_epochs or 0)

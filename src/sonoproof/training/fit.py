@@ -8,7 +8,9 @@ optimiser, the schedule, early stopping and the history are all part of the chec
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -196,32 +198,31 @@ class _Training:
             if is_finished(checkpoint, epochs=self.recipe.epochs):
                 history.load_state_dict(_callback_state(checkpoint, History))
                 return
-        trainer = pl.Trainer(
+        trainer = _quiet_trainer(
             max_epochs=self.recipe.epochs,
             accelerator="gpu" if self.device.type == "cuda" else "cpu",
             devices=1,
             precision="bf16-mixed" if self.device.type == "cuda" else "32-true",
-            logger=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            inference_mode=False,
             plugins=[AtomicCheckpoints()],
             callbacks=[
                 history,
                 *best_and_last(self.run.checkpoints, monitor=self.monitor, patience=self.recipe.patience),
             ],
         )
-        trainer.fit(
-            self._module(),
-            train_dataloaders=self._shuffled(lambda: trainer.current_epoch),
-            val_dataloaders=[self._ordered(rows) for rows in self.measured.values()],
-            ckpt_path=last if last.is_file() else None,
-            weights_only=True,
-        )
+        # Lightning's own count of epochs is one behind when it asks for the first batches after a resume; its count
+        # of steps is not.
+        batches = self._shuffled(lambda: trainer.global_step // len(batches))
+        with _needless_warnings_off():
+            trainer.fit(
+                self._module(steps=self.recipe.epochs * len(batches)),
+                train_dataloaders=batches,
+                val_dataloaders=[self._ordered(rows) for rows in self.measured.values()],
+                ckpt_path=last if last.is_file() else None,
+                weights_only=True,
+            )
         self.classifier.to(self.device)
 
-    def _module(self) -> TrainingModule:
+    def _module(self, *, steps: int) -> TrainingModule:
         targets = self.parts.train.targets
         balance = float((targets < 0.5).sum() / (targets > 0.5).sum())
         return TrainingModule(
@@ -229,6 +230,7 @@ class _Training:
             recipe=self.recipe,
             positive_weight=balance if self.recipe.balanced else 1.0,
             parts=tuple(self.measured),
+            steps=steps,
             settle=self._ordered(_spread(self.parts.train, count=SETTLE_FRAMES)),
         )
 
@@ -289,6 +291,29 @@ def _network_state(checkpoint: Mapping[str, Any]) -> dict[str, torch.Tensor]:
 def _callback_state(checkpoint: Mapping[str, Any], callback: type[pl.Callback]) -> dict[str, Any]:
     state: dict[str, Any] = checkpoint["callbacks"][callback.__qualname__]
     return state
+
+
+def _quiet_trainer(**settings: Any) -> pl.Trainer:
+    """A trainer that leaves the terminal to us."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    return pl.Trainer(
+        logger=False, enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
+        inference_mode=False, **settings,
+    )  # fmt: skip
+
+
+@contextlib.contextmanager
+def _needless_warnings_off() -> Iterator[None]:
+    """Three warnings that nobody who trains can act on.
+
+    Lightning up to 2.6 calls what PyTorch 2.13 deprecates; it finds the checkpoints that it is to go on from; and it
+    finds the network as it was after measuring it, which it then puts into training mode itself.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Found .* module.s. in eval mode at the start of training")
+        warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
+        warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec", category=FutureWarning)
+        yield
 
 
 @contextlib.contextmanager

@@ -31,6 +31,7 @@ class TrainingModule(pl.LightningModule):
         recipe: What is trained, and how fast.
         positive_weight: Weight of a positive row in the loss, that of a negative one being 1.
         parts: Names of the evaluated parts, in the order of the validation loaders.
+        steps: Optimiser steps in all, for the schedule.
         settle: Frames on which batch norm statistics are estimated before each evaluation.
     """
 
@@ -41,6 +42,7 @@ class TrainingModule(pl.LightningModule):
         recipe: Recipe,
         positive_weight: float,
         parts: tuple[str, ...],
+        steps: int,
         settle: Iterable[Batch] = (),
     ) -> None:
         super().__init__()
@@ -48,15 +50,18 @@ class TrainingModule(pl.LightningModule):
         self.recipe = recipe
         self.parts = parts
         self.metrics_of_epoch: dict[str, float] = {}
+        self.rate = math.nan
         self._positive_weight = positive_weight
+        self._steps = steps
         self._settle = settle
         self._seen: dict[str, list[tuple[Tensor, Tensor]]] = {}
         for parameter in classifier.base_parameters():
             parameter.requires_grad_(recipe.train_base)
 
     def on_train_epoch_start(self) -> None:
-        """Forget the last epoch, and put batch norm into the recipe's mode."""
+        """Forget the last epoch, and put every layer into the recipe's mode, however it came."""
         self._seen = {part: [] for part in ("fit", *self.parts)}
+        self.classifier.train()
         if self.recipe.batch_norm == "frozen":
             for module in _batch_norms(self.classifier):
                 module.eval()
@@ -64,6 +69,7 @@ class TrainingModule(pl.LightningModule):
     def training_step(self, batch: Batch, _batch_idx: int) -> Tensor:
         """Weighted binary cross-entropy of a batch."""
         frames, targets = batch
+        self.rate = float(self.trainer.optimizers[0].param_groups[0]["lr"])
         logits = self.classifier(frames)
         self._seen["fit"].append((logits.detach().cpu(), targets.cpu()))
         weight = torch.where(targets > 0.5, self._positive_weight, 1.0)
@@ -101,8 +107,7 @@ class TrainingModule(pl.LightningModule):
             optimizer = torch.optim.Adam(groups)
         if recipe.schedule == "constant":
             return optimizer
-        steps = max(1, int(self.trainer.estimated_stepping_batches))
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _cosine(step, steps=steps))
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _cosine(step, steps=self._steps))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
@@ -118,12 +123,13 @@ def epoch_metrics(logits: npt.NDArray[np.float32], targets: npt.NDArray[np.float
         return dict.fromkeys(("loss", "recall", "accuracy", "precision", "auc"), math.nan)
     called, positive = logits >= 0.0, targets > 0.5
     hits = float(np.sum(called & positive))
+    calls, positives = float(called.sum()), float(positive.sum())
     return {
         "loss": float(np.mean(np.logaddexp(0.0, logits) - logits * positive)),
-        "recall": hits / positive.sum() if positive.any() else math.nan,
+        "recall": hits / positives if positives else math.nan,
         "accuracy": float(np.mean(called == positive)),
-        "precision": hits / called.sum() if called.any() else math.nan,
-        "auc": float(roc_auc_score(positive, logits)) if 0 < positive.sum() < len(positive) else math.nan,
+        "precision": hits / calls if calls else math.nan,
+        "auc": float(roc_auc_score(positive, logits)) if 0 < positives < len(positive) else math.nan,
     }
 
 
