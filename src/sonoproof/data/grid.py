@@ -1,0 +1,159 @@
+"""A worksheet as a grid of texts, with the kind each cell had: the common ground of all sheet formats."""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+__all__ = ["DATE", "EMPTY", "LOGICAL", "NUMBER", "TEXT", "Grid", "clean_text", "grid_of_rows"]
+
+EMPTY, TEXT, NUMBER, LOGICAL, DATE = range(5)
+
+Kinds = npt.NDArray[np.uint8]
+TextArray = Any  # a pandas string array: its class depends on whether pyarrow is installed
+MergedRange = tuple[tuple[int, int], tuple[int, int]]
+
+CHUNK_ROWS = 20_000
+# Blanks that people cannot see: no-break spaces, zero-width marks, byte order marks, soft hyphens.
+INVISIBLE = "\u00a0\u202f\u2007\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f"
+BLANKS = " \t\r\n\v\f\u3000" + INVISIBLE
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A worksheet.
+
+    Attributes:
+        name: The worksheet's name (for a csv file the file's name).
+        columns: For each spreadsheet column, its cells as text from row 1 on; "" where empty.
+        kinds: Kind of each cell (`EMPTY`, `TEXT`, `NUMBER`, `LOGICAL`, `DATE`), uint8 of shape (rows, columns).
+        visible: Whether the worksheet is shown.
+        troubled: Cells that read as empty though they are not: (row, column), 0-based -> why.
+        notes: What a person should know of the worksheet, JSON-able (hidden rows, merged cells, encoding, …).
+    """
+
+    name: str
+    columns: tuple[pd.Series[str], ...]
+    kinds: Kinds
+    visible: bool = True
+    troubled: dict[tuple[int, int], str] = field(default_factory=dict)
+    notes: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def height(self) -> int:
+        """Rows up to the last value."""
+        return len(self.kinds)
+
+    def row(self, index: int) -> list[str]:
+        """The cleaned texts of a row (0-based)."""
+        return [clean_text(column.iloc[index]) for column in self.columns]
+
+    def cleaned(self, column: int) -> pd.Series[str]:
+        """A column's texts without blanks, visible or not, at either end."""
+        return self.columns[column].str.strip(BLANKS)
+
+
+def clean_text(text: str) -> str:
+    """Text without blanks, visible or not, at either end."""
+    return text.strip(BLANKS)
+
+
+def grid_of_rows(
+    rows: Iterable[Sequence[Any]],
+    *,
+    name: str,
+    first_column: int = 0,
+    merged: Sequence[MergedRange] = (),
+    visible: bool = True,
+    troubled: dict[tuple[int, int], str] | None = None,
+    notes: dict[str, Any] | None = None,
+) -> Grid:
+    """Build a grid from rows of cell values, a chunk at a time, so that the values need not all be held at once.
+
+    Args:
+        rows: Rows from row 1 on; they may differ in length.
+        name: The worksheet's name.
+        first_column: 0-based column of each row's first value.
+        merged: Merged ranges, 0-based and inclusive; a range's value is copied down its first column.
+        visible: Whether the worksheet is shown.
+        troubled: Cells that read as empty though they are not.
+        notes: What a person should know of the worksheet.
+    """
+    chunks = [_texts_and_kinds(chunk) for chunk in _chunks(rows)]
+    width = first_column + max((len(texts) for texts, _ in chunks), default=0)
+    columns = [_column(chunks, column - first_column) for column in range(width)]
+    kinds = np.zeros((sum(len(kinds) for _, kinds in chunks), width), np.uint8)
+    start = 0
+    for texts, part in chunks:
+        kinds[start : start + len(part), first_column : first_column + len(texts)] = part
+        start += len(part)
+    for (top, left), (bottom, _) in merged:
+        if left < width and bottom > top:
+            _fill_down(columns, kinds, column=left, top=top, bottom=bottom)
+    return Grid(name, tuple(columns), kinds, visible, troubled or {}, notes or {})
+
+
+def _chunks(rows: Iterable[Sequence[Any]]) -> Iterator[list[Sequence[Any]]]:
+    iterator = iter(rows)
+    while chunk := list(itertools.islice(iterator, CHUNK_ROWS)):
+        yield chunk
+
+
+def _texts_and_kinds(chunk: list[Sequence[Any]]) -> tuple[list[TextArray], Kinds]:
+    """A chunk's columns as texts, and its cells' kinds as uint8 of shape (rows, columns)."""
+    cells = list(itertools.zip_longest(*chunk, fillvalue=""))
+    kinds = np.zeros((len(chunk), len(cells)), np.uint8)
+    texts: list[TextArray] = []
+    for index, column in enumerate(cells):
+        # Most columns hold one type, which spares a look at every cell.
+        if set(map(type, column)) == {str}:
+            texts.append(pd.array(column, dtype="str"))
+            kinds[:, index] = [TEXT if text else EMPTY for text in column]
+        else:
+            texts.append(pd.array([_text_of(value) for value in column], dtype="str"))
+            kinds[:, index] = [_kind_of(value) for value in column]
+    return texts, kinds
+
+
+def _text_of(value: Any) -> str:
+    """A cell value as the text a person would have typed: 1.0 is "1"."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    if isinstance(value, datetime.date | datetime.time):
+        return value.isoformat()
+    return "" if value is None else str(value)
+
+
+def _kind_of(value: Any) -> int:
+    if isinstance(value, str) or value is None:
+        return TEXT if value else EMPTY
+    if isinstance(value, bool):
+        return LOGICAL
+    return NUMBER if isinstance(value, int | float) else DATE
+
+
+def _column(chunks: list[tuple[list[TextArray], Kinds]], index: int) -> pd.Series[str]:
+    parts = [
+        pd.Series(texts[index] if 0 <= index < len(texts) else pd.array([""] * len(kinds), dtype="str"))
+        for texts, kinds in chunks
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _fill_down(columns: list[pd.Series[str]], kinds: Kinds, *, column: int, top: int, bottom: int) -> None:
+    """Give the cells that a merged range covers the value of its first cell."""
+    covered = slice(top + 1, min(bottom + 1, len(kinds)))
+    if top < len(kinds) and not kinds[covered, column].any():
+        columns[column].iloc[covered] = columns[column].iloc[top]
+        kinds[covered, column] = kinds[top, column]

@@ -1,0 +1,242 @@
+"""Matching what a sheet writes about images to the files of a folder.
+
+A reference and a file belong together where one path is a trailing part of the other, compared first as written,
+then without regard to case and Unicode form, then without suffix, and last, for cells that hold a number, without
+leading zeros. The first of these steps that finds files decides: one file is the match, several are a question.
+Nothing outside the folder is ever matched, whatever a reference or a link says.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import posixpath
+import re
+import unicodedata
+import urllib.parse
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from sonoproof.data.columns import IMAGE_SUFFIXES
+from sonoproof.data.grid import clean_text
+from sonoproof.errors import CohortError
+
+__all__ = ["FileIndex", "Match", "index_images", "match_reference", "suggest_file"]
+
+# Asked of a person only in so far as a person can read it.
+NAMED_FILES = 5
+SUGGESTION_POOL = 50_000
+EXACT, CASE, SUFFIX, ZEROS = "as written", "ignoring case", "ignoring the suffix", "ignoring leading zeros"
+
+
+@dataclass(frozen=True)
+class FileIndex:
+    """The image files of a folder.
+
+    Attributes:
+        root: The folder, absolute.
+        files: Path of every image relative to the folder, POSIX, sorted.
+        escaping: Links that lead out of the folder or nowhere, relative to it.
+        unwritable: Files whose name is no valid text and can stand in no table.
+        others: Files that are no images.
+        linked_folders: Links to folders, which are not followed.
+        keys: For each way to compare, last part of the path -> the files that end in it.
+    """
+
+    root: Path
+    files: tuple[str, ...]
+    escaping: frozenset[str] = frozenset()
+    unwritable: tuple[str, ...] = ()
+    others: frozenset[str] = frozenset()
+    linked_folders: tuple[str, ...] = ()
+    keys: dict[str, dict[str, list[str]]] = field(default_factory=dict, repr=False)
+
+    def holds(self, reference: str) -> bool:
+        """Whether a reference names at least one file."""
+        return match_reference(self, reference).files != ()
+
+
+@dataclass(frozen=True)
+class Match:
+    """What a reference leads to.
+
+    Attributes:
+        files: Files found, relative to the folder; exactly one is a match.
+        how: How reference and file were compared.
+        problem: Why there is no match, "" where there is one.
+    """
+
+    files: tuple[str, ...] = ()
+    how: str = ""
+    problem: str = ""
+
+    @property
+    def file(self) -> str:
+        """The one file, or "" where there is none or more than one."""
+        return self.files[0] if len(self.files) == 1 and not self.problem else ""
+
+
+def index_images(images: Path) -> FileIndex:
+    """List the image files of a folder and its subfolders.
+
+    Links to folders are not followed; hidden files are left out.
+
+    Raises:
+        CohortError: The folder is missing, no folder, or it or a subfolder may not be read.
+    """
+    root = images.absolute()
+    if not root.is_dir():
+        raise CohortError(
+            f"{images}: there is no such image folder" if not root.exists() else f"{images}: is no folder"
+        )
+    found: list[str] = []
+    escaping: set[str] = set()
+    unwritable: list[str] = []
+    others: set[str] = set()
+    linked: list[str] = []
+    for name in _walk(root):
+        if (root / name).is_dir():
+            linked.append(name)
+        elif PurePosixPath(name).suffix.casefold() not in IMAGE_SUFFIXES:
+            others.add(name)
+        elif not _is_valid_text(name):
+            unwritable.append(name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"))
+        elif _leads_out(root, name):
+            escaping.add(name)
+        else:
+            found.append(name)
+    files = tuple(sorted(found))
+    keys = {how: _keys(files, how) for how in (EXACT, CASE, SUFFIX, ZEROS)}
+    return FileIndex(
+        root, files, frozenset(escaping), tuple(sorted(unwritable)), frozenset(others), tuple(linked), keys
+    )
+
+
+def match_reference(index: FileIndex, reference: str, *, is_number: bool = False) -> Match:
+    """Find the file that a reference names.
+
+    Args:
+        index: The files.
+        reference: File name, with or without suffix; relative, absolute or Windows path; or URL.
+        is_number: Whether the cell holds a number, so that leading zeros of a file name may be lost.
+    """
+    path = _as_posix(reference, root=index.root)
+    if path is None:
+        return Match(problem="leads out of the image folder")
+    if not path:
+        return Match(problem="names no file")
+    for how in (EXACT, CASE, SUFFIX, *((ZEROS,) if is_number else ())):
+        files = _longest_overlap(index, path, how)
+        if len(files) > 1:
+            named = ", ".join(map(repr, files[:NAMED_FILES])) + (", …" if len(files) > NAMED_FILES else "")
+            return Match(files, how, f"matches {len(files)} files: {named}; write the path with its folder and suffix")
+        if files:
+            return Match(files, how)
+    if path in index.escaping:
+        return Match(problem="is a link that leads out of the image folder or nowhere")
+    return Match(problem=_no_file(index, path))
+
+
+def suggest_file(index: FileIndex, reference: str) -> str:
+    """Name of a file that a reference may have meant, "" where none is near."""
+    name = _comparable(posixpath.basename(reference.replace("\\", "/")), CASE)
+    pool = {_comparable(posixpath.basename(file), CASE): file for file in index.files[:SUGGESTION_POOL]}
+    close = difflib.get_close_matches(name, list(pool), n=1, cutoff=0.75)
+    return pool[close[0]] if close else ""
+
+
+def _walk(root: Path) -> Iterator[str]:
+    def refuse(error: OSError) -> None:
+        raise CohortError(f"{error.filename}: cannot be read ({error.strerror}); ask for read permission") from error
+
+    for folder, folders, names in os.walk(root, onerror=refuse):
+        folders[:] = sorted(name for name in folders if not _is_hidden(name))
+        if not os.access(folder, os.R_OK | os.X_OK):
+            raise CohortError(f"{folder}: cannot be read; ask for read permission")
+        relative = Path(folder).relative_to(root)
+        linked = [name for name in folders if (Path(folder) / name).is_symlink()]
+        yield from ((relative / name).as_posix() for name in [*names, *linked] if not _is_hidden(name))
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name == "__MACOSX"
+
+
+def _is_valid_text(name: str) -> bool:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _leads_out(root: Path, name: str) -> bool:
+    path = root / name
+    if not path.is_symlink():
+        return False
+    try:
+        target = path.resolve(strict=True)
+    except (OSError, RuntimeError):  # leads nowhere, or to itself
+        return True
+    return not target.is_relative_to(root.resolve()) or not target.is_file()
+
+
+def _as_posix(reference: str, *, root: Path) -> str | None:
+    """A reference as a POSIX path relative to the folder or anywhere above it; None where it climbs out of it."""
+    text = clean_text(reference).strip("\"'")
+    if re.match(r"[a-z][a-z0-9+.-]+://", text, flags=re.IGNORECASE):
+        text = "/" + urllib.parse.unquote(re.split(r"[?#]", text, maxsplit=1)[0]).partition("://")[2]
+    elif Path(text).is_absolute() and Path(os.path.normpath(text)).is_relative_to(root):
+        return Path(os.path.normpath(text)).relative_to(root).as_posix()
+    else:
+        text = re.sub(r"^[a-zA-Z]:", "", text.replace("\\", "/"))
+    absolute = text.startswith("/")
+    path = posixpath.normpath(text.lstrip("/")) if text.strip("/") else ""
+    if path == ".." or path.startswith("../"):
+        return "" if absolute else None
+    return "" if path == "." else path
+
+
+def _comparable(path: str, how: str) -> str:
+    path = unicodedata.normalize("NFC", path)
+    if how == EXACT:
+        return path
+    path = unicodedata.normalize("NFC", path.casefold())
+    if how == CASE:
+        return path
+    stem = path.removesuffix(suffix) if (suffix := PurePosixPath(path).suffix) in IMAGE_SUFFIXES else path
+    if how == SUFFIX:
+        return stem
+    folder, slash, name = stem.rpartition("/")
+    return folder + slash + (name.lstrip("0") or "0" if name.isascii() and name.isdigit() else name)
+
+
+def _keys(files: Sequence[str], how: str) -> dict[str, list[str]]:
+    keys: dict[str, list[str]] = defaultdict(list)
+    for file in files:
+        keys[posixpath.basename(_comparable(file, how))].append(file)
+    return dict(keys)
+
+
+def _longest_overlap(index: FileIndex, path: str, how: str) -> tuple[str, ...]:
+    """Files whose path is a trailing part of `path` or the other way round; the longest common part wins."""
+    wanted = _comparable(path, how)
+    overlap: dict[str, int] = {}
+    for file in index.keys.get(how, {}).get(posixpath.basename(wanted), []):
+        candidate = _comparable(file, how)
+        if candidate == wanted:
+            overlap[file] = len(candidate) + 1
+        elif f"/{candidate}".endswith(f"/{wanted}") or f"/{wanted}".endswith(f"/{candidate}"):
+            overlap[file] = min(len(candidate), len(wanted))
+    longest = max(overlap.values(), default=0)
+    return tuple(file for file, length in overlap.items() if length == longest)
+
+
+def _no_file(index: FileIndex, path: str) -> str:
+    if path in index.others:
+        return f"is no image file; images end in {', '.join(sorted(IMAGE_SUFFIXES))}"
+    if any(path.startswith(f"{folder}/") for folder in index.linked_folders):
+        return "lies behind a linked folder, which is not followed; copy or mount the folder instead"
+    return "names no file in the image folder"

@@ -1,0 +1,102 @@
+"""The words people use for column names and labels, in several languages, and what they mean.
+
+A *concept* is what different spellings have in common (``ja``, ``YES`` and ``1`` are one concept); its *meaning* says
+whether it stands on the healthy side or the diseased side, where that is known.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from enum import Enum
+
+__all__ = ["NOT_KNOWN", "Meaning", "concept_of", "folded", "meaning_of", "name_tokens", "squeezed", "word_set"]
+
+
+def word_set(words: str) -> frozenset[str]:
+    """The words of a text, as a set."""
+    return frozenset(words.split())
+
+
+class Meaning(Enum):
+    """Which side of the question a label or a column name stands on."""
+
+    HEALTH = "health"
+    DISEASE = "disease"
+    NONE = "none"
+
+
+# concept -> (meaning, words). "yes" and "no" mean something only under a column's name.
+CONCEPTS: dict[str, tuple[Meaning, str]] = {
+    "yes": (Meaning.NONE, "1 yes y ja j oui o si sí sim true t wahr vrai verdadero vero"),
+    "no": (Meaning.NONE, "0 no n nein non nao não false f falsch faux falso"),
+    "healthy": (Meaning.HEALTH, "healthy gesund sain saine sano sana saudável saudavel"),
+    "normal": (Meaning.HEALTH, "normal normale norm unauffällig unauffaellig"),
+    "benign": (Meaning.HEALTH, "benign gutartig bénin benin bénigne benigno benigna"),
+    "negative": (Meaning.HEALTH, "negative negativ neg négatif negatif negativo"),
+    "control": (Meaning.HEALTH, "control controls kontrolle contrôle controle"),
+    "unhealthy": (Meaning.DISEASE, "unhealthy sick ill krank malade enfermo enferma malato diseased ungesund"),
+    "abnormal": (Meaning.DISEASE, "abnormal anormal anomal auffällig auffaellig pathologic pathological pathologisch"),
+    "malignant": (Meaning.DISEASE, "malignant malign bösartig boesartig maligne maligno maligna"),
+    "positive": (Meaning.DISEASE, "positive positiv pos positif positivo"),
+    "disease": (Meaning.DISEASE, "disease illness krankheit maladie enfermedad"),
+    "pcos": (Meaning.DISEASE, "pcos pco pcod polycystic"),
+    "cancer": (Meaning.DISEASE, "cancer carcinoma krebs tumor tumour tumeur"),
+    "infected": (Meaning.DISEASE, "infected infection infiziert"),
+    "covid": (Meaning.DISEASE, "covid covid-19 covid19"),
+    "pneumonia": (Meaning.DISEASE, "pneumonia pneumonie"),
+    "lesion": (Meaning.DISEASE, "lesion läsion lésion"),
+}
+NEGATIONS = ("non ", "not ", "no ", "without ", "kein ", "keine ", "nicht ", "ohne ", "sans ", "pas ", "sin ")
+
+# What is written where a label is not known.
+NOT_KNOWN = word_set(
+    "na n/a #n/a nan null - -- — ? ?? unknown missing tbd todo maybe unclear unsure indeterminate"
+    " unbekannt unklar inconnu desconocido"
+)
+
+_CONCEPT_OF_WORD = {word: concept for concept, (_, words) in CONCEPTS.items() for word in words.split()}
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
+def folded(text: str) -> str:
+    """Text in which case, Unicode form and the number of blanks make no difference; 1.0 is 1."""
+    text = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    whole, dot, rest = text.partition(".")
+    return whole if dot and whole.lstrip("-").isdigit() and not rest.strip("0") else text
+
+
+def squeezed(text: str) -> str:
+    """A column name's letters and digits alone: ``Image_Path `` and ``imagePath`` are one name."""
+    return "".join(letter for letter in folded(text) if letter.isalnum())
+
+
+def name_tokens(text: str) -> tuple[str, ...]:
+    """The words of a column name: ``imagePath``, ``image_path`` and ``Image path`` have the same two."""
+    spaced = _CAMEL.sub(" ", unicodedata.normalize("NFKC", text))
+    return tuple(re.findall(r"[^\W_]+", spaced.casefold()))
+
+
+def concept_of(text: str) -> str:
+    """The concept of a label; a word that is not in the vocabulary is its own concept.
+
+    A negated word (``non-PCOS``, ``not infected``) has the concept "not " + that of the word.
+    """
+    word = folded(text)
+    if word in _CONCEPT_OF_WORD:
+        return _CONCEPT_OF_WORD[word]
+    spaced = word.replace("-", " ").replace("_", " ")
+    for negation in NEGATIONS:
+        if spaced.startswith(negation) and spaced != negation:
+            return f"not {concept_of(spaced.removeprefix(negation))}"
+    return _CONCEPT_OF_WORD.get(spaced, word)
+
+
+def meaning_of(concept: str) -> Meaning:
+    """Which side a concept stands on; a negation turns it round."""
+    if concept in CONCEPTS:
+        return CONCEPTS[concept][0]
+    if concept.startswith("not "):
+        inner = meaning_of(concept.removeprefix("not "))
+        return {Meaning.HEALTH: Meaning.DISEASE, Meaning.DISEASE: Meaning.HEALTH}.get(inner, Meaning.NONE)
+    return Meaning.NONE
