@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from sonoproof.reporting.style import BLUE, GREEN, INK, MUTED, ORANGE, RULE, drawn, label_text, panels
+from sonoproof.reporting.style import BLUE, GREEN, INK, MUTED, ORANGE, RULE, drawn, label_text, panels, stacked
 
 __all__ = [
     "Bin",
@@ -35,18 +35,18 @@ class Bin:
     """One bin of a reliability diagram.
 
     Attributes:
-        mean: Mean predicted probability.
-        observed: Share of the positive class.
-        count: Rows.
-        low: Lower end of the interval of `observed`, if it was computed.
-        high: Upper end.
+        low: Lower edge of the bin, a probability.
+        high: Upper edge.
+        mean: Mean predicted probability of its rows.
+        observed: Share of them that is of the positive class.
+        count: Rows, at least 1.
     """
 
+    low: float
+    high: float
     mean: float
     observed: float
     count: int
-    low: float | None = None
-    high: float | None = None
 
 
 def training_curves(history: pd.DataFrame, *, parts: Sequence[tuple[str, str]]) -> Figure:
@@ -55,7 +55,7 @@ def training_curves(history: pd.DataFrame, *, parts: Sequence[tuple[str, str]]) 
     Args:
         history: Columns ``epoch``, ``PART_loss``, ``PART_auc``, ``PART_recall`` and, if known, ``chosen`` (1 in one
             row) and ``phase``.
-        parts: Column prefix and name of each part drawn, at most two.
+        parts: Column prefix and name of each part that may be drawn, at most three; absent ones are left out.
     """
     shown = [(key, name) for key, name in _CURVES if any(f"{part}_{key}" in history for part, _ in parts)]
     with drawn():
@@ -63,13 +63,14 @@ def training_curves(history: pd.DataFrame, *, parts: Sequence[tuple[str, str]]) 
         for axis, (key, name) in zip(axes, shown, strict=False):
             _draw_history(axis, history, key=key, parts=parts)
             axis.set(title=name, xlabel="Epoch")
-        axes[0].legend(loc="best")
+        handles, labels = axes[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper left", ncols=4)
     return figure
 
 
 def _draw_history(axis: Axes, history: pd.DataFrame, *, key: str, parts: Sequence[tuple[str, str]]) -> None:
     epochs = pd.to_numeric(history["epoch"])
-    for (part, name), colour, dash in zip(parts, (BLUE, ORANGE), ("-", "--"), strict=False):
+    for (part, name), colour, dash in zip(parts, (BLUE, ORANGE, GREEN), ("-", "--", "-."), strict=False):
         if f"{part}_{key}" in history:
             values = pd.to_numeric(history[f"{part}_{key}"], errors="coerce")
             marker = "o" if len(epochs) == 1 else None
@@ -128,7 +129,8 @@ def precision_recall_curve(
         figure, (axis,) = panels()
         prevalence_label = f"Prevalence {prevalence:.3f}"
         axis.axhline(prevalence, color=MUTED, linewidth=1.0, linestyle=":", label=prevalence_label)
-        axis.plot(recall, precision, color=BLUE, drawstyle="steps-post", label=label_text(label))
+        # Average precision weighs each precision by the recall gained on the way to it: the step before the point.
+        axis.step(recall, precision, where="pre", color=BLUE, label=label_text(label))
         if operating_point is not None:
             _mark_operating_point(axis, *operating_point)
         axis.set(xlabel="Recall (sensitivity)", ylabel="Precision", title="Precision and recall")
@@ -146,46 +148,32 @@ def _unit_square(axis: Axes) -> None:
 
 
 def reliability_diagram(bins: Sequence[Bin], *, positive_class: str) -> Figure:
-    """Observed share of the positive class over the predicted probability, with the rows in each bin.
+    """Observed share of the positive class over the predicted probability; below it the rows in each bin.
 
     Args:
         bins: Bins with at least one row, in the order of their probability.
         positive_class: Name of the positive class.
     """
-    means = np.array([bin_.mean for bin_ in bins])
-    observed = np.array([bin_.observed for bin_ in bins])
     with drawn():
-        figure, (axis,) = panels()
+        figure, (axis, below) = stacked(height_ratios=(4, 1))
         axis.plot([0, 1], [0, 1], color=MUTED, linewidth=1.0, linestyle=":", label="Perfect calibration")
-        if bins and all(bin_.low is not None for bin_ in bins):
-            axis.errorbar(means, observed, yerr=_whiskers(bins), fmt="none", ecolor=BLUE, elinewidth=1.0)
+        means, observed = [bin_.mean for bin_ in bins], [bin_.observed for bin_ in bins]
         axis.plot(means, observed, color=BLUE, marker="o", markersize=4.5, label="Observed")
-        for bin_ in bins:
-            _write_count(axis, bin_)
-        axis.set(xlabel="Predicted probability", ylabel=f"Share that is {label_text(positive_class)}")
-        axis.set_title("Calibration (rows in each bin)")
-        _unit_square(axis)
+        axis.set(ylabel=f"Share that is {label_text(positive_class)}", title="Calibration")
+        axis.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
         axis.legend(loc="upper left")
+        _draw_counts(below, bins)
     return figure
 
 
-def _whiskers(bins: Sequence[Bin]) -> FloatArray:
-    below = [bin_.observed - (bin_.observed if bin_.low is None else bin_.low) for bin_ in bins]
-    above = [(bin_.observed if bin_.high is None else bin_.high) - bin_.observed for bin_ in bins]
-    return np.clip(np.array([below, above], dtype=np.float64), 0, None)
-
-
-def _write_count(axis: Axes, bin_: Bin) -> None:
-    over_the_line = bin_.observed <= bin_.mean
-    axis.annotate(
-        f"{bin_.count:,}",
-        (bin_.mean, bin_.observed),
-        xytext=(5, -10 if over_the_line else 6),
-        textcoords="offset points",
-        fontsize=7.5,
-        color=MUTED,
-        ha="left" if over_the_line else "right",
-    )
+def _draw_counts(axis: Axes, bins: Sequence[Bin]) -> None:
+    centres = [(bin_.low + bin_.high) / 2 for bin_ in bins]
+    widths = [0.9 * (bin_.high - bin_.low) for bin_ in bins]
+    bars = axis.bar(centres, [bin_.count for bin_ in bins], width=widths, color=BLUE, alpha=0.35)
+    axis.bar_label(bars, fmt="{:,.0f}", fontsize=7.5, color=MUTED, padding=1)
+    axis.set(xlim=(-0.02, 1.02), xlabel="Predicted probability", ylabel="Rows", yticks=[])
+    axis.margins(y=0.35)
+    axis.grid(visible=False)
 
 
 def probability_histogram(
@@ -258,7 +246,7 @@ def honest_against_naive(rows: Sequence[tuple[str, float, float | None, float | 
         metric: Name of the metric.
     """
     with drawn():
-        figure, (axis,) = panels(width_in=6.4, height_in=0.9 + 0.42 * len(rows))
+        figure, (axis,) = panels(width_in=9.3, height_in=0.7 + 0.45 * len(rows))
         for place, (_, value, low, high) in enumerate(rows):
             colour = ORANGE if place == 0 else BLUE
             if low is not None and high is not None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import io
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -25,7 +25,7 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from sonoproof.reporting.text import visible_text
 from sonoproof.runfolder import atomic_path
 
-__all__ = ["BLUE", "GREEN", "INK", "MUTED", "ORANGE", "RULE", "drawn", "inline_svg", "label_text", "panels", "save"]
+__all__ = ["BLUE", "GREEN", "INK", "MUTED", "ORANGE", "RULE", "drawn", "inline_svg", "label_text", "panels", "save", "stacked"]
 
 BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"
 INK, MUTED, RULE = "#1f2933", "#5b6672", "#d5dae0"
@@ -90,6 +90,14 @@ def panels(count: int = 1, *, width_in: float = 4.2, height_in: float = 3.5) -> 
     figure = Figure(figsize=(width_in * count, height_in), layout="constrained")
     FigureCanvasAgg(figure)
     return figure, [figure.add_subplot(1, count, number + 1) for number in range(count)]
+
+
+def stacked(*, height_ratios: Sequence[float], width_in: float = 4.2, height_in: float = 3.5) -> tuple[Figure, list[Axes]]:
+    """A figure with panels one over the other that share the horizontal axis."""
+    figure = Figure(figsize=(width_in, height_in), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(len(height_ratios), 1, sharex=True, height_ratios=list(height_ratios))
+    return figure, list(axes)
 
 
 def label_text(text: str) -> str:

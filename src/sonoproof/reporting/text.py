@@ -57,8 +57,8 @@ def format_count(value: float | None) -> str:
 
 
 def format_share(part: float, whole: float) -> str:
-    """A share in percent: ``"12 %"``; nothing of nothing is a dash."""
-    return f"{100 * part / whole:.0f} %" if whole else "–"
+    """A share in percent: ``"12%"``; nothing of nothing is a dash."""
+    return f"{100 * part / whole:.0f}%" if whole else "–"
 
 
 def relative_href(path: str) -> str | None:

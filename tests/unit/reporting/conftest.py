@@ -11,9 +11,9 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 from PIL import Image
-from sklearn.metrics import precision_recall_curve, roc_auc_score, roc_curve
 
-from sonoproof.config import Config, to_toml
+from sonoproof.config import Config, EvaluateConfig, to_toml
+from sonoproof.evaluation.evaluate import evaluate_run
 from sonoproof.runfolder import (
     PREDICTION_COLUMNS,
     QUARANTINE_COLUMNS,
@@ -42,8 +42,8 @@ def make_run(root: Path, *, hostile: str = "", preview_side: int = 320) -> RunFo
     for part in ("val", "test"):
         predictions = _predictions(records[records["part"] == part], generator)
         write_table(run.predictions(part), predictions, columns=PREDICTION_COLUMNS)
-        _evaluate(run, part, predictions)
         _explain(run, part, predictions, generator, side=preview_side)
+    evaluate_run(run, parts=("val", "test"), config=EvaluateConfig(resamples=100))
     _audit(run, generator, hostile)
     write_json(run.model / "model.json", _model(), schema="model")
     write_text(run.config, to_toml(Config()))
@@ -136,73 +136,36 @@ def _predictions(records: pd.DataFrame, generator: np.random.Generator) -> pd.Da
     return records[["image_id", "path", "group", "source", "label"]].assign(**columns)
 
 
-def _evaluate(run: RunFolder, part: str, predictions: pd.DataFrame) -> None:
-    target, probability = predictions["target"].to_numpy(), predictions["probability"].to_numpy()
-    called = probability >= 0.5
-    counts = {
-        "tp": int((called & (target == 1)).sum()),
-        "fp": int((called & (target == 0)).sum()),
-        "tn": int((~called & (target == 0)).sum()),
-        "fn": int((~called & (target == 1)).sum()),
-    }
-    metrics = _metrics(target, probability, counts)
-    facts = {"n": len(target), "n_positive": int(target.sum()), "positive_class": CLASSES["positive"]}
-    facts |= {"negative_class": CLASSES["negative"], "threshold": 0.5, "unit": "group", "n_units": len(target) // 6}
-    write_json(run.evaluation(part), {**facts, **metrics, "confusion": counts, "undefined": {}}, schema="evaluation")
-    curves = _curves(target, probability)
-    write_json(run.evaluation(part).with_name(f"{part}_curves.json"), curves, schema="curves")
-
-
-def _metrics(target: Any, probability: Any, counts: dict[str, int]) -> dict[str, dict[str, float]]:
-    tp, fp, tn, fn = (counts[key] for key in ("tp", "fp", "tn", "fn"))
-    values = {
-        "loss": -np.log(np.where(target == 1, probability, 1 - probability)).mean(),
-        "recall": tp / (tp + fn),
-        "accuracy": (tp + tn) / len(target),
-        "precision": tp / (tp + fp),
-        "auc": roc_auc_score(target, probability),
-        "specificity": tn / (tn + fp),
-        "f1": 2 * tp / (2 * tp + fp + fn),
-        "brier": ((probability - target) ** 2).mean(),
-    }
-    return {
-        key: {"value": float(value), "low": float(value) - 0.0612, "high": min(float(value) + 0.0431, 1.0)}
-        for key, value in values.items()
-    }
-
-
-def _curves(target: Any, probability: Any) -> dict[str, Any]:
-    fpr, tpr, _ = roc_curve(target, probability)
-    precision, recall, _ = precision_recall_curve(target, probability)
-    bins = []
-    for low in np.arange(0, 1, 0.1):
-        inside = (probability >= low) & (probability < low + 0.1)
-        if inside.any():
-            observed = target[inside].mean()
-            bins.append({"mean": probability[inside].mean(), "observed": observed, "count": int(inside.sum())})
-            bins[-1] |= {"low": max(observed - 0.1, 0), "high": min(observed + 0.1, 1)}
-    return {
-        "roc": {"fpr": fpr, "tpr": tpr},
-        "precision_recall": {"recall": recall, "precision": precision},
-        "reliability": {"bins": bins},
-    }
-
-
 def _explain(
     run: RunFolder, part: str, predictions: pd.DataFrame, generator: np.random.Generator, *, side: int
 ) -> None:
     folder = run.explanations(part)
     folder.mkdir(parents=True)
+    right = predictions["predicted"] == predictions["label"]
     frames = []
-    wrong = predictions[predictions["predicted"] != predictions["label"]].head(2)
-    for number, row in enumerate(pd.concat([predictions.head(3), wrong]).to_dict("records")):
-        stem = f"{number:02d}"
-        _picture(generator, (side, side * 3)).save(folder / f"{stem}_preview.png")
-        files = {"preview": f"{stem}_preview.png", "png": f"{stem}.png", "pdf": f"{stem}.pdf", "npz": f"{stem}.npz"}
-        kind = "top" if number < 3 else "error"
-        frames.append({**{key: row[key] for key in ("image_id", "label", "probability")}, "kind": kind})
-        frames[-1] |= {"explained_class": row["predicted"], "files": files}
-    write_json(folder / "explanations.json", {"frames": frames}, schema="explanations")
+    for kind, rows in (("top", predictions[right].head(3)), ("error", predictions[~right].head(2))):
+        for rank, row in enumerate(rows.to_dict("records"), start=1):
+            frames.append(_explained(row, kind=kind, rank=rank))
+            _picture(generator, (side, side * 3)).save(folder / frames[-1]["preview"])
+    write_json(folder / "explanations.json", {"part": part, "frames": frames}, schema="explanations")
+
+
+def _explained(row: dict[Any, Any], *, kind: str, rank: int) -> dict[str, Any]:
+    stem, positive = f"{kind}-{rank:02d}", row["predicted"] == CLASSES["positive"]
+    baselines = [
+        {"name": "blur", "logit_difference": 4.1, "gap": 0.0031, "converged": True, "steps_used": 64},
+        {"name": "black", "logit_difference": 3.8, "gap": 0.0210, "converged": False, "steps_used": 256},
+    ]
+    return {
+        **{key: row[key] for key in ("image_id", "group", "label", "predicted")},
+        "kind": kind,
+        "rank": rank,
+        "explained_class": row["predicted"],
+        "probability": row["probability"] if positive else 1 - row["probability"],
+        "logit": abs(row["logit"]),
+        "baselines": baselines,
+        **{"arrays": f"{stem}.npz", "png": f"{stem}.png", "pdf": f"{stem}.pdf", "preview": f"{stem}.preview.png"},
+    }
 
 
 def _picture(generator: np.random.Generator, shape: tuple[int, int]) -> Image.Image:
@@ -236,7 +199,7 @@ def _model() -> dict[str, Any]:
         "preprocessing": {"size": 224, "aspect": "pad", "scaling": "x/127.5-1"},
         "calibration": {"method": "none", "slope": 1.0, "intercept": 0.0, "chosen_on": "not calibrated"},
         "operating_point": {"threshold": 0.5, "policy": "fixed", "chosen_on": "set before training"},
-        "training": {"recipe": "default", "epoch_chosen": 7},
+        "training": {"name": "default", "chosen_on": "stop", "epoch_chosen": 7, "monitor": "stop_loss", "seed": 0},
     }
 
 

@@ -11,12 +11,12 @@ from sonoproof.reporting.blocks import Block, Flow, FlowBox, FlowStep, Notice, P
 from sonoproof.reporting.evidence import Evidence
 from sonoproof.reporting.text import format_count, format_share
 
-__all__ = ["cohort_section", "counted"]
+__all__ = ["PART_TITLES", "USE_WORDS", "cohort_section", "counted", "in_words"]
 
 QUARANTINE_ROWS_SHOWN = 60
 REASONS_IN_FLOW = 4
-_PART_TITLES = {"fit": "Fit", "val": "Validation", "test": "Test"}
-_USE_WORDS = {"train": "to learn from", "stop": "to choose the checkpoint", "report": "to report on"}
+PART_TITLES = {"fit": "Fit", "val": "Validation", "test": "Test"}
+USE_WORDS = {"train": "to learn from", "stop": "to choose the checkpoint", "report": "to report on"}
 
 
 def cohort_section(evidence: Evidence) -> Section:
@@ -95,7 +95,7 @@ def _parts_step(evidence: Evidence) -> FlowStep:
     split = evidence.split
     assert split is not None
     labelled = split.merge(_labels(evidence), on="image_id", how="left", validate="one_to_one")
-    parts = [part for part in _PART_TITLES if part in set(split["part"])]
+    parts = [part for part in PART_TITLES if part in set(split["part"])]
     return FlowStep(tuple(_part_box(labelled[labelled["part"] == part], part, evidence) for part in parts))
 
 
@@ -106,9 +106,9 @@ def _labels(evidence: Evidence) -> pd.DataFrame:
 
 
 def _part_box(rows: pd.DataFrame, part: str, evidence: Evidence) -> FlowBox:
-    uses = [f"{count:,} {_USE_WORDS.get(use, use)}" for use, count in rows["use"].value_counts().items()]
+    uses = [f"{count:,} {USE_WORDS.get(use, use)}" for use, count in rows["use"].value_counts().items()]
     lines = (*_by_class(rows, evidence), _groups(rows), *(uses if part == "fit" else ()))
-    return FlowBox(_PART_TITLES[part], f"{len(rows):,}", tuple(lines))
+    return FlowBox(PART_TITLES[part], f"{len(rows):,}", tuple(lines))
 
 
 def _by_class(rows: pd.DataFrame, evidence: Evidence) -> list[str]:

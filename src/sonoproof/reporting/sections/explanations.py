@@ -95,16 +95,31 @@ def _gallery(part: PartEvidence, kind: str, easel: Easel) -> list[Block]:
 
 def _picture(part: PartEvidence, frame: Mapping[str, Any], easel: Easel) -> Picture:
     folder = f"explanations/{part.name}"
-    files = frame.get("files") or {}
-    links = tuple((name, f"{folder}/{file}") for name, file in files.items() if name != "preview")
-    explained = frame.get("explained_class", "")
-    said = f"{frame.get('image_id')}: logit of “{explained}”, probability {format_number(frame.get('probability'))}"
-    label = frame.get("label")
-    caption = f"{said}, label {f'“{label}”' if label else 'unknown'}."
-    alt = f"Ultrasound frame with saliency and integrated-gradients maps. {caption}"
+    names = (("PNG at full resolution", "png"), ("PDF", "pdf"), ("arrays", "arrays"))
+    links = tuple((name, f"{folder}/{frame[key]}") for name, key in names if frame.get(key))
+    caption = _caption(frame)
     return easel.photograph(
-        f"{folder}/{files.get('preview', '')}", caption=caption, alt=alt, sources=(_source(part),), links=links
+        f"{folder}/{frame.get('preview', '')}",
+        caption=caption,
+        alt=f"Frame, saliency map, integrated gradients and saturation curve. {caption}",
+        sources=(_source(part),),
+        links=links,
+        facts=tuple(_baseline(result) for result in frame.get("baselines") or []),
     )
+
+
+def _caption(frame: Mapping[str, Any]) -> str:
+    explained, label = frame.get("explained_class", ""), frame.get("label")
+    said = f"{frame.get('image_id')}: explains the logit of “{explained}”, the class predicted"
+    probability = f"probability {format_number(frame.get('probability'))}"
+    return f"{said} ({probability}); the label is {f'“{label}”' if label else 'unknown'}."
+
+
+def _baseline(result: Mapping[str, Any]) -> tuple[str, str]:
+    gap = result.get("gap")
+    share = "undefined" if gap is None else f"{gap:.2%}"
+    reached = "converged" if result.get("converged") else "not converged"
+    return f"Baseline {result.get('name')}", f"completeness gap {share}, {reached}"
 
 
 def _source(part: PartEvidence) -> str:

@@ -43,9 +43,7 @@ def _no_test_set(evidence: Evidence) -> list[str]:
 
 def _chosen_on_validation(evidence: Evidence) -> list[str]:
     training = evidence.model.get("training") or {}
-    recipe = training.get("recipe") or {}
-    chosen_on = training.get("chosen_on") or (recipe.get("chosen_on") if isinstance(recipe, dict) else None)
-    if chosen_on != "val" and recipe != "classic":
+    if not str(training.get("monitor") or "").startswith("val_"):
         return []
     return ["The checkpoint was chosen on the validation rows, so the validation numbers are somewhat too good."]
 

@@ -16,7 +16,7 @@ from sonoproof.reporting.sections.cohort import counted
 from sonoproof.reporting.tables import PART_NAMES, format_interval, metrics_table
 from sonoproof.reporting.text import format_count, format_number
 
-__all__ = ["calibration_section", "evaluation_source", "performance_section"]
+__all__ = ["calibration_section", "evaluation_source", "performance_section", "reliability_bins"]
 
 
 def performance_section(evidence: Evidence, easel: Easel) -> Section:
@@ -29,6 +29,8 @@ def performance_section(evidence: Evidence, easel: Easel) -> Section:
     names = {part.name for part in evidence.evaluated}
     if evidence.evaluated and "test" not in names:
         blocks.append(Notice("No labelled test set was given."))
+    for part in evidence.evaluated:
+        blocks += [Notice(f"{PART_NAMES[part.name]}: {note}", "warning") for note in part.evaluation.get("notes") or []]
     for part in evidence.evaluated:
         blocks += _part(part, evidence, easel)
     return Section("performance", "Performance", tuple(blocks))
@@ -54,7 +56,7 @@ def _how_measured(evidence: Evidence) -> str:
     positive = first.get("positive_class", evidence.class_names[1])
     confidence = float(first.get("confidence") or 0.95)
     sentences = [f"All metrics are of the positive class, “{positive}”."]
-    sentences.append(f"In brackets stands the {confidence:.0%} interval.")
+    sentences.append(f"In brackets stands the interval at {confidence:.0%}.")
     for part in evidence.evaluated:
         sentences.append(_unit_sentence(part))
     return " ".join(sentences)
@@ -92,12 +94,12 @@ def _part(part: PartEvidence, evidence: Evidence, easel: Easel) -> list[Block]:
 
 def _roc(part: PartEvidence, easel: Easel) -> list[Picture]:
     curve = part.curves.get("roc")
-    if not curve:
+    if not curve or not curve["true_positive_rate"]:
         return []
     area = format_interval(part.evaluation.get("auc"))
     rates = _rates(part.evaluation)
     point = None if rates is None else (1 - rates["specificity"], rates["recall"])
-    figure = figures.roc_curve(_array(curve["fpr"]), _array(curve["tpr"]), label=f"AUC {area}", operating_point=point)
+    figure = figures.roc_curve(_array(curve["false_positive_rate"]), _array(curve["true_positive_rate"]), label=f"AUC {area}", operating_point=point)
     name = PART_NAMES[part.name]
     caption = f"{name}: receiver operating characteristic, AUC {area}."
     return [_drawn(part, easel, figure, kind="roc", caption=caption)]
@@ -106,7 +108,7 @@ def _roc(part: PartEvidence, easel: Easel) -> list[Picture]:
 def _precision_recall(part: PartEvidence, easel: Easel) -> list[Picture]:
     curve = part.curves.get("precision_recall")
     evaluation = part.evaluation
-    if not curve or not evaluation.get("n"):
+    if not curve or not curve["recall"]:
         return []
     average = format_interval(evaluation.get("average_precision"))
     prevalence = evaluation["n_positive"] / evaluation["n"]
@@ -152,11 +154,7 @@ def _confusion(part: PartEvidence, evidence: Evidence, easel: Easel) -> list[Pic
 
 
 def _reliability(part: PartEvidence, evidence: Evidence, easel: Easel) -> list[Picture]:
-    bins = [
-        figures.Bin(entry["mean"], entry["observed"], int(entry["count"]), entry.get("low"), entry.get("high"))
-        for entry in (part.curves.get("reliability") or {}).get("bins", [])
-        if entry["count"] > 0
-    ]
+    bins = reliability_bins(part.curves.get("reliability") or {})
     if not bins:
         return []
     figure = figures.reliability_diagram(bins, positive_class=evidence.class_names[1])
@@ -164,6 +162,14 @@ def _reliability(part: PartEvidence, evidence: Evidence, easel: Easel) -> list[P
     caption = f"{PART_NAMES[part.name]}: observed share over predicted probability. Brier score {brier}."
     words = "; ".join(f"predicted {bin_.mean:.2f}, observed {bin_.observed:.2f}, {bin_.count} rows" for bin_ in bins)
     return [_drawn(part, easel, figure, kind="reliability", caption=caption, alt=f"{caption} By bin: {words}.")]
+
+
+def reliability_bins(reliability: Mapping[str, Any]) -> list[figures.Bin]:
+    """The bins of ``PART_curves.json`` that hold rows."""
+    edges = reliability.get("edges") or []
+    columns = (reliability.get(key) or [] for key in ("mean_probability", "share_positive", "n"))
+    bins = zip(edges[:-1], edges[1:], *columns, strict=True)
+    return [figures.Bin(low, high, mean, share, int(n)) for low, high, mean, share, n in bins if n]
 
 
 def _how_calibrated(model: Mapping[str, Any]) -> str:

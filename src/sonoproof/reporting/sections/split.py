@@ -6,7 +6,7 @@ import pandas as pd
 
 from sonoproof.reporting.blocks import Block, Notice, Prose, Section, Table
 from sonoproof.reporting.evidence import Evidence
-from sonoproof.reporting.sections.cohort import counted
+from sonoproof.reporting.sections.cohort import PART_TITLES, USE_WORDS, counted
 
 __all__ = ["split_section"]
 
@@ -37,12 +37,13 @@ def _table(evidence: Evidence, split: pd.DataFrame) -> Table:
     rows = [
         _row(rows, str(part), str(use), names) for (part, use), rows in labelled.groupby(["part", "use"], sort=False)
     ]
-    header = ("Part", "Used to", "Frames", "Groups", *(name for name in names), "No label")
+    header = ("Part", "Frames", "Groups", *(name for name in names), "No label")
     sources = ("split.csv",) if evidence.records is None else ("split.csv", "records.csv")
     return Table("Frames and groups of each part.", header, tuple(rows), sources=sources, numeric=True)
 
 
 def _row(rows: pd.DataFrame, part: str, use: str, names: tuple[str, ...]) -> tuple[str, ...]:
     counts = [int((rows["label"] == name).sum()) for name in (*names, "")]
-    purpose = {"train": "learn", "stop": "choose the checkpoint", "report": "report"}.get(use, use or "–")
-    return (part, purpose, f"{len(rows):,}", f"{rows['group'].nunique():,}", *(f"{count:,}" for count in counts))
+    name = PART_TITLES.get(part, part)
+    title = f"{name}, {USE_WORDS[use]}" if part == "fit" and use in USE_WORDS else name
+    return (title, f"{len(rows):,}", f"{rows['group'].nunique():,}", *(f"{count:,}" for count in counts))

@@ -44,9 +44,9 @@ def _opening(gap: Gap, easel: Easel) -> list[Block]:
     if naive is None or honest is None:
         return []
     sentence = (
-        f"A random split of these frames gives {format_interval(gap.naive)}; keeping every source on one side gives "
-        f"{format_interval(gap.honest)} ({metric.lower() if metric != metric.upper() else metric}). "
-        f"The difference of {format_number(naive - honest)} is what leaks, not what was learned."
+        f"{metric}: a random split of these frames gives {format_interval(gap.naive)}; keeping every source on one "
+        f"side gives {format_interval(gap.honest)}. The difference, {format_number(naive - honest)}, is what a random "
+        "split would have credited to the model for knowing the sources."
     )
     rows = [
         (name, float(entry["value"]), entry.get("low"), entry.get("high"))

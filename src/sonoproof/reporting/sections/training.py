@@ -15,7 +15,7 @@ from sonoproof.reporting.sections.cohort import in_words
 
 __all__ = ["training_section"]
 
-_PARTS = (("fit", "Fit"), ("val", "Validation"))
+_PARTS = (("fit", "Fit"), ("val", "Validation"), ("stop", "Set aside to choose the checkpoint"))
 
 
 def training_section(evidence: Evidence, easel: Easel) -> Section:
