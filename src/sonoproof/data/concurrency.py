@@ -25,7 +25,7 @@ def map_in_order(
 ) -> Iterator[Result]:
     """Yield ``function(item)`` for each item, in order, computed by threads.
 
-    ``Executor.map`` submits every item at once and keeps all results; here at most four a thread are under
+    ``Executor.map`` submits every item at once and keeps all results; here at most two a thread are under
     way, so that a hundred thousand decoded frames do not pile up behind a slow reader.
 
     Args:
@@ -45,7 +45,7 @@ def map_in_order(
         try:
             for item in remaining:
                 waiting.append(pool.submit(function, item))
-                if len(waiting) >= 4 * threads:
+                if len(waiting) >= 2 * threads:
                     break
             while waiting:
                 result = waiting.popleft().result()

@@ -65,7 +65,8 @@ _OTHER_KINDS: Final = (
 # What Pillow's plugins raise on damaged input, found by flipping bits in the tests.
 _DECODER_FAULTS: Final = (
     OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, AttributeError, ArithmeticError,
-    NotImplementedError, AssertionError, RuntimeError, struct.error, zlib.error,
+    NotImplementedError, AssertionError, RuntimeError, Warning, struct.error, zlib.error,
+    cv2.error, Image.DecompressionBombError,
 )  # fmt: skip
 
 _TIFF_PHOTOMETRIC: Final = 262
@@ -127,9 +128,7 @@ def _open(data: bytes) -> ImageFile.ImageFile:
 def _check_header(image: ImageFile.ImageFile, *, max_pixels: int) -> None:
     width, height = image.size
     if width * height > max_pixels:
-        raise FrameError(
-            f"has {width} x {height} pixels, more than frames.max_pixels ({max_pixels}); not decoded"
-        )
+        raise FrameError(f"has {width} x {height} pixels, more than frames.max_pixels ({max_pixels}); not decoded")
     pages = getattr(image, "n_frames", 1)
     if pages > 1:
         raise FrameError(f"has {pages} pages; save the page that is meant as a file of its own")
@@ -155,11 +154,7 @@ def _jpeg_has_end(data: bytes) -> bool:
             return data.find(b"\xff\xd9", position) != -1
         # A fill byte, or a marker without a length.
         standalone = marker in (0x01, 0xFF) or 0xD0 <= marker <= 0xD7
-        step = (
-            (1 if marker == 0xFF else 2)
-            if standalone
-            else 2 + int.from_bytes(data[position + 2 : position + 4])
-        )
+        step = (1 if marker == 0xFF else 2) if standalone else 2 + int.from_bytes(data[position + 2 : position + 4])
         position += step
     return False
 
@@ -174,8 +169,8 @@ def _upright_rgb(image: ImageFile.ImageFile, data: bytes) -> _Pixels:
         pixels = _deep_grey_to_rgb(image)
     else:
         pixels = _eight_bit_to_rgb(image)
-    turned_by_pillow = isinstance(image, TiffImageFile) and not deep_colour
-    return np.ascontiguousarray(pixels if turned_by_pillow else _turn_upright(pixels, orientation))
+    turned_already = isinstance(image, TiffImageFile)  # by Pillow and by OpenCV; of other formats by neither
+    return np.ascontiguousarray(pixels if turned_already else _turn_upright(pixels, orientation))
 
 
 def _eight_bit_to_rgb(image: Image.Image) -> _Pixels:

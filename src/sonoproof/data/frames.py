@@ -11,6 +11,7 @@ import os
 import struct
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +32,7 @@ __all__ = [
     "pixel_sha256",
     "read_frame",
     "read_frames_facts",
+    "read_named_pixels",
 ]
 
 # No format read here needs more bytes a pixel (RGBA, 16 bit) than this, metadata aside.
@@ -112,6 +114,26 @@ def read_frame(path: Path | str, *, max_pixels: int) -> tuple[FrameFacts, npt.ND
     return facts, decoded.pixels
 
 
+def read_named_pixels(path: Path | str, *, sha256: str, max_pixels: int) -> npt.NDArray[np.uint8]:
+    """Read an image file that was read before.
+
+    Args:
+        path: The file.
+        sha256: Hash of its bytes when it was read before.
+        max_pixels: Images with more pixels than this are refused from their header alone.
+
+    Returns:
+        RGB pixels, (H, W, 3) uint8.
+
+    Raises:
+        FrameError: The file cannot be used, or has changed since.
+    """
+    data, decoded = _read(Path(path), max_pixels=max_pixels)
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise FrameError("has changed since the cohort was read; start a new run", path=path)
+    return decoded.pixels
+
+
 def pixel_sha256(pixels: npt.NDArray[np.uint8]) -> str:
     """SHA-256 of width, height (little-endian 32-bit) and the RGB bytes, row by row.
 
@@ -146,28 +168,23 @@ def read_frames_facts(
         Together they have as many rows as `records`.
     """
     outcomes: list[FrameFacts | str] = []
-    found = map_in_order(
-        lambda path: _facts_or_reason(path, max_pixels=config.max_pixels),
-        records["path"].tolist(),
-        workers=config.workers,
-        progress=progress,
-    )
-    for outcome in found:
-        if isinstance(outcome, str):
-            outcomes.append(outcome)
-            continue
-        facts, pixels = outcome
-        if decoded is not None:
-            decoded(facts.sha256, pixels)
-        outcomes.append(facts)
+    read = partial(_facts_or_reason, max_pixels=config.max_pixels, with_pixels=decoded is not None)
+    paths = records["path"].tolist()
+    for outcome, pixels in map_in_order(read, paths, workers=config.workers, progress=progress):
+        outcomes.append(outcome)
+        if decoded is not None and pixels is not None and isinstance(outcome, FrameFacts):
+            decoded(outcome.sha256, pixels)
     return _with_facts(records, outcomes), _quarantine(records, outcomes)
 
 
-def _facts_or_reason(path: str, *, max_pixels: int) -> tuple[FrameFacts, npt.NDArray[np.uint8]] | str:
+def _facts_or_reason(
+    path: str, *, max_pixels: int, with_pixels: bool
+) -> tuple[FrameFacts | str, npt.NDArray[np.uint8] | None]:
     try:
-        return read_frame(path, max_pixels=max_pixels)
+        facts, pixels = read_frame(path, max_pixels=max_pixels)
     except FrameError as error:
-        return error.reason
+        return error.reason, None
+    return facts, pixels if with_pixels else None
 
 
 def _with_facts(records: pd.DataFrame, outcomes: list[FrameFacts | str]) -> pd.DataFrame:
@@ -208,11 +225,7 @@ def _read_bytes(path: Path, *, most_bytes: int) -> bytes:
         with path.open("rb") as file:
             file_bytes = os.fstat(file.fileno()).st_size
             if file_bytes > most_bytes:
-                raise FrameError(
-                    f"has {file_bytes} bytes, more than any image of frames.max_pixels", path=path
-                )
+                raise FrameError(f"has {file_bytes} bytes, more than any image of frames.max_pixels", path=path)
             return file.read()
     except (OSError, ValueError) as error:  # ValueError: a null byte in the path
-        raise FrameError(
-            f"cannot be read ({getattr(error, 'strerror', None) or error})", path=path
-        ) from error
+        raise FrameError(f"cannot be read ({getattr(error, 'strerror', None) or error})", path=path) from error

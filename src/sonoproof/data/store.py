@@ -18,10 +18,10 @@ import pandas as pd
 
 from sonoproof.config import FramesConfig
 from sonoproof.data.concurrency import Progress, map_in_order
-from sonoproof.data.frames import read_frame
+from sonoproof.data.frames import read_named_pixels
 from sonoproof.data.preprocessing import Preprocessing
 from sonoproof.data.shards import Shard, ShardWriter, drop_shard, read_shard, remove_leftovers
-from sonoproof.errors import FrameError, RunFolderError
+from sonoproof.errors import RunFolderError
 
 __all__ = ["FrameStore", "StoreWriter", "open_store"]
 
@@ -119,9 +119,7 @@ class FrameStore:
             self._restore({keys[position] for position in broken})
         for position in broken:
             if not self._read_into(batch[position], keys[position]):
-                raise RunFolderError(
-                    f"{self.folder}: a frame just written reads back damaged; check the disk"
-                )
+                raise RunFolderError(f"{self.folder}: a frame just written reads back damaged; check the disk")
         return batch
 
     def writer(self) -> StoreWriter:
@@ -162,17 +160,13 @@ class FrameStore:
 
     def _decode(self, missing: Sequence[tuple[str, str]], *, progress: Progress | None = None) -> None:
         with self.writer() as writer:
-            canvases = map_in_order(
-                self._canvas_of_file, missing, workers=self.frames.workers, progress=progress
-            )
+            canvases = map_in_order(self._canvas_of_file, missing, workers=self.frames.workers, progress=progress)
             for (key, _), canvas in zip(missing, canvases, strict=True):
                 writer.add_canvas(key, canvas)
 
     def _canvas_of_file(self, named: tuple[str, str]) -> _Pixels:
         key, path = named
-        facts, pixels = read_frame(path, max_pixels=self.frames.max_pixels)
-        if facts.sha256 != key:
-            raise FrameError("has changed since the cohort was read; start a new run", path=path)
+        pixels = read_named_pixels(path, sha256=key, max_pixels=self.frames.max_pixels)
         return _grey_if_grey(self.preprocessing(pixels))
 
 
@@ -235,5 +229,6 @@ class StoreWriter:
 
 def _grey_if_grey(canvas: _Pixels) -> _Pixels:
     """One channel where all three are equal everywhere: a third of the bytes, the same pixels."""
-    grey = canvas[..., :1]
-    return np.ascontiguousarray(grey) if (canvas == grey).all() else canvas
+    red, green, blue = canvas[..., 0], canvas[..., 1], canvas[..., 2]
+    is_grey = np.array_equal(red, green) and np.array_equal(red, blue)
+    return np.ascontiguousarray(canvas[..., :1]) if is_grey else canvas
