@@ -48,7 +48,7 @@ FloatArray = npt.NDArray[np.float64]
 # Weights held at once, in numbers: half a million are 4 MB, which stay near the processor's cache.
 _CHUNK = 500_000
 # Resamples with which the variance of one stratum alone is estimated; it only sets the degrees of freedom.
-_STRATUM_RESAMPLES = 200
+_STRATUM_RESAMPLES = 100
 # Share of resamples that may leave a metric undefined before its limits are withheld.
 _MOST_UNDEFINED = 0.05
 
@@ -125,7 +125,7 @@ class Grouping:
         """How many of the masked `rows` (N,) each group has, shape (G,)."""
         return np.bincount(self.group_of_row[rows], minlength=self.n_groups).astype(np.float64)
 
-    def draw(self, resamples: int, *, rng: np.random.Generator, only: int | None = None) -> FloatArray:
+    def draw(self, resamples: int, *, rngs: Sequence[np.random.Generator], only: int | None = None) -> FloatArray:
         """Weights of the groups in each resample.
 
         A stratum of n groups is drawn n - 1 times with replacement and weighed by n / (n - 1); one of a single
@@ -133,14 +133,14 @@ class Grouping:
 
         Args:
             resamples: Number of resamples R.
-            rng: Source of randomness.
+            rngs: Source of randomness of each stratum, so that draws do not depend on how they are chunked.
             only: Index of the one stratum that is resampled while the others are held; None for all.
 
         Returns:
             Shape (R, G).
         """
         weights = np.ones((resamples, self.n_groups))
-        for index, members in enumerate(self.strata):
+        for index, (members, rng) in enumerate(zip(self.strata, rngs, strict=True)):
             n = len(members)
             if n > 1 and only in (None, index):
                 drawn = rng.integers(0, n, size=(resamples, n - 1), dtype=np.int32)
@@ -202,8 +202,9 @@ def resample(
     Returns:
         Metric name to values, shape (R,); NaN where a resample leaves the metric undefined.
     """
+    rngs = rng.spawn(len(grouped.grouping.strata))
     parts = [
-        grouped.evaluate(metrics, weights=grouped.grouping.draw(size, rng=rng, only=only))
+        grouped.evaluate(metrics, weights=grouped.grouping.draw(size, rngs=rngs, only=only))
         for size in chunk_sizes(resamples, width=grouped.rows.n)
     ]
     return {metric.name: np.concatenate([part[metric.name] for part in parts]) for metric in metrics}

@@ -1,0 +1,26 @@
+"""The 95 % intervals hold the truth 95 % of the time: the short form of ``benchmarks/interval_coverage.py``."""
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+BENCHMARK = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "interval_coverage.py"))
+
+
+@pytest.mark.parametrize(("groups", "datasets"), [(30, 1000), (100, 600)])
+def test_nominal_95_percent_hold_the_truth_93_to_97_percent(groups: int, datasets: int) -> None:
+    scenario = BENCHMARK["Scenario"](groups=groups)
+    held = BENCHMARK["coverage"](scenario, datasets=datasets, resamples=200, seed=1)
+    for name, share in held.items():
+        assert 0.93 <= share <= 0.97, (name, share)
+
+
+def test_the_plain_percentile_interval_would_fail() -> None:
+    scenario = BENCHMARK["Scenario"](groups=30)
+    held = BENCHMARK["percentile_coverage"](scenario, datasets=400, resamples=200, seed=1)
+    assert max(held.values()) < 0.93, held
+
+
+def test_two_thousand_resamples_of_a_hundred_thousand_rows_take_under_half_a_minute() -> None:
+    assert BENCHMARK["seconds_of_large_bootstrap"]() < 30
