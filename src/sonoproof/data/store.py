@@ -7,7 +7,7 @@ decoded anew.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -116,7 +116,7 @@ class FrameStore:
         batch = np.empty((len(keys), size, size, 3), np.uint8)
         broken = [position for position, key in enumerate(keys) if not self._read_into(batch[position], key)]
         if broken:
-            self._restore({keys[position] for position in broken})
+            self._restore(keys[position] for position in broken)
         for position in broken:
             if not self._read_into(batch[position], keys[position]):
                 raise RunFolderError(f"{self.folder}: a frame just written reads back damaged; check the disk")
@@ -142,14 +142,15 @@ class FrameStore:
         canvas[...] = content
         return True
 
-    def _restore(self, keys: set[str]) -> None:
+    def _restore(self, keys: Iterable[str]) -> None:
+        """Decode again what is missing of all that `add` was told of: a damaged frame took its shard with it."""
         unknown = sorted(key for key in keys if key not in self._paths and key not in self._place)
         if unknown:
             raise RunFolderError(
                 f"{self.folder}: {len(unknown)} frame(s) are missing from the store or were damaged "
                 f"(first: sha256 {unknown[0][:12]}…); run the stage again to decode them"
             )
-        self._decode([(key, self._paths[key]) for key in sorted(keys) if key not in self._place])
+        self._decode([(key, path) for key, path in self._paths.items() if key not in self._place])
 
     def _forget(self, shard: Shard) -> None:
         self._place = {key: place for key, place in self._place.items() if place[0] is not shard}
