@@ -1,0 +1,1 @@
+"""What the network looked at, how far that can be believed, and whether it was the anatomy."""
