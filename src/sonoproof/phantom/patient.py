@@ -22,10 +22,12 @@ from sonoproof.phantom.planting import (
     draw_recrop,
     encode,
 )
-from sonoproof.phantom.scanner import Frame, Sector, draw_settings, place_in_view, sweep
+from sonoproof.phantom.scanner import Frame, draw_settings, place_in_view, sweep
+from sonoproof.phantom.scene import Scene, draw_scene
 
 __all__ = ["PatientJob", "WrittenPatient", "clip_lengths", "write_patient"]
 
+_TISSUE_PARAMETERS = ("stroma_db", "capsule_db", "wall_db", "slice_sigma_mm", "deformation_mm")
 _LIKENESS_OF_SIDES = 0.6
 """Correlation of the two ovaries' sizes."""
 
@@ -111,10 +113,11 @@ def write_patient(job: PatientJob) -> WrittenPatient:
     for number, length in enumerate(clip_lengths(job.frames), start=1):
         clip = f"{job.patient_id}_c{number}"
         ovary = place_in_view(rng, _draw_side(rng, job, size_factor), settings)
-        frames = sweep(rng, ovary=ovary, settings=settings, frames=length, size_px=job.size_px)
+        scene = draw_scene(rng, ovary=ovary)
+        frames = sweep(rng, scene=scene, settings=settings, frames=length, size_px=job.size_px)
         files = [_write_frame(job, clip, index, frame, planting, planted) for index, frame in enumerate(frames)]
         written += files
-        clips.append(_clip_truth(clip, ovary, frames, files))
+        clips.append(_clip_truth(clip, scene, frames, files))
     copies = _write_copies(job, written, planting, planted)
     _damage_files(job, written, planting, planted)
     truth = {
@@ -122,7 +125,7 @@ def write_patient(job: PatientJob) -> WrittenPatient:
         "polycystic": job.polycystic,
         "healthy": int(not job.polycystic),
         "scanner": {**asdict(settings), "white_db": settings.white_db},
-        "mm_per_px": Sector.of(settings, size_px=job.size_px).mm_per_px,
+        "mm_per_px": settings.sector(size_px=job.size_px).mm_per_px,
         "clips": clips,
     }
     rows = tuple((file.name, file.clip) for file in [*written, *copies])
@@ -194,19 +197,22 @@ def _damage_files(
         planted.append({"kind": "unreadable", "image": file.name, "damage": way})
 
 
-def _clip_truth(clip: str, ovary: Ovary, frames: Sequence[Frame], files: Sequence[_Written]) -> dict[str, Any]:
+def _clip_truth(clip: str, scene: Scene, frames: Sequence[Frame], files: Sequence[_Written]) -> dict[str, Any]:
+    ovary = scene.ovary
     follicles = zip(ovary.follicle_centres_mm, ovary.follicle_diameters_mm, strict=True)
     return {
         "clip": clip,
         "ovary": {
-            "volume_ml": ovary.volume_ml,
-            "semi_axes_mm": ovary.semi_axes_mm,
-            "centre_mm": ovary.centre_mm,
-            "rotation": ovary.rotation,
+            "volume_ml": ovary.shape.volume_ml,
+            "semi_axes_mm": ovary.shape.semi_axes_mm,
+            "centre_mm": ovary.shape.centre_mm,
+            "rotation": ovary.shape.rotation,
             "peripheral": ovary.peripheral,
             "follicle_count": len(ovary.follicle_diameters_mm),
             "follicles": [{"centre_mm": centre, "diameter_mm": diameter} for centre, diameter in follicles],
         },
+        "tissue": {name: getattr(scene, name) for name in _TISSUE_PARAMETERS},
+        "neighbours": [asdict(neighbour) for neighbour in scene.neighbours],
         "frames": [_frame_truth(frame, file) for frame, file in zip(frames, files, strict=True)],
     }
 

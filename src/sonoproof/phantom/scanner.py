@@ -1,10 +1,9 @@
-"""The scanner: its settings, the sweep of one ovary, and the conversion from beams to a sector picture."""
+"""The scanner: its settings for a patient, and the sweep of section planes through one ovary."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,31 +16,21 @@ from sonoproof.phantom.acoustics import (
     log_compress,
 )
 from sonoproof.phantom.anatomy import FollicleSection, Ovary, sections
-from sonoproof.phantom.tissue import Scene, draw_scene, tissue_maps
+from sonoproof.phantom.geometry import Plane
+from sonoproof.phantom.scene import Scene
+from sonoproof.phantom.sector import Sector
+from sonoproof.phantom.tissue import BACKGROUND, section_mask, tissue_maps
 
-__all__ = [
-    "BACKGROUND",
-    "FOLLICLE",
-    "OVARY",
-    "Frame",
-    "ScannerSettings",
-    "Sector",
-    "draw_settings",
-    "place_in_view",
-    "sweep",
-]
-
-BACKGROUND, OVARY, FOLLICLE = 0, 1, 2
-"""Values of a mask."""
+__all__ = ["Frame", "ScannerSettings", "draw_settings", "place_in_view", "sweep"]
 
 _ROW_STEP_MM = 0.1
 _BEAMS = 256
 _MARGIN_BEAMS = 8
 _MARGIN_ROWS = 16
-_OVERSAMPLING = 2
 _SWEEP = 0.6
 """Share of the ovary's half extent that a sweep covers, to either side of its centre."""
-_PROBE_NEAR_FIELD_MM = 3.0
+_NEAR_FIELD_MM = 3.0
+_UNSTEADINESS_MM = 0.25
 
 
 @dataclass(frozen=True)
@@ -79,56 +68,31 @@ class ScannerSettings:
 
     @property
     def white_db(self) -> float:
-        """Echo level shown white; ordinary tissue comes to lie a little below mid grey."""
+        """Echo level shown white; at no gain ordinary tissue comes to lie at 43 % of the grey scale."""
         return 0.57 * self.dynamic_range_db - self.gain_db
+
+    @property
+    def half_angle_rad(self) -> float:
+        """Half the opening angle."""
+        return float(np.radians(self.sector_degrees / 2))
 
     def grid(self) -> PolarGrid:
         """Beams and samples, with a margin all round that is not shown."""
-        half = np.radians(self.sector_degrees / 2)
-        step = 2 * half / _BEAMS
+        step = 2 * self.half_angle_rad / _BEAMS
         angles = (np.arange(_BEAMS + 2 * _MARGIN_BEAMS) - _MARGIN_BEAMS - (_BEAMS - 1) / 2) * step
         rows = int(np.ceil(self.depth_mm / _ROW_STEP_MM)) + _MARGIN_ROWS
         depths = (np.arange(rows) + 0.5) * _ROW_STEP_MM
         return PolarGrid(depths.astype(np.float32), angles.astype(np.float32), self.face_radius_mm)
 
-
-@dataclass(frozen=True)
-class Sector:
-    """The picture: a sector, cut off at the sides where it is too wide.
-
-    Attributes:
-        mm_per_px: Side of a pixel.
-        width: Pixels.
-        height: Pixels.
-        left_mm: x of the left edge.
-        top_mm: z of the upper edge.
-    """
-
-    mm_per_px: float
-    width: int
-    height: int
-    left_mm: float
-    top_mm: float
-
-    @classmethod
-    def of(cls, settings: ScannerSettings, *, size_px: int) -> Sector:
+    def sector(self, *, size_px: int) -> Sector:
         """The picture with `size_px` pixels on its longer side."""
-        half = np.radians(settings.sector_degrees / 2)
-        radius = settings.face_radius_mm
-        top_mm = radius * (np.cos(half) - 1)
-        height_mm = settings.depth_mm - top_mm
-        width_mm = min(2 * (radius + settings.depth_mm) * np.sin(half), settings.aspect * height_mm)
-        mm_per_px = max(width_mm, height_mm) / size_px
-        width, height = round(width_mm / mm_per_px), round(height_mm / mm_per_px)
-        return cls(mm_per_px, width, height, left_mm=-width * mm_per_px / 2, top_mm=top_mm)
-
-    def pixel_centres_mm(self, *, oversampling: int = 1) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Coordinates x and z of the centres of all pixels, shape (height, width) times the oversampling."""
-        step = self.mm_per_px / oversampling
-        x = self.left_mm + (np.arange(self.width * oversampling, dtype=np.float32) + 0.5) * step
-        z = self.top_mm + (np.arange(self.height * oversampling, dtype=np.float32) + 0.5) * step
-        columns, rows = np.meshgrid(x.astype(np.float32), z.astype(np.float32))
-        return columns, rows
+        return Sector.fitted(
+            face_radius_mm=self.face_radius_mm,
+            depth_mm=self.depth_mm,
+            half_angle_rad=self.half_angle_rad,
+            aspect=self.aspect,
+            size_px=size_px,
+        )
 
 
 @dataclass(frozen=True)
@@ -137,10 +101,10 @@ class Frame:
 
     Attributes:
         image: Grey levels, uint8, shape (height, width).
-        mask: `BACKGROUND`, `OVARY` or `FOLLICLE`, uint8, of the same shape.
+        mask: 0 background, 1 ovary, 2 visible follicle, uint8, of the same shape.
         y_mm: Position of the section plane.
         shift_mm: Where the probe stood within the plane (x, z).
-        follicles: The sections of the follicles, before the shift.
+        follicles: The sections of the follicles in the ideal anatomy.
         correlation: Of the scatterers with those of the frame before (0 for the first).
     """
 
@@ -154,13 +118,13 @@ class Frame:
 
 def draw_settings(rng: np.random.Generator) -> ScannerSettings:
     """Draw the settings for one patient."""
-    depth_mm = rng.uniform(34, 46)
+    depth_mm = rng.uniform(32, 43)
     return ScannerSettings(
         frequency_mhz=rng.uniform(5.0, 8.5),
         depth_mm=depth_mm,
         sector_degrees=rng.uniform(100, 145),
         face_radius_mm=rng.uniform(9.5, 11.5),
-        aspect=rng.uniform(0.9, 1.25),
+        aspect=rng.uniform(0.9, 1.2),
         focus_mm=rng.uniform(0.35, 0.65) * depth_mm,
         gain_db=rng.normal(0, 2.0),
         dynamic_range_db=rng.uniform(45, 58),
@@ -170,65 +134,45 @@ def draw_settings(rng: np.random.Generator) -> ScannerSettings:
 
 
 def place_in_view(rng: np.random.Generator, ovary: Ovary, settings: ScannerSettings) -> Ovary:
-    """Move the ovary to where the operator has it: whole, below the near field, not far off the middle."""
-    reach = ovary.extent_mm()
+    """Move the ovary to where an operator has it: whole, below the near field, not far off the middle."""
+    reach = ovary.shape.extent_mm()
     highest, lowest = reach[2] + 4, settings.depth_mm - reach[2] - 5
-    half_width = Sector.of(settings, size_px=224).width * Sector.of(settings, size_px=224).mm_per_px / 2
-    aside = max(min(half_width - reach[0] - 2, 9.0), 0.0)
     depth = rng.triangular(highest, highest + 0.3 * (lowest - highest), lowest) if lowest > highest else highest
+    half_width_mm = -settings.sector(size_px=224).left_mm
+    aside = max(min(half_width_mm - reach[0] - 2, 9.0), 0.0)
     return ovary.moved_to(np.array([rng.uniform(-aside, aside), 0.0, depth]))
 
 
 def sweep(
-    rng: np.random.Generator, *, ovary: Ovary, settings: ScannerSettings, frames: int, size_px: int
+    rng: np.random.Generator, *, scene: Scene, settings: ScannerSettings, frames: int, size_px: int
 ) -> list[Frame]:
     """Sweep the section plane through an ovary that lies in view.
 
-    Neighbouring frames share scatterers in proportion to the overlap of their slices: a Gaussian in their distance.
+    Neighbouring frames share scatterers as far as their slices overlap: a Gaussian in their distance.
     """
-    scene = draw_scene(rng, ovary=ovary)
-    grid, sector = settings.grid(), Sector.of(settings, size_px=size_px)
-    near_field = _draw_near_field(rng, grid)
-    positions = _section_planes_mm(rng, ovary, frames)
-    steadiness = np.cumsum(rng.normal(0, 0.25, (frames, 2)), axis=0)
+    grid, sector = settings.grid(), settings.sector(size_px=size_px)
+    near_field_db = _draw_near_field_db(rng, grid)
+    planes_mm = _draw_section_planes_mm(rng, scene.ovary, frames)
+    shifts_mm = np.cumsum(rng.normal(0, _UNSTEADINESS_MM, (frames, 2)), axis=0)
+    correlations = [0.0, *np.exp(-((np.diff(planes_mm) / (2 * scene.slice_sigma_mm)) ** 2))]
     scatterers = draw_scatterers(rng, grid.shape)
-    result = []
-    for index, y_mm in enumerate(positions):
-        correlation = 0.0
-        if index:
-            distance = y_mm - positions[index - 1]
-            correlation = float(np.exp(-((distance / (2 * scene.slice_sigma_mm)) ** 2)))
-            scatterers = evolve_scatterers(scatterers, rng, correlation=correlation)
-        shift_mm = (float(steadiness[index, 0]), float(steadiness[index, 1]))
-        level_db = _scan(rng, scene, settings, grid, scatterers, y_mm=y_mm, shift_mm=shift_mm)
-        level_db += near_field
-        grey = log_compress(level_db, dynamic_range_db=settings.dynamic_range_db, white_db=settings.white_db)
-        follicles = tuple(sections(ovary, y_mm=y_mm))
-        result.append(
+    swept = []
+    for y_mm, (shift_x, shift_z), correlation in zip(planes_mm, shifts_mm, correlations, strict=True):
+        scatterers = evolve_scatterers(scatterers, rng, correlation=correlation)
+        shift_mm = (float(shift_x), float(shift_z))
+        swept.append(
             Frame(
-                image=scan_convert(grey, grid=grid, sector=sector, settings=settings),
-                mask=_mask(scene, follicles, sector, settings, y_mm=y_mm, shift_mm=shift_mm),
+                image=_scan(
+                    rng, scene, settings, grid, sector, scatterers, near_field_db, y_mm=y_mm, shift_mm=shift_mm
+                ),
+                mask=_mask(scene, sector, y_mm=y_mm, shift_mm=shift_mm),
                 y_mm=y_mm,
                 shift_mm=shift_mm,
-                follicles=follicles,
-                correlation=correlation,
+                follicles=tuple(sections(scene.ovary, y_mm=y_mm)),
+                correlation=float(correlation),
             )
         )
-    return result
-
-
-def scan_convert(
-    grey: NDArray[np.float32], *, grid: PolarGrid, sector: Sector, settings: ScannerSettings
-) -> NDArray[np.uint8]:
-    """Interpolate beams (rows, beams) to the pixels of the sector; outside it the picture is black."""
-    x, z = sector.pixel_centres_mm(oversampling=_OVERSAMPLING)
-    depth, angle = _polar(x, z, settings.face_radius_mm)
-    rows = (depth - grid.depths_mm[0]) / grid.step_mm
-    beams = (angle - grid.angles_rad[0]) / grid.step_rad
-    picture = cv2.remap(grey, beams, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    picture *= _in_sector(depth, angle, settings)
-    picture = cv2.resize(picture, (sector.width, sector.height), interpolation=cv2.INTER_AREA)
-    return np.rint(picture).astype(np.uint8)
+    return swept
 
 
 def _scan(
@@ -236,12 +180,14 @@ def _scan(
     scene: Scene,
     settings: ScannerSettings,
     grid: PolarGrid,
+    sector: Sector,
     scatterers: NDArray[np.complex64],
+    near_field_db: Plane,
     *,
     y_mm: float,
     shift_mm: tuple[float, float],
-) -> NDArray[np.float32]:
-    return echo_level_db(
+) -> NDArray[np.uint8]:
+    level_db = echo_level_db(
         tissue_maps(scene, grid, y_mm=y_mm, shift_mm=shift_mm),
         grid=grid,
         pulse=settings.pulse,
@@ -250,57 +196,30 @@ def _scan(
         noise_db=settings.noise_db,
         gain_slope=settings.gain_slope,
     )
+    grey = log_compress(
+        level_db + near_field_db, dynamic_range_db=settings.dynamic_range_db, white_db=settings.white_db
+    )
+    return sector.scan_convert(grey, grid=grid)
 
 
-def _section_planes_mm(rng: np.random.Generator, ovary: Ovary, frames: int) -> list[float]:
-    reach = _SWEEP * ovary.extent_mm()[1] * rng.choice([-1.0, 1.0])
-    planes = np.linspace(-reach, reach, frames) if frames > 1 else np.zeros(1)
-    jitter = rng.uniform(-0.25, 0.25, frames) * abs(2 * reach) / max(frames, 1)
-    return [float(y) for y in np.clip(planes + jitter, -abs(reach), abs(reach)) + ovary.centre_mm[1]]
-
-
-def _draw_near_field(rng: np.random.Generator, grid: PolarGrid) -> NDArray[np.float32]:
-    """Reverberation between the face of the probe and its cover: bright arcs that die away, in dB, shape (rows, 1)."""
-    spacing = rng.uniform(0.9, 1.6)
-    rings = np.cos(np.pi * grid.depths_mm / spacing) ** 8
-    level = rng.uniform(6, 12) * rings * np.exp(-grid.depths_mm / _PROBE_NEAR_FIELD_MM)
-    return np.asarray(level[:, None], dtype=np.float32)
-
-
-def _mask(
-    scene: Scene,
-    follicles: tuple[FollicleSection, ...],
-    sector: Sector,
-    settings: ScannerSettings,
-    *,
-    y_mm: float,
-    shift_mm: tuple[float, float],
-) -> NDArray[np.uint8]:
-    """The truth at the centres of the pixels; visible follicles only, nothing outside the sector."""
+def _mask(scene: Scene, sector: Sector, *, y_mm: float, shift_mm: tuple[float, float]) -> NDArray[np.uint8]:
     x, z = sector.pixel_centres_mm()
-    inside = _in_sector(*_polar(x, z, settings.face_radius_mm), settings)
-    x, z = scene.deformed(x + np.float32(shift_mm[0]), z + np.float32(shift_mm[1]), y_mm=y_mm)
-    ovary = scene.ovary
-    form = (ovary.rotation / ovary.semi_axes_mm**2) @ ovary.rotation.T
-    point = np.stack([x, np.full_like(x, y_mm), z], axis=-1) - ovary.centre_mm
-    mask = np.where(np.einsum("...i,ij,...j", point, form, point) < 1, OVARY, BACKGROUND).astype(np.uint8)
-    for disc in follicles:
-        if disc.visible:
-            mask[np.hypot(x - disc.x_mm, z - disc.z_mm) < disc.diameter_mm / 2] = FOLLICLE
-    mask[~inside] = BACKGROUND
+    mask = section_mask(scene, x, z, y_mm=y_mm, shift_mm=shift_mm)
+    mask[~sector.contains(x, z)] = BACKGROUND
     return mask
 
 
-def _polar(
-    x: NDArray[np.float32], z: NDArray[np.float32], face_radius_mm: float
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Depth below the face along the beam, and the angle of the beam."""
-    below_apex = z + np.float32(face_radius_mm)
-    return np.hypot(x, below_apex) - np.float32(face_radius_mm), np.arctan2(x, below_apex)
+def _draw_section_planes_mm(rng: np.random.Generator, ovary: Ovary, frames: int) -> list[float]:
+    """Positions from one end of the sweep to the other, either way, not quite evenly spaced."""
+    reach = _SWEEP * ovary.shape.extent_mm()[1]
+    even = np.linspace(-reach, reach, frames) if frames > 1 else np.zeros(1)
+    uneven = even + rng.uniform(-0.25, 0.25, frames) * 2 * reach / frames
+    return [float(y) for y in rng.choice([-1.0, 1.0]) * np.clip(uneven, -reach, reach) + ovary.shape.centre_mm[1]]
 
 
-def _in_sector(
-    depth_mm: NDArray[np.float32], angle_rad: NDArray[np.float32], settings: ScannerSettings
-) -> NDArray[np.bool_]:
-    half = np.radians(settings.sector_degrees / 2)
-    return np.asarray((depth_mm > 0) & (depth_mm < settings.depth_mm) & (np.abs(angle_rad) < half))
+def _draw_near_field_db(rng: np.random.Generator, grid: PolarGrid) -> Plane:
+    """Reverberation between the probe's face and its cover: bright arcs that die away, shape (rows, 1)."""
+    spacing_mm = rng.uniform(0.9, 1.6)
+    rings = np.cos(np.pi * grid.depths_mm / spacing_mm) ** 8
+    level = rng.uniform(6, 12) * rings * np.exp(-grid.depths_mm / _NEAR_FIELD_MM)
+    return np.asarray(level[:, None], dtype=np.float32)

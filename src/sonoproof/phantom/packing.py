@@ -1,0 +1,94 @@
+"""Non-overlapping spheres in an ellipsoid, by random sequential addition.
+
+References:
+    Widom, Random sequential addition of hard spheres to a volume, J. Chem. Phys. 44 (1966) 3888.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sonoproof.phantom.geometry import sphere_directions
+
+__all__ = ["pack_spheres"]
+
+_CANDIDATES = 96
+_BATCHES = 10
+_SHRINKAGE = 0.95
+
+
+def pack_spheres(
+    rng: np.random.Generator,
+    diameters_mm: NDArray[np.float64],
+    *,
+    semi_axes_mm: NDArray[np.float64],
+    smallest_mm: float,
+    gap_mm: float,
+    margin_mm: float,
+    peripheral: bool,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Place spheres, largest first; where they do not fit, all are shrunk by 5 % and placed anew.
+
+    Args:
+        rng: Source of randomness.
+        diameters_mm: Wished diameters, shape (n,), largest first.
+        semi_axes_mm: Of the ellipsoid around the origin, along the axes, shape (3,).
+        smallest_mm: Diameter below which nothing is shrunk.
+        gap_mm: Least distance between two spheres.
+        margin_mm: Least distance of a sphere from the ellipsoid's surface.
+        peripheral: Place each sphere as far out as was found possible.
+
+    Returns:
+        Centres, shape (n, 3), and diameters, shape (n,).
+
+    Raises:
+        ValueError: They do not fit even at the smallest diameter.
+    """
+    while True:
+        centres = _try_to_pack(rng, diameters_mm / 2, semi_axes_mm, gap_mm, margin_mm, peripheral)
+        if centres is not None:
+            return centres, diameters_mm
+        if diameters_mm.max() <= smallest_mm:
+            raise ValueError(f"{len(diameters_mm)} spheres do not fit into semi-axes of {semi_axes_mm} mm")
+        diameters_mm = np.maximum(diameters_mm * _SHRINKAGE, smallest_mm)
+
+
+def _try_to_pack(
+    rng: np.random.Generator,
+    radii_mm: NDArray[np.float64],
+    semi_axes_mm: NDArray[np.float64],
+    gap_mm: float,
+    margin_mm: float,
+    peripheral: bool,
+) -> NDArray[np.float64] | None:
+    centres = np.empty((0, 3))
+    for index, radius in enumerate(radii_mm):
+        for _ in range(_BATCHES):
+            candidates = _uniform_in_ellipsoid(rng, _CANDIDATES, semi_axes_mm)
+            inside = candidates[_fits_inside(candidates, radius + margin_mm, semi_axes_mm)]
+            distances = np.linalg.norm(inside[:, None] - centres[None], axis=2)
+            free = inside[(distances - radii_mm[:index] - radius > gap_mm).all(axis=1)]
+            if len(free):
+                outermost = int(np.argmax(np.linalg.norm(free / semi_axes_mm, axis=1)))
+                centres = np.vstack([centres, free[outermost if peripheral else 0]])
+                break
+        else:
+            return None
+    return centres
+
+
+def _uniform_in_ellipsoid(
+    rng: np.random.Generator, number: int, semi_axes_mm: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    directions = rng.standard_normal((number, 3))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    return np.asarray(directions * rng.random((number, 1)) ** (1 / 3) * semi_axes_mm)
+
+
+def _fits_inside(
+    centres_mm: NDArray[np.float64], radius_mm: float, semi_axes_mm: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Whether 64 points spread over a sphere's surface all lie in the ellipsoid, for each centre."""
+    surface = centres_mm[:, None] + radius_mm * sphere_directions(64)
+    return np.asarray((np.linalg.norm(surface / semi_axes_mm, axis=2) < 1).all(axis=1))
