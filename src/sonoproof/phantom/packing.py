@@ -37,7 +37,7 @@ def pack_spheres(
         smallest_mm: Diameter below which nothing is shrunk.
         gap_mm: Least distance between two spheres.
         margin_mm: Least distance of a sphere from the ellipsoid's surface.
-        peripheral: Place each sphere as far out as was found possible.
+        peripheral: Place all spheres in one layer under the surface.
 
     Returns:
         Centres, shape (n, 3), and diameters, shape (n,).
@@ -65,30 +65,46 @@ def _try_to_pack(
     centres = np.empty((0, 3))
     for index, radius in enumerate(radii_mm):
         for _ in range(_BATCHES):
-            candidates = _uniform_in_ellipsoid(rng, _CANDIDATES, semi_axes_mm)
-            inside = candidates[_fits_inside(candidates, radius + margin_mm, semi_axes_mm)]
-            distances = np.linalg.norm(inside[:, None] - centres[None], axis=2)
-            free = inside[(distances - radii_mm[:index] - radius > gap_mm).all(axis=1)]
-            if len(free):
-                outermost = int(np.argmax(np.linalg.norm(free / semi_axes_mm, axis=1)))
-                centres = np.vstack([centres, free[outermost if peripheral else 0]])
+            if peripheral:
+                candidates = _under_surface(rng, _CANDIDATES, semi_axes_mm, depth_mm=radius + margin_mm)
+            else:
+                candidates = _uniform_in_ellipsoid(rng, _CANDIDATES, semi_axes_mm)
+            distances = np.sqrt(((candidates[:, None] - centres[None]) ** 2).sum(axis=2))
+            free = candidates[(distances > radii_mm[:index] + radius + gap_mm).all(axis=1)]
+            inside = free[_fits_inside(free, radius + margin_mm, semi_axes_mm)]
+            if len(inside):
+                centres = np.vstack([centres, inside[0]])
                 break
         else:
             return None
     return centres
 
 
+def _under_surface(
+    rng: np.random.Generator, number: int, semi_axes_mm: NDArray[np.float64], *, depth_mm: float
+) -> NDArray[np.float64]:
+    """Points that deep under the ellipsoid's surface, or up to a millimetre or so deeper."""
+    directions = _random_directions(rng, number)
+    normals = directions / semi_axes_mm
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    return np.asarray(directions * semi_axes_mm - normals * (depth_mm + rng.exponential(0.5, (number, 1))))
+
+
 def _uniform_in_ellipsoid(
     rng: np.random.Generator, number: int, semi_axes_mm: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    directions = rng.standard_normal((number, 3))
-    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    directions = _random_directions(rng, number)
     return np.asarray(directions * rng.random((number, 1)) ** (1 / 3) * semi_axes_mm)
+
+
+def _random_directions(rng: np.random.Generator, number: int) -> NDArray[np.float64]:
+    directions = rng.standard_normal((number, 3))
+    return np.asarray(directions / np.linalg.norm(directions, axis=1, keepdims=True))
 
 
 def _fits_inside(
     centres_mm: NDArray[np.float64], radius_mm: float, semi_axes_mm: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
     """Whether 64 points spread over a sphere's surface all lie in the ellipsoid, for each centre."""
-    surface = centres_mm[:, None] + radius_mm * sphere_directions(64)
-    return np.asarray((np.linalg.norm(surface / semi_axes_mm, axis=2) < 1).all(axis=1))
+    surface = (centres_mm[:, None] + radius_mm * sphere_directions(64)) / semi_axes_mm
+    return np.asarray(((surface**2).sum(axis=2) < 1).all(axis=1))
