@@ -32,7 +32,7 @@ _MISSING_CLASS: Final = 10.0
 _LEAST_GAIN: Final = 1e-12
 
 _STEPS: Final = 40_000
-_MOST_STARTS: Final = 64
+_MOST_STARTS: Final = 32
 _MOST_GROUPS_MOVED: Final = 1000
 _MOST_GROUPS_EXCHANGED: Final = 80
 
@@ -52,6 +52,14 @@ def allocate(counts: _Counts, *, shares: _Floats, rng: np.random.Generator) -> _
     Returns:
         The part of each group, (G,).
     """
+    # Among groups of one size the seed decides, not their names.
+    shuffled = rng.permutation(len(counts))
+    parts = np.empty(len(counts), np.intp)
+    parts[shuffled] = _search(counts[shuffled], shares, rng)
+    return parts
+
+
+def _search(counts: _Counts, shares: _Floats, rng: np.random.Generator) -> _Parts:
     starts = int(np.clip(_STEPS // len(counts), 1, _MOST_STARTS))
     best, best_score = np.zeros(len(counts), np.intp), np.inf
     for start in range(starts):
