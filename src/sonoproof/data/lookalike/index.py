@@ -1,0 +1,112 @@
+"""The candidate index: frames as sets of visual words, compared by the rare words that they share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sparse
+from numpy.typing import NDArray
+
+from sonoproof.data.lookalike.spool import ViewSpool
+from sonoproof.data.lookalike.vocabulary import Vocabulary, learn_vocabulary
+
+__all__ = ["WordIndex", "build_index"]
+
+_FRAMES_AT_ONCE = 64
+_SAMPLE_PER_WORD = 12
+_BLOCK_SCORES = 8_000_000
+
+
+@dataclass(frozen=True)
+class WordIndex:
+    """Each frame as a unit vector of words, weighted by their rarity.
+
+    Attributes:
+        vectors: Float32 (frames, words), rows of length 1 (0 for a frame without features).
+        mirror: For each word the word of the mirrored feature.
+    """
+
+    vectors: sparse.csr_array
+    mirror: NDArray[np.int64]
+
+    def scores(
+        self, queries: NDArray[np.intp], targets: NDArray[np.intp]
+    ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.float32]]]:
+        """Similarity of frames, block by block, so that memory does not grow with the number of queries.
+
+        Args:
+            queries: Frame numbers.
+            targets: Frame numbers.
+
+        Yields:
+            A block of `queries`, its scores 0 to 1 against `targets` as float32 (block, targets), and the scores
+            of the mirrored queries.
+        """
+        columns = sparse.csr_array(self.vectors[targets].T)
+        block = max(1, _BLOCK_SCORES // max(len(targets), 1))
+        for start in range(0, len(queries), block):
+            part = queries[start : start + block]
+            rows = self.vectors[part]
+            mirrored = sparse.csr_array((rows.data, self.mirror[rows.indices], rows.indptr), shape=rows.shape)
+            yield part, (rows @ columns).toarray(), (mirrored @ columns).toarray()
+
+
+def build_index(spool: ViewSpool, *, generator: np.random.Generator) -> WordIndex:
+    """Learn a vocabulary from the spooled frames and index them.
+
+    References:
+        J. Sivic, A. Zisserman, Video Google: a text retrieval approach to object matching in videos, ICCV 2003.
+        D. Nister, H. Stewenius, Scalable recognition with a vocabulary tree, CVPR 2006.
+    """
+    halves, branches = _tree_shape(len(spool))
+    sample = _sample(spool, _SAMPLE_PER_WORD * 2 * halves * branches, generator)
+    vocabulary = learn_vocabulary(sample, halves=halves, branches=branches, generator=generator)
+    return WordIndex(_weighted(_occurrences(spool, vocabulary)), vocabulary.mirror())
+
+
+def _tree_shape(frames: int) -> tuple[int, int]:
+    """Words grow with the frames, so that the frames that share a word do not (64 to 65,536 words)."""
+    words = min(max(frames, 64), 65536)
+    branches = int(2 ** np.round(np.log2(words) / 2))
+    return max(words // branches // 2, 1), branches
+
+
+def _sample(spool: ViewSpool, size: int, generator: np.random.Generator) -> NDArray[np.uint8]:
+    frames = np.sort(generator.permutation(len(spool))[: max(size // 32, 1)])
+    drawn = []
+    for number in frames:
+        descriptors = spool.descriptors(int(number))
+        take = min(len(descriptors), -(-size // len(frames)))
+        drawn.append(descriptors[np.sort(generator.permutation(len(descriptors))[:take])])
+    return np.concatenate(drawn)
+
+
+def _occurrences(spool: ViewSpool, vocabulary: Vocabulary) -> sparse.csr_array:
+    """Which frame holds which word, as 1.0, frames in rows."""
+    words, counts = [], []
+    for start in range(0, len(spool), _FRAMES_AT_ONCE):
+        numbers = range(start, min(start + _FRAMES_AT_ONCE, len(spool)))
+        descriptors = [spool.descriptors(number) for number in numbers]
+        found = vocabulary.words(np.concatenate(descriptors))
+        for own in np.split(found, np.cumsum([len(d) for d in descriptors])[:-1]):
+            words.append(np.unique(own))
+            counts.append(len(words[-1]))
+    columns = np.concatenate(words).astype(np.int32)
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    ones = np.ones(len(columns), np.float32)
+    return sparse.csr_array((ones, columns, starts), shape=(len(spool), vocabulary.size))
+
+
+def _weighted(occurrences: sparse.csr_array) -> sparse.csr_array:
+    """Inverse document frequency, rows scaled to unit length."""
+    frames = occurrences.shape[0]
+    holders = np.bincount(occurrences.indices, minlength=occurrences.shape[1])
+    rarity = np.log((frames + 1) / np.maximum(holders, 1)).astype(np.float32)
+    weights = rarity[occurrences.indices]
+    squares = np.add.reduceat(np.append(weights**2, 0.0), occurrences.indptr[:-1])
+    squares[np.diff(occurrences.indptr) == 0] = 1.0
+    lengths = np.repeat(np.sqrt(np.maximum(squares, 1e-12)), np.diff(occurrences.indptr))
+    scaled = (weights / lengths).astype(np.float32)
+    return sparse.csr_array((scaled, occurrences.indices, occurrences.indptr), shape=occurrences.shape)
