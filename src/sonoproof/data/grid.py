@@ -21,6 +21,7 @@ TextArray = Any  # a pandas string array: its class depends on whether pyarrow i
 MergedRange = tuple[tuple[int, int], tuple[int, int]]
 
 CHUNK_ROWS = 20_000
+LARGEST_WHOLE = 1e15  # beyond it a spreadsheet's number no longer holds every digit
 # Blanks that people cannot see: no-break spaces, zero-width marks, byte order marks, soft hyphens.
 INVISIBLE = "\u00a0\u202f\u2007\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f"
 BLANKS = " \t\r\n\v\f\u3000" + INVISIBLE
@@ -113,9 +114,13 @@ def _texts_and_kinds(chunk: list[Sequence[Any]]) -> tuple[list[TextArray], Kinds
     texts: list[TextArray] = []
     for index, column in enumerate(cells):
         # Most columns hold one type, which spares a look at every cell.
-        if set(map(type, column)) == {str}:
+        types = set(map(type, column))
+        if types == {str}:
             texts.append(pd.array(column, dtype="str"))
-            kinds[:, index] = [TEXT if text else EMPTY for text in column]
+            kinds[:, index] = np.fromiter(map(bool, column), np.uint8, len(column)) * TEXT
+        elif types == {float} and all(map(float.is_integer, column)) and max(map(abs, column)) < LARGEST_WHOLE:
+            texts.append(pd.array(list(map(str, map(int, column))), dtype="str"))
+            kinds[:, index] = NUMBER
         else:
             texts.append(pd.array([_text_of(value) for value in column], dtype="str"))
             kinds[:, index] = [_kind_of(value) for value in column]
@@ -128,7 +133,7 @@ def _text_of(value: Any) -> str:
         return value
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+    if isinstance(value, float) and value.is_integer() and abs(value) < LARGEST_WHOLE:
         return str(int(value))
     if isinstance(value, datetime.date | datetime.time):
         return value.isoformat()

@@ -28,6 +28,8 @@ __all__ = ["FileIndex", "Match", "index_images", "match_reference", "suggest_fil
 # Asked of a person only in so far as a person can read it.
 NAMED_FILES = 5
 SUGGESTION_POOL = 50_000
+URL_START = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+DRIVE_START = re.compile(r"^[a-zA-Z]:")
 EXACT, CASE, SUFFIX, ZEROS = "as written", "ignoring case", "ignoring the suffix", "ignoring leading zeros"
 
 
@@ -186,12 +188,12 @@ def _leads_out(root: Path, name: str) -> bool:
 def _as_posix(reference: str, *, root: Path) -> str | None:
     """A reference as a POSIX path relative to the folder or anywhere above it; None where it climbs out of it."""
     text = clean_text(reference).strip("\"'")
-    if re.match(r"[a-z][a-z0-9+.-]+://", text, flags=re.IGNORECASE):
+    if URL_START.match(text):
         text = "/" + urllib.parse.unquote(re.split(r"[?#]", text, maxsplit=1)[0]).partition("://")[2]
-    elif Path(text).is_absolute() and Path(os.path.normpath(text)).is_relative_to(root):
+    elif text.startswith(str(root)) and Path(os.path.normpath(text)).is_relative_to(root):
         return Path(os.path.normpath(text)).relative_to(root).as_posix()
     else:
-        text = re.sub(r"^[a-zA-Z]:", "", text.replace("\\", "/"))
+        text = DRIVE_START.sub("", text.replace("\\", "/"))
     absolute = text.startswith("/")
     path = posixpath.normpath(text.lstrip("/")) if text.strip("/") else ""
     if path == ".." or path.startswith("../"):
@@ -206,7 +208,8 @@ def _comparable(path: str, how: str) -> str:
     path = unicodedata.normalize("NFC", path.casefold())
     if how == CASE:
         return path
-    stem = path.removesuffix(suffix) if (suffix := PurePosixPath(path).suffix) in IMAGE_SUFFIXES else path
+    before, dot, suffix = path.rpartition(".")
+    stem = before if before and dot + suffix in IMAGE_SUFFIXES else path
     if how == SUFFIX:
         return stem
     folder, slash, name = stem.rpartition("/")
@@ -223,8 +226,11 @@ def _keys(files: Sequence[str], how: str) -> dict[str, list[str]]:
 def _longest_overlap(index: FileIndex, path: str, how: str) -> tuple[str, ...]:
     """Files whose path is a trailing part of `path` or the other way round; the longest common part wins."""
     wanted = _comparable(path, how)
+    candidates = index.keys[how].get(wanted.rpartition("/")[2])
+    if not candidates:
+        return ()
     overlap: dict[str, int] = {}
-    for file in index.keys.get(how, {}).get(posixpath.basename(wanted), []):
+    for file in candidates:
         candidate = _comparable(file, how)
         if candidate == wanted:
             overlap[file] = len(candidate) + 1

@@ -7,6 +7,7 @@ streams, keeps no text, and refuses document type declarations, so that no entit
 
 from __future__ import annotations
 
+import functools
 import posixpath
 import zipfile
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from sonoproof.errors import SheetError
 __all__ = ["SheetScan", "column_letters", "scan_ods", "scan_xlsx"]
 
 CHUNK_BYTES = 1 << 20
+MOST_COLUMNS = 16384
 UNCALCULATED = "holds a formula whose result was never saved; open the sheet, let it calculate and save it"
 ERROR_VALUE = "holds an error value of the spreadsheet program"
 
@@ -125,8 +127,12 @@ def _parse(path: Path, stream: IO[bytes], handler: Callable[[str, dict[str, str]
 def _parser(path: Path, handler: Callable[[str, dict[str, str]], None], part: str) -> expat.XMLParserType:
     parser = expat.ParserCreate()
 
+    @functools.cache
+    def without_prefix(tag: str) -> str:
+        return tag.rpartition(":")[2]
+
     def start(tag: str, attributes: dict[str, str]) -> None:
-        handler(tag.rpartition(":")[2], attributes)
+        handler(without_prefix(tag), attributes)
 
     def refuse(*_: object) -> None:
         raise SheetError(f"{path}: {part} declares a document type, which no spreadsheet program writes; not opened")
@@ -146,31 +152,38 @@ def _feed(path: Path, parser: expat.XMLParserType, stream: IO[bytes], part: str)
 
 
 class _XlsxScanner:
-    """Follows the elements of a worksheet part (ECMA-376 part 1, 18.3.1)."""
+    """Follows the elements of a worksheet part (ECMA-376 part 1, 18.3.1).
+
+    A sheet of a million rows has some ten million elements, so the frequent ones come first and do little.
+    """
 
     def __init__(self) -> None:
         self.scan = SheetScan()
         self.parser: expat.XMLParserType | None = None
-        self.row = -1
-        self.column = -1
+        self.row = self.column = -1
         self.formula = False
         self.calculated = True
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
-        if tag == "v" or tag == "is":
-            self.scan.reach(self.row, self.column)
+        if tag == "c":
             if self.formula:
+                self.finish_cell()
+            letters = attributes.get("r", "").rstrip("0123456789")
+            self.column = _column_number(letters) if letters else self.column + 1
+            if attributes.get("t") == "e":
+                self.scan.troubled[self.row, self.column] = ERROR_VALUE
+        elif tag in {"v", "is", "f"}:
+            if self.row >= self.scan.rows or self.column >= self.scan.columns:
+                self.scan.reach(self.row, self.column)
+            if tag == "f":
+                self.formula, self.calculated = True, False
+            elif self.formula:
                 self._watch_for_text()
-        elif tag == "c":
-            self._cell(attributes)
         elif tag == "row":
             self._row(attributes)
-        elif tag == "f":
-            self.formula, self.calculated = True, False
-            self.scan.reach(self.row, self.column)
         elif tag == "col" and attributes.get("hidden") in {"1", "true"}:
             first, last = int(attributes.get("min", 1)), int(attributes.get("max", 1))
-            self.scan.hidden_columns.update(range(first - 1, min(last, 16384)))
+            self.scan.hidden_columns.update(range(first - 1, min(last, MOST_COLUMNS)))
 
     def finish_cell(self) -> None:
         if self.formula and not self.calculated:
@@ -184,13 +197,6 @@ class _XlsxScanner:
         self.column = -1
         if attributes.get("hidden") in {"1", "true"}:
             self.scan.hidden_rows += 1
-
-    def _cell(self, attributes: dict[str, str]) -> None:
-        self.finish_cell()
-        letters = attributes.get("r", "").rstrip("0123456789")
-        self.column = _column_number(letters) if letters else self.column + 1
-        if attributes.get("t") == "e":
-            self.scan.troubled[self.row, self.column] = ERROR_VALUE
 
     def _watch_for_text(self) -> None:
         parser = self.parser
@@ -235,6 +241,7 @@ class _OdsScanner:
         self.column += repeated
 
 
+@functools.lru_cache(maxsize=1024)
 def _column_number(letters: str) -> int:
     number = 0
     for letter in letters:
