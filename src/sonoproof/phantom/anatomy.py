@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import truncnorm
+from scipy.special import ndtr, ndtri
 
 from sonoproof.phantom.geometry import Ellipsoid, rotation_about
 from sonoproof.phantom.packing import pack_spheres
@@ -119,8 +119,8 @@ def draw_volume_ml(quantile: float, *, polycystic: bool) -> float:
     Means are 6.1 mL (healthy) and 9.5 mL (polycystic); the area under the ROC curve of the volume alone is 0.62.
     """
     location, scale, low, high = _POLYCYSTIC_VOLUME if polycystic else _HEALTHY_VOLUME
-    bounds = (np.log([low, high]) - location) / scale
-    return float(np.exp(location + scale * truncnorm.ppf(quantile, *bounds)))
+    log_volume = _truncated_normal(np.array(quantile), location, scale, low=np.log(low), high=np.log(high))
+    return float(np.exp(log_volume))
 
 
 def sections(ovary: Ovary, *, y_mm: float) -> list[FollicleSection]:
@@ -157,8 +157,15 @@ def _draw_count(rng: np.random.Generator, *, mean: float, shape: float) -> int:
 
 
 def _draw_antral_mm(rng: np.random.Generator, mean: float, sd: float, number: int) -> NDArray[np.float64]:
-    low, high = ((bound - mean) / sd for bound in _ANTRAL_MM)
-    return np.asarray(mean + sd * truncnorm.ppf(rng.uniform(size=number), low, high))
+    return _truncated_normal(rng.uniform(size=number), mean, sd, low=_ANTRAL_MM[0], high=_ANTRAL_MM[1])
+
+
+def _truncated_normal(
+    quantiles: NDArray[np.float64], mean: float, sd: float, *, low: float, high: float
+) -> NDArray[np.float64]:
+    """Quantiles of a normal distribution that is cut off at `low` and `high`."""
+    below, above = ndtr((low - mean) / sd), ndtr((high - mean) / sd)
+    return np.asarray(mean + sd * ndtri(below + quantiles * (above - below)))
 
 
 def _scaled_to_fit(

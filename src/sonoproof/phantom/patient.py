@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from sonoproof.phantom.anatomy import Ovary, draw_ovary
 from sonoproof.phantom.planting import (
@@ -134,7 +134,7 @@ def write_patient(job: PatientJob) -> WrittenPatient:
 
 def _draw_side(rng: np.random.Generator, job: PatientJob, size_factor: float) -> Ovary:
     own = _LIKENESS_OF_SIDES**0.5 * size_factor + (1 - _LIKENESS_OF_SIDES) ** 0.5 * rng.normal()
-    return draw_ovary(rng, polycystic=job.polycystic, size_quantile=float(norm.cdf(own)))
+    return draw_ovary(rng, polycystic=job.polycystic, size_quantile=float(ndtr(own)))
 
 
 def _write_frame(
