@@ -23,17 +23,15 @@ from sonoproof.config import ExplainConfig
 from sonoproof.errors import RunFolderError
 from sonoproof.explanation.attribution import ClassLogit, IntegratedGradients, integrated_gradients
 from sonoproof.explanation.baselines import make_baselines
-from sonoproof.explanation.saturation import mean_curve, saturation_curve, share_saturated
+from sonoproof.explanation.display import SCALE_PERCENTILE, colour_scale, display_sigma_px
+from sonoproof.explanation.saturation import ToProbability, mean_curve, saturation_curve, share_saturated
 from sonoproof.explanation.selection import select_frames
 from sonoproof.runfolder import atomic_path, write_json
 
 __all__ = ["BaselineResult", "Classes", "ExplainedFrame", "explain_frame", "explain_part", "network_input"]
 
 Frames = NDArray[np.uint8]
-ToProbability = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
-# The colour scale of a set ends at this percentile: one hot pixel must not turn the rest white.
-_SCALE_PERCENTILE = 99.5
 # Most that the logit explained may differ from the one in the predictions, relative to max(1, |logit|).
 _LOGIT_TOLERANCE = 0.01
 
@@ -130,7 +128,7 @@ def explain_part(
         config: Numbers of frames, baselines, steps and tolerance.
         out: Folder of the part's explanations; files of an earlier run are replaced.
         references: Frames of the baseline ``references``, uint8, shape (R, H, W, 3).
-        to_probability: Turns logits of a class into its probability, for the curves.
+        to_probability: Turns logits of the positive class into its probability, for the curves.
         progress: Called with frames done and frames in all.
 
     Raises:
@@ -183,7 +181,7 @@ def explain_frame(
         classes: Names of the classes.
         config: Baselines, steps and tolerance.
         references: Frames of the baseline ``references``.
-        to_probability: Turns logits of a class into its probability.
+        to_probability: Turns logits of the positive class into its probability.
 
     Returns:
         The frame's record, and its arrays: ``frame`` (uint8, (H, W, 3)), ``saliency`` (float32, (H, W): largest
@@ -200,7 +198,8 @@ def explain_frame(
             _check_same_model(row, float(paths[0].path.logits[-1]) * logit.sign)
             # The last point of every path is the frame itself: its gradient is the saliency map.
             arrays["saliency"] = paths[0].path.gradients[-1].abs().amax(dim=0).cpu().numpy()
-        curve = mean_curve([saturation_curve(path.path, to_probability=to_probability) for path in paths])
+        curves = [saturation_curve(path.path, positive=is_positive, to_probability=to_probability) for path in paths]
+        curve = mean_curve(curves)
         arrays[f"ig_{name}"] = np.mean([path.attribution.cpu().numpy() for path in paths], axis=0)
         arrays[f"alpha_{name}"] = curve.alphas
         arrays[f"probability_{name}"] = curve.probability
@@ -222,7 +221,7 @@ def explain_frame(
         arrays=f"{stem}.npz",
         png=f"{stem}.png",
         pdf=f"{stem}.pdf",
-        preview=f"{stem}.preview.png",
+        preview=f"{stem}.preview.jpg",
     )
     return item, arrays
 
@@ -306,11 +305,12 @@ def _write_index(
 
 
 def _scales(maps: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, float]:
-    """End of the colour scales of the set: percentile of |integrated gradients| a pixel, and of the saliency."""
-    signed = [np.abs(m[name].sum(axis=0)).ravel() for m in maps for name in m if name.startswith("ig_")]
-    plain = [m["saliency"].ravel() for m in maps]
+    """Where the colour scales of the set end, for maps as they are shown."""
+    side = max((max(m["saliency"].shape) for m in maps), default=0)
+    signed = [m[name].sum(axis=0) for m in maps for name in m if name.startswith("ig_")]
     return {
-        "percentile": _SCALE_PERCENTILE,
-        "integrated_gradients": float(np.percentile(np.concatenate(signed), _SCALE_PERCENTILE)) if signed else 0.0,
-        "saliency": float(np.percentile(np.concatenate(plain), _SCALE_PERCENTILE)) if plain else 0.0,
+        "percentile": SCALE_PERCENTILE,
+        "sigma_px": display_sigma_px(side),
+        "integrated_gradients": colour_scale(signed),
+        "saliency": colour_scale([m["saliency"] for m in maps]),
     }

@@ -11,7 +11,9 @@ from scipy.special import expit
 
 from sonoproof.explanation.attribution import GradientPath
 
-__all__ = ["SaturationCurve", "mean_curve", "saturation_curve", "share_saturated"]
+__all__ = ["SaturationCurve", "ToProbability", "mean_curve", "saturation_curve", "share_saturated"]
+
+ToProbability = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 # Share of the largest mean |gradient| below which a point of the path counts as saturated.
 _SATURATED_SHARE = 0.1
@@ -33,21 +35,22 @@ class SaturationCurve:
     mean_absolute_gradient: NDArray[np.float64]
 
 
-def saturation_curve(
-    path: GradientPath, *, to_probability: Callable[[NDArray[np.float64]], NDArray[np.float64]] = expit
-) -> SaturationCurve:
+def saturation_curve(path: GradientPath, *, positive: bool, to_probability: ToProbability = expit) -> SaturationCurve:
     """The curves of one path.
 
     Args:
         path: Logits and gradients of the explained class along the path.
-        to_probability: Turns logits of the explained class into its probability (a calibrated model has its own).
+        positive: Whether the explained class is the positive one.
+        to_probability: Turns logits of the positive class into its probability (a calibrated model has its own).
 
     References:
         Sundararajan, Taly, Yan 2017, "Axiomatic attribution for deep networks", section 2.1, on saturation.
     """
+    logits = path.logits.numpy()
+    probability = to_probability(logits) if positive else 1.0 - to_probability(-logits)
     return SaturationCurve(
         alphas=path.alphas.numpy(),
-        probability=np.asarray(to_probability(path.logits.numpy()), dtype=np.float64),
+        probability=np.asarray(probability, dtype=np.float64),
         mean_absolute_gradient=path.gradients.abs().mean(dim=(1, 2, 3)).double().cpu().numpy(),
     )
 
