@@ -51,6 +51,7 @@ def join_images(sheet: LabelSheet, index: FileIndex, coding: LabelCoding, *, ori
     rows = sheet.rows.copy(deep=False)
     matches = _matches(rows, index)
     rows["file"] = pd.Series([match.file for match in matches], index=rows.index, dtype="str")
+    rows["less_folders"] = [match.less_folders for match in matches]
     _refuse_strangers(rows, sheet, index)
     rows["label"] = rows["value"].map(coding.labels).fillna("").astype("str")
     problems = pd.Series(_problems(rows, matches, index), index=rows.index, dtype="str")
@@ -117,6 +118,8 @@ def _duplicate_checks(
     reasons = pd.Series("", index=rows.index, dtype="str")
     for _, same in repeated.groupby("file", sort=False):
         differing = [name for name in ("label", *groups) if same[name].nunique() > 1]
+        if same["less_folders"].any() and same["reference"].nunique() > 1:
+            differing.append("reference")  # p1/01.jpg and p2/01.jpg are not known to be the one 01.jpg that is there
         if differing:
             reasons.loc[same.index] = _contradiction(same, differing)
         else:

@@ -1,8 +1,9 @@
 """Matching what a sheet writes about images to the files of a folder.
 
-A reference and a file belong together where one path is a trailing part of the other, compared first as written,
-then without regard to case and Unicode form, then without suffix, and last, for cells that hold a number, without
-leading zeros. The first of these steps that finds files decides: one file is the match, several are a question.
+A reference and a file belong together where the file's path ends in the reference or, failing that, the reference
+ends in the file's path. They are compared first as written, then without regard to case, then without suffix, and
+last, for cells that hold a number, without leading zeros; Unicode forms never matter. The first of these steps that
+finds files decides: one file is the match, several are a question.
 Nothing outside the folder is ever matched, whatever a reference or a link says.
 """
 
@@ -34,6 +35,19 @@ EXACT, CASE, SUFFIX, ZEROS = "as written", "ignoring case", "ignoring the suffix
 
 
 @dataclass(frozen=True)
+class Paths:
+    """Files by their path in the form in which it is compared.
+
+    Attributes:
+        whole: Path -> files; more than one where the form makes no difference between them.
+        tails: Proper trailing part of a path -> the files that end in it.
+    """
+
+    whole: dict[str, list[str]]
+    tails: dict[str, list[str]]
+
+
+@dataclass(frozen=True)
 class FileIndex:
     """The image files of a folder.
 
@@ -44,7 +58,7 @@ class FileIndex:
         unwritable: Files whose name is no valid text and can stand in no table.
         others: Files that are no images.
         linked_folders: Links to folders, which are not followed.
-        keys: For each way to compare, last part of the path -> the files that end in it.
+        paths: For each way to compare, the files by path.
     """
 
     root: Path
@@ -53,7 +67,7 @@ class FileIndex:
     unwritable: tuple[str, ...] = ()
     others: frozenset[str] = frozenset()
     linked_folders: tuple[str, ...] = ()
-    keys: dict[str, dict[str, list[str]]] = field(default_factory=dict, repr=False)
+    paths: dict[str, Paths] = field(default_factory=dict, repr=False)
 
     def holds(self, reference: str) -> bool:
         """Whether a reference names at least one file."""
@@ -68,11 +82,13 @@ class Match:
         files: Files found, relative to the folder; exactly one is a match.
         how: How reference and file were compared.
         problem: Why there is no match, "" where there is one.
+        less_folders: Whether leading folders of the reference were passed over (``C:\\study\\a.jpg`` for a.jpg).
     """
 
     files: tuple[str, ...] = ()
     how: str = ""
     problem: str = ""
+    less_folders: bool = False
 
     @property
     def file(self) -> str:
@@ -110,9 +126,9 @@ def index_images(images: Path) -> FileIndex:
         else:
             found.append(name)
     files = tuple(sorted(found))
-    keys = {how: _keys(files, how) for how in (EXACT, CASE, SUFFIX, ZEROS)}
+    paths = {how: _paths(files, how) for how in (EXACT, CASE, SUFFIX, ZEROS)}
     return FileIndex(
-        root, files, frozenset(escaping), tuple(sorted(unwritable)), frozenset(others), tuple(linked), keys
+        root, files, frozenset(escaping), tuple(sorted(unwritable)), frozenset(others), tuple(linked), paths
     )
 
 
@@ -129,13 +145,14 @@ def match_reference(index: FileIndex, reference: str, *, is_number: bool = False
         return Match(problem="leads out of the image folder")
     if not path:
         return Match(problem="names no file")
-    for how in (EXACT, CASE, SUFFIX, *((ZEROS,) if is_number else ())):
-        files = _longest_overlap(index, path, how)
+    ways = (EXACT, CASE, SUFFIX, *((ZEROS,) if is_number else ()))
+    for how, find in [(how, _ending_in) for how in ways] + [(how, _ending_of) for how in ways]:
+        files = tuple(find(index.paths[how], _comparable(path, how)))
         if len(files) > 1:
             named = ", ".join(map(repr, files[:NAMED_FILES])) + (", …" if len(files) > NAMED_FILES else "")
             return Match(files, how, f"matches {len(files)} files: {named}; write the path with its folder and suffix")
         if files:
-            return Match(files, how)
+            return Match(files, how, less_folders=find is _ending_of)
     if path in index.escaping:
         return Match(problem="is a link that leads out of the image folder or nowhere")
     return Match(problem=_no_file(index, path))
@@ -216,28 +233,32 @@ def _comparable(path: str, how: str) -> str:
     return folder + slash + (name.lstrip("0") or "0" if name.isascii() and name.isdigit() else name)
 
 
-def _keys(files: Sequence[str], how: str) -> dict[str, list[str]]:
-    keys: dict[str, list[str]] = defaultdict(list)
+def _paths(files: Sequence[str], how: str) -> Paths:
+    whole: dict[str, list[str]] = defaultdict(list)
+    tails: dict[str, list[str]] = defaultdict(list)
     for file in files:
-        keys[posixpath.basename(_comparable(file, how))].append(file)
-    return dict(keys)
+        path = _comparable(file, how)
+        whole[path].append(file)
+        for tail in _tails(path):
+            tails[tail].append(file)
+    return Paths(dict(whole), dict(tails))
 
 
-def _longest_overlap(index: FileIndex, path: str, how: str) -> tuple[str, ...]:
-    """Files whose path is a trailing part of `path` or the other way round; the longest common part wins."""
-    wanted = _comparable(path, how)
-    candidates = index.keys[how].get(wanted.rpartition("/")[2])
-    if not candidates:
-        return ()
-    overlap: dict[str, int] = {}
-    for file in candidates:
-        candidate = _comparable(file, how)
-        if candidate == wanted:
-            overlap[file] = len(candidate) + 1
-        elif f"/{candidate}".endswith(f"/{wanted}") or f"/{wanted}".endswith(f"/{candidate}"):
-            overlap[file] = min(len(candidate), len(wanted))
-    longest = max(overlap.values(), default=0)
-    return tuple(file for file, length in overlap.items() if length == longest)
+def _tails(path: str) -> Iterator[str]:
+    """Proper trailing parts of a path, the longest first: a/b/c gives b/c, then c."""
+    while "/" in path:
+        path = path.partition("/")[2]
+        yield path
+
+
+def _ending_in(paths: Paths, wanted: str) -> list[str]:
+    """Files that are `wanted`, or else whose path ends in it."""
+    return paths.whole.get(wanted) or paths.tails.get(wanted) or []
+
+
+def _ending_of(paths: Paths, wanted: str) -> list[str]:
+    """Files whose path is the longest trailing part of `wanted`."""
+    return next((paths.whole[tail] for tail in _tails(wanted) if tail in paths.whole), [])
 
 
 def _no_file(index: FileIndex, path: str) -> str:
