@@ -1,0 +1,200 @@
+"""Calibration: fitted apart from where it is reported, and never changing the order of the scores.
+
+References:
+    Guo, Pleiss, Sun, Weinberger (2017), On calibration of modern neural networks, ICML, section 4.2 (temperature).
+    Platt (1999), Probabilistic outputs for support vector machines, section 2.2 (smoothed targets).
+    Zadrozny, Elkan (2002), Transforming classifier scores into accurate probability estimates, KDD (isotonic).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+from scipy.optimize import brentq, isotonic_regression
+from scipy.special import expit, logit
+
+from sonoproof.errors import ConfigError
+from sonoproof.evaluation.folds import group_folds
+from sonoproof.evaluation.intervals import Interval, kish
+from sonoproof.evaluation.logistic import cluster_covariance, fit_logistic
+
+__all__ = ["Calibration", "CrossFit", "Method", "cross_fit", "fit_calibration", "temperature_interval"]
+
+FloatArray = npt.NDArray[np.float64]
+Method = Literal["none", "temperature", "platt", "isotonic"]
+
+ISOTONIC_GROUPS = 100
+# A slope within these keeps the order of the scores, and stays finite where a score separates the classes.
+_SLOPES = (0.05, 20.0)
+_INTERCEPTS = (-20.0, 20.0)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A rising map from the network's logit to a calibrated one.
+
+    Attributes:
+        method: How it was fitted.
+        slope: Factor of the logit; 1 / temperature.
+        intercept: Added after the factor.
+        knots: For ``isotonic``: pairs of logit and calibrated logit, between which it is linear.
+    """
+
+    method: Method = "none"
+    slope: float = 1.0
+    intercept: float = 0.0
+    knots: tuple[tuple[float, float], ...] = ()
+
+    @property
+    def temperature(self) -> float:
+        """By what the logit is divided."""
+        return 1 / self.slope
+
+    def apply(self, logits: npt.ArrayLike) -> FloatArray:
+        """Calibrated logits, same shape."""
+        scores = np.asarray(logits, dtype=np.float64)
+        if self.knots:
+            before, after = np.array(self.knots).T
+            return np.asarray(np.interp(scores, before, after), dtype=np.float64)
+        return self.slope * scores + self.intercept
+
+
+@dataclass(frozen=True)
+class CrossFit:
+    """Calibrated logits of rows, none of which its own fold's calibration has seen.
+
+    Attributes:
+        logits: Calibrated logits, shape (N,).
+        fold: Fold of each row, shape (N,).
+        calibrations: The calibration applied to each fold, fitted on the others.
+    """
+
+    logits: FloatArray
+    fold: npt.NDArray[np.intp]
+    calibrations: tuple[Calibration, ...]
+
+
+def fit_calibration(
+    logits: npt.ArrayLike, *, targets: npt.ArrayLike, groups: npt.ArrayLike, method: Method
+) -> Calibration:
+    """Fit a calibration on rows that it will not be reported on.
+
+    Args:
+        logits: Finite log-odds of the positive class, shape (N,).
+        targets: 1 for the positive class, else 0, shape (N,).
+        groups: Name of the group of each row, shape (N,).
+        method: ``none``, ``temperature``, ``platt``, or ``isotonic`` from `ISOTONIC_GROUPS` groups on.
+
+    Raises:
+        ConfigError: A class is missing, there are too few groups, or the method is unknown.
+    """
+    scores, y = np.asarray(logits, dtype=np.float64), np.asarray(targets, dtype=np.float64)
+    if method == "none":
+        return Calibration()
+    if not 0 < y.sum() < len(y):
+        raise ConfigError("calibration needs rows of both classes; calibrate on more rows, or with method 'none'")
+    if method == "temperature":
+        return Calibration(method, _best_slope(scores, targets=y))
+    if method == "platt":
+        slope, intercept = fit_logistic(
+            np.column_stack([scores, np.ones_like(scores)]), targets=_smoothed(y), bounds=[_SLOPES, _INTERCEPTS]
+        )
+        return Calibration(method, float(slope), float(intercept))
+    if method == "isotonic":
+        n_groups = len(np.unique(np.asarray(groups)))
+        if n_groups < ISOTONIC_GROUPS:
+            raise ConfigError(
+                f"isotonic calibration needs {ISOTONIC_GROUPS} groups, there are {n_groups}; "
+                "use 'temperature' or 'platt'"
+            )
+        return Calibration(method, knots=_isotonic_knots(scores, targets=y))
+    raise ConfigError(f"there is no calibration {method!r}; there are none, temperature, platt, isotonic")
+
+
+def cross_fit(
+    logits: npt.ArrayLike,
+    *,
+    targets: npt.ArrayLike,
+    groups: npt.ArrayLike,
+    method: Method,
+    folds: int = 5,
+    seed: int = 0,
+) -> CrossFit:
+    """Calibrate each fold of groups with what the other folds fitted.
+
+    Args:
+        logits: Log-odds of the positive class, shape (N,).
+        targets: 1 for the positive class, else 0, shape (N,).
+        groups: Name of the group of each row, shape (N,).
+        method: See `fit_calibration`.
+        folds: Number of folds.
+        seed: Seed of the division into folds.
+
+    Raises:
+        ConfigError: There are fewer groups than folds, or the other folds cannot be fitted.
+    """
+    scores, y, names = np.asarray(logits, dtype=np.float64), np.asarray(targets), np.asarray(groups)
+    fold = group_folds(names, folds=folds, seed=seed)
+    calibrated = np.empty_like(scores)
+    calibrations = []
+    for index in range(folds):
+        inside, outside = fold == index, fold != index
+        fitted = fit_calibration(scores[outside], targets=y[outside], groups=names[outside], method=method)
+        calibrated[inside] = fitted.apply(scores[inside])
+        calibrations.append(fitted)
+    return CrossFit(calibrated, fold, tuple(calibrations))
+
+
+def temperature_interval(
+    logits: npt.ArrayLike, *, targets: npt.ArrayLike, groups: npt.ArrayLike, confidence: float = 0.95
+) -> Interval:
+    """Temperature of the rows with its interval, by the sandwich variance over groups on the log scale."""
+    scores, y = np.asarray(logits, dtype=np.float64), np.asarray(targets, dtype=np.float64)
+    slope = fit_calibration(scores, targets=y, groups=groups, method="temperature").slope
+    nan = float("nan")
+    if slope in _SLOPES:
+        return Interval(1 / slope, nan, nan, "no limits: the likelihood has no inner maximum")
+    _, group_of_row = np.unique(np.asarray(groups), return_inverse=True)
+    covariance = cluster_covariance(
+        scores[:, None], targets=y, coefficients=np.array([slope]), group_of_row=group_of_row
+    )
+    freedom = max(kish(np.bincount(group_of_row).astype(float)) - 1, 1.0)
+    reach = float(stats.t.ppf((1 + confidence) / 2, freedom) * np.sqrt(covariance[0, 0])) / slope
+    return Interval(1 / slope, float(np.exp(-reach)) / slope, float(np.exp(reach)) / slope)
+
+
+def _best_slope(scores: FloatArray, *, targets: FloatArray) -> float:
+    """The slope within `_SLOPES` of the highest likelihood, which is concave: the root of its derivative."""
+
+    def derivative(slope: float) -> float:
+        return float(np.sum((expit(slope * scores) - targets) * scores))
+
+    lowest, highest = _SLOPES
+    if derivative(highest) <= 0:
+        return highest
+    if derivative(lowest) >= 0:
+        return lowest
+    return float(brentq(derivative, lowest, highest, xtol=1e-12))
+
+
+def _smoothed(targets: FloatArray) -> FloatArray:
+    """Platt's targets, which keep the fit finite where the classes are separated."""
+    positive, negative = targets.sum(), (1 - targets).sum()
+    smoothed = np.where(targets == 1, (positive + 1) / (positive + 2), 1 / (negative + 2))
+    return np.asarray(smoothed, dtype=np.float64)
+
+
+def _isotonic_knots(scores: FloatArray, *, targets: FloatArray) -> tuple[tuple[float, float], ...]:
+    """Ends of the steps of the isotonic fit, with probabilities kept off 0 and 1 by half a row."""
+    values, where, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    share = np.bincount(where, weights=targets) / counts
+    fitted = isotonic_regression(share, weights=counts.astype(float)).x
+    margin = 0.5 / len(targets)
+    calibrated = logit(np.clip(fitted, margin, 1 - margin))
+    edge = np.append(True, np.diff(calibrated) != 0)
+    ends = edge | np.append(edge[1:], True)
+    return tuple(zip(values[ends].tolist(), calibrated[ends].tolist(), strict=True))

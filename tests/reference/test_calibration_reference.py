@@ -1,0 +1,79 @@
+"""Calibration fits equal statsmodels and scikit-learn."""
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+from scipy.special import expit
+from sklearn.isotonic import IsotonicRegression
+
+from sonoproof.evaluation.calibration import fit_calibration
+from sonoproof.evaluation.logistic import cluster_covariance
+from sonoproof.evaluation.metrics import ScoredRows
+from sonoproof.evaluation.reliability import calibration_error, cox_calibration
+
+
+@pytest.fixture
+def sample() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(4)
+    logits = rng.normal(0, 2, 600)
+    targets = rng.random(600) < expit(0.6 * logits + 0.4)
+    return logits, targets, np.arange(600) // 4
+
+
+def test_temperature_is_the_logistic_slope_without_intercept(
+    sample: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> None:
+    logits, targets, groups = sample
+    fitted = fit_calibration(logits, targets=targets, groups=groups, method="temperature")
+    expected = sm.Logit(targets.astype(float), logits).fit(disp=False).params[0]
+    assert fitted.slope == pytest.approx(expected, rel=1e-5)
+
+
+def test_platt_is_the_logistic_fit_of_smoothed_targets(sample: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
+    logits, targets, groups = sample
+    positive, negative = targets.sum(), (~targets).sum()
+    smoothed = np.where(targets, (positive + 1) / (positive + 2), 1 / (negative + 2))
+    design = np.column_stack([logits, np.ones(600)])
+    expected = sm.GLM(smoothed, design, family=sm.families.Binomial()).fit().params
+    fitted = fit_calibration(logits, targets=targets, groups=groups, method="platt")
+    assert (fitted.slope, fitted.intercept) == pytest.approx(tuple(expected), rel=1e-4)
+
+
+def test_isotonic_equals_scikit_learn(sample: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
+    logits, targets, groups = sample
+    logits = np.round(logits, 1)
+    fitted = fit_calibration(logits, targets=targets, groups=groups, method="isotonic")
+    margin = 0.5 / 600
+    expected = IsotonicRegression().fit_transform(logits, targets).clip(margin, 1 - margin)
+    np.testing.assert_allclose(expit(fitted.apply(logits)), expected, atol=1e-9)
+
+
+def test_the_sandwich_equals_that_of_statsmodels(sample: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
+    logits, targets, groups = sample
+    design = np.column_stack([logits, np.ones(600)])
+    model = sm.GLM(targets.astype(float), design, family=sm.families.Binomial())
+    fit = model.fit(cov_type="cluster", cov_kwds={"groups": groups, "use_correction": False})
+    ours = cluster_covariance(
+        design, targets=targets.astype(float), coefficients=fit.params, group_of_row=groups.astype(np.intp)
+    )
+    np.testing.assert_allclose(ours, fit.cov_params() * 150 / 149, rtol=1e-6)
+
+
+def test_slope_and_intercepts_equal_statsmodels(sample: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
+    logits, targets, groups = sample
+    found = cox_calibration(ScoredRows.from_logits(targets, logits=logits), groups=groups)
+    design = np.column_stack([logits, np.ones(600)])
+    slope, intercept = sm.Logit(targets.astype(float), design).fit(disp=False).params
+    large = sm.GLM(targets.astype(float), np.ones(600), offset=logits, family=sm.families.Binomial()).fit().params[0]
+    values = [found[name].value for name in ("slope", "intercept", "in_the_large")]
+    assert values == pytest.approx([slope, intercept, large], rel=1e-4)
+
+
+def test_calibration_error_equals_a_loop_over_bins(sample: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
+    logits, targets, _ = sample
+    p, expected = expit(logits), 0.0
+    for k in range(10):
+        inside = (p >= k / 10) & (p < (k + 1) / 10)
+        if inside.any():
+            expected += inside.mean() * abs(p[inside].mean() - targets[inside].mean())
+    assert calibration_error(ScoredRows.from_logits(targets, logits=logits)) == pytest.approx(expected)

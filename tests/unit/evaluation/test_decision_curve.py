@@ -1,0 +1,41 @@
+import numpy as np
+import pytest
+
+from sonoproof.evaluation.decision_curve import decision_curve
+from sonoproof.evaluation.metrics import ScoredRows
+
+
+@pytest.fixture
+def rows() -> ScoredRows:
+    rng = np.random.default_rng(0)
+    targets = rng.random(300) < 0.3
+    return ScoredRows.from_logits(targets, logits=rng.normal(size=300) + 2 * targets - 1.5)
+
+
+def test_net_benefit_equals_its_definition(rows: ScoredRows) -> None:
+    thresholds = np.array([0.7, 0.1, 0.35])
+    curve = decision_curve(rows, groups=np.arange(300) // 3, thresholds=thresholds, resamples=200)
+    for t, found in zip(thresholds, curve.model, strict=True):
+        called = rows.probabilities >= t
+        tp, fp = (called & rows.targets).sum(), (called & ~rows.targets).sum()
+        assert found == pytest.approx((tp - fp * t / (1 - t)) / 300)
+    assert (curve.low <= curve.model).all()
+    assert (curve.model <= curve.high).all()
+
+
+def test_calling_all_is_the_model_at_a_threshold_below_every_score(rows: ScoredRows) -> None:
+    curve = decision_curve(rows, groups=np.arange(300), thresholds=[1e-6], resamples=100)
+    assert curve.model[0] == pytest.approx(curve.treat_all[0])
+    assert curve.treat_all[0] == pytest.approx(rows.targets.mean(), abs=1e-5)
+
+
+def test_another_prevalence_weighs_the_classes_anew(rows: ScoredRows) -> None:
+    curve = decision_curve(rows, groups=np.arange(300), thresholds=[0.5], prevalence=0.02, resamples=100)
+    called = rows.probabilities >= 0.5
+    expected = 0.02 * called[rows.targets].mean() - 0.98 * called[~rows.targets].mean()
+    assert curve.model[0] == pytest.approx(expected)
+
+
+def test_one_class_has_no_curve() -> None:
+    with pytest.raises(ValueError, match="both classes"):
+        decision_curve(ScoredRows.from_logits([1, 1], logits=[0.0, 1.0]), groups=["a", "b"])
