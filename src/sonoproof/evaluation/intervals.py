@@ -48,9 +48,9 @@ FloatArray = npt.NDArray[np.float64]
 # Weights held at once, in numbers: half a million are 4 MB, which stay near the processor's cache.
 _CHUNK = 500_000
 # Resamples with which the variance of one stratum alone is estimated; it only sets the degrees of freedom.
-_STRATUM_RESAMPLES = 100
+STRATUM_RESAMPLES = 100
 # Share of resamples that may leave a metric undefined before its limits are withheld.
-_MOST_UNDEFINED = 0.05
+MOST_UNDEFINED = 0.05
 
 
 @dataclass(frozen=True)
@@ -264,20 +264,21 @@ def _spreads(grouped: GroupedRows, *, metrics: Sequence[Metric], resamples: int,
     rng = np.random.default_rng(seed)
     joint = resample(grouped, metrics=metrics, resamples=resamples, rng=rng)
     alone = [
-        resample(grouped, metrics=metrics, resamples=_STRATUM_RESAMPLES, rng=rng, only=stratum)
+        resample(grouped, metrics=metrics, resamples=STRATUM_RESAMPLES, rng=rng, only=stratum)
         for stratum in range(len(grouped.grouping.strata))
     ]
     return {
         name: _Spread(
-            standard_error=_deviation(values),
+            standard_error=standard_deviation(values),
             share_undefined=float(np.isnan(values).mean()),
-            variance_by_stratum=np.array([_deviation(part[name]) ** 2 for part in alone]),
+            variance_by_stratum=np.array([standard_deviation(part[name]) ** 2 for part in alone]),
         )
         for name, values in joint.items()
     }
 
 
-def _deviation(values: FloatArray) -> float:
+def standard_deviation(values: FloatArray) -> float:
+    """Standard deviation of the resamples that are defined; NaN with fewer than two."""
     defined = values[np.isfinite(values)]
     return float(np.std(defined, ddof=1)) if len(defined) > 1 else float("nan")
 
@@ -300,12 +301,12 @@ def _interval(metric: Metric, grouped: GroupedRows, *, spread: _Spread, confiden
     value, nan = float(metric(grouped.rows)), float("nan")
     if metric.bounded and value in (0.0, 1.0):
         return _interval_at_bound(metric, grouped, value=value, confidence=confidence)
-    if spread.share_undefined > _MOST_UNDEFINED:
+    if spread.share_undefined > MOST_UNDEFINED:
         share = f"{100 * spread.share_undefined:.0f} %"
         return Interval(value, nan, nan, f"no limits: {share} of the resamples left it undefined")
     if not spread.standard_error > 1e-12 * abs(value):
         return Interval(value, nan, nan, "no limits: every resample gave the same value")
-    freedom = _degrees_of_freedom(metric, grouped, variance_by_stratum=spread.variance_by_stratum)
+    freedom = degrees_of_freedom(metric, grouped, variance_by_stratum=spread.variance_by_stratum)
     low, high = transformed_interval(
         value,
         standard_error=spread.standard_error,
@@ -335,8 +336,14 @@ def transformed_interval(
     return value * float(np.exp(-reach / value)), value * float(np.exp(reach / value))
 
 
-def _degrees_of_freedom(metric: Metric, grouped: GroupedRows, *, variance_by_stratum: FloatArray) -> float:
-    """Welch-Satterthwaite over the strata, each with its effective number of groups less one."""
+def degrees_of_freedom(metric: Metric, grouped: GroupedRows, *, variance_by_stratum: FloatArray) -> float:
+    """Welch-Satterthwaite over the strata, each with its effective number of groups less one.
+
+    Args:
+        metric: The metric, or the one whose difference is tested.
+        grouped: The rows.
+        variance_by_stratum: Variance with one stratum resampled and the others held, shape (S,).
+    """
     effective = np.array([_effective_groups(metric, grouped, members) for members in grouped.grouping.strata])
     freedom = np.maximum(effective - 1, 1)
     share = np.nan_to_num(variance_by_stratum)
