@@ -167,8 +167,9 @@ def _rendered(figure: Figure, *, dpi: int) -> Image.Image:
     """The figure drawn once; both the full picture and the preview are made from these pixels."""
     figure.set_dpi(dpi)
     canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
+    canvas.draw()  # type: ignore[no-untyped-call]
+    pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+    return Image.fromarray(pixels[..., :3])
 
 
 def _save_png(picture: Image.Image, path: Path, *, dpi: int, title: str, caption: str) -> None:
