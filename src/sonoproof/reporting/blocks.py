@@ -105,11 +105,12 @@ class Picture:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Pictures beside each other; ``wide`` gives each the full width."""
+    """Pictures beside each other, under a heading if there is one; ``wide`` gives each the full width."""
 
     kind: ClassVar[str] = "gallery"
     pictures: tuple[Picture, ...]
     wide: bool = False
+    title: str = ""
 
 
 @dataclass(frozen=True)

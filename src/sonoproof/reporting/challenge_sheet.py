@@ -48,4 +48,4 @@ def _store_as_text(cell: object) -> None:
     # A file may be called "=cmd|...": in a spreadsheet program it must stay a name, not become a formula.
     if isinstance(cell, Cell) and isinstance(cell.value, str):
         cell.data_type = "s"
-        cell.quotePrefix = cell.value.startswith(("=", "+", "-", "@"))  # type: ignore[attr-defined]
+        cell.quotePrefix = cell.value.startswith(("=", "+", "-", "@"))

@@ -187,7 +187,7 @@ def probability_histogram(
         names: Names of the negative and of the positive class.
         threshold: Probability from which a row is called positive.
     """
-    edges = np.linspace(0, 1, HISTOGRAM_BINS + 1)
+    edges = np.linspace(0, 1, HISTOGRAM_BINS + 1).tolist()
     with drawn():
         figure, (axis,) = panels()
         labels = [

@@ -45,7 +45,8 @@ class Easel:
     def vector(self, figure: Figure, *, name: str, caption: str, alt: str, sources: tuple[str, ...]) -> Picture:
         """Save a figure as ``figures/NAME.png`` and ``.svg`` and set it into the page as a vector."""
         png, svg = save(figure, self.run.figures / name)
-        markup = inline_svg(figure, name=name, title=visible_text(caption), description=visible_text(alt))
+        content = svg.read_text(encoding="utf-8")
+        markup = inline_svg(content, name=f"figure-{name}", title=visible_text(caption), description=visible_text(alt))
         links = (("PNG", self.run.relative(png)), ("SVG", self.run.relative(svg)))
         return Picture(caption=caption, alt=alt, svg=Markup(markup), sources=sources, links=links)  # noqa: S704
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -71,8 +72,9 @@ def _count_pictures(evidence: Evidence) -> int:
 
 
 def _render(evidence: Evidence, sections: tuple[Section, ...], *, title: str) -> str:
+    loader = PackageLoader("sonoproof.reporting")
     environment = Environment(
-        loader=PackageLoader("sonoproof.reporting"),
+        loader=loader,
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -80,9 +82,8 @@ def _render(evidence: Evidence, sections: tuple[Section, ...], *, title: str) ->
         finalize=_shown,
     )
     environment.filters["href"] = _href
-    stylesheet, _, _ = environment.loader.get_source(environment, "report.css")  # type: ignore[union-attr]
-    template = environment.get_template("report.html.j2")
-    return template.render(
+    stylesheet, _, _ = loader.get_source(environment, "report.css")
+    return environment.get_template("report.html.j2").render(
         title=title,
         byline=_byline(evidence.manifest),
         stylesheet=Markup(stylesheet),  # noqa: S704 - a file of this package
@@ -93,9 +94,15 @@ def _render(evidence: Evidence, sections: tuple[Section, ...], *, title: str) ->
 def _byline(manifest: Mapping[str, Any]) -> tuple[str, ...]:
     """When and with what the run was made, as far as the manifest says."""
     version, finished = manifest.get("sonoproof"), manifest.get("finished") or manifest.get("created")
-    return tuple(
-        text for text in (f"Sonoproof {version}" if version else "", str(finished) if finished else "") if text
-    )
+    texts = (f"Sonoproof {version}" if version else "", _moment(str(finished)) if finished else "")
+    return tuple(text for text in texts if text)
+
+
+def _moment(text: str) -> str:
+    try:
+        return datetime.fromisoformat(text).strftime("%Y-%m-%d %H:%M %Z").strip()
+    except ValueError:
+        return text
 
 
 def _href(path: str) -> Markup:

@@ -11,10 +11,10 @@ References:
 from __future__ import annotations
 
 import contextlib
-import io
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -25,7 +25,20 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from sonoproof.reporting.text import visible_text
 from sonoproof.runfolder import atomic_path
 
-__all__ = ["BLUE", "GREEN", "INK", "MUTED", "ORANGE", "RULE", "drawn", "inline_svg", "label_text", "panels", "save", "stacked"]
+__all__ = [
+    "BLUE",
+    "GREEN",
+    "INK",
+    "MUTED",
+    "ORANGE",
+    "RULE",
+    "drawn",
+    "inline_svg",
+    "label_text",
+    "panels",
+    "save",
+    "stacked",
+]
 
 BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"
 INK, MUTED, RULE = "#1f2933", "#5b6672", "#d5dae0"
@@ -41,7 +54,7 @@ _PAGE_COLOURS = {
     MUTED: "var(--muted)",
     RULE: "var(--rule)",
 }
-_RC = {
+_RC: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 9.0,
@@ -92,7 +105,9 @@ def panels(count: int = 1, *, width_in: float = 4.2, height_in: float = 3.5) -> 
     return figure, [figure.add_subplot(1, count, number + 1) for number in range(count)]
 
 
-def stacked(*, height_ratios: Sequence[float], width_in: float = 4.2, height_in: float = 3.5) -> tuple[Figure, list[Axes]]:
+def stacked(
+    *, height_ratios: Sequence[float], width_in: float = 4.2, height_in: float = 3.5
+) -> tuple[Figure, list[Axes]]:
     """A figure with panels one over the other that share the horizontal axis."""
     figure = Figure(figsize=(width_in, height_in), layout="constrained")
     FigureCanvasAgg(figure)
@@ -108,33 +123,33 @@ def label_text(text: str) -> str:
 
 
 def save(figure: Figure, stem: Path) -> tuple[Path, Path]:
-    """Write a figure as ``stem.png`` (300 DPI) and ``stem.svg``, both on white.
+    """Write a figure as ``stem.png`` (300 DPI, on white) and ``stem.svg`` (on nothing).
 
     Returns:
         Paths of the png and of the svg.
     """
     png, svg = stem.with_name(stem.name + ".png"), stem.with_name(stem.name + ".svg")
     with drawn():
+        # The layout is settled once: each format would else compute it again.
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
         with atomic_path(png) as temporary:
             figure.savefig(temporary, format="png", dpi=PNG_DPI, facecolor="white")
         with atomic_path(svg) as temporary:
-            figure.savefig(temporary, format="svg", facecolor="white", metadata={"Date": None})
+            figure.savefig(temporary, format="svg", transparent=True, metadata={"Date": None})
     return png, svg
 
 
-def inline_svg(figure: Figure, *, name: str, title: str, description: str) -> str:
-    """A figure as an ``svg`` element for the page: no background, colours that follow light and dark, described.
+def inline_svg(svg: str, *, name: str, title: str, description: str) -> str:
+    """A saved drawing as an ``svg`` element for the page: described, its colours following light and dark.
 
     Args:
-        figure: The figure.
+        svg: Content of a file that `save` wrote.
         name: Prefix of every id in the element, so that figures on one page do not clash.
         title: Read aloud as the name of the picture.
         description: Read aloud after it: what the picture shows, in words and numbers.
     """
-    buffer = io.BytesIO()
-    with drawn():
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    root = ET.fromstring(buffer.getvalue())  # noqa: S314 - written by matplotlib a line above
+    root = ET.fromstring(svg)  # noqa: S314 - written by matplotlib a moment ago
     _drop_metadata(root)
     _make_ids_unique(root, prefix=name)
     for element in root.iter():
@@ -157,8 +172,9 @@ def _make_ids_unique(root: ET.Element, *, prefix: str) -> None:
             element.set("id", f"{prefix}-{element.attrib['id']}")
         if _HREF in element.attrib:
             element.set("href", f"#{prefix}-{element.attrib.pop(_HREF)[1:]}")
-        if "clip-path" in element.attrib:
-            element.set("clip-path", element.attrib["clip-path"].replace("url(#", f"url(#{prefix}-"))
+        for name in ("clip-path", "style"):
+            if name in element.attrib:
+                element.set(name, element.attrib[name].replace("url(#", f"url(#{prefix}-"))
 
 
 def _page_colours(style: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,12 +52,14 @@ def make_run(root: Path, *, hostile: str = "", preview_side: int = 320) -> RunFo
     return run
 
 
+@pytest.fixture(scope="session", name="make_run")
+def make_run_fixture() -> Callable[..., RunFolder]:
+    return make_run
+
+
 @pytest.fixture
 def run_maker(tmp_path: Path) -> Callable[..., RunFolder]:
-    def make(**options: Any) -> RunFolder:
-        return make_run(tmp_path / "run", **options)
-
-    return make
+    return partial(make_run, tmp_path / "run")
 
 
 def _records(generator: np.random.Generator, *, hostile: str) -> pd.DataFrame:

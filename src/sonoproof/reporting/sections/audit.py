@@ -12,7 +12,7 @@ from sonoproof.reporting.pictures import Easel
 from sonoproof.reporting.sections.cohort import counted, in_words
 from sonoproof.reporting.text import relative_href
 
-__all__ = ["Gap", "LEVELS", "audit_pictures", "audit_section", "measured_gap"]
+__all__ = ["LEVELS", "Gap", "audit_pictures", "audit_section", "measured_gap"]
 
 LEVELS = ("blocking", "serious", "warning", "info")
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")

@@ -11,7 +11,7 @@ from sonoproof.reporting.blocks import Block, Flow, FlowBox, FlowStep, Notice, P
 from sonoproof.reporting.evidence import Evidence
 from sonoproof.reporting.text import format_count, format_share
 
-__all__ = ["PART_TITLES", "USE_WORDS", "cohort_section", "counted", "in_words"]
+__all__ = ["PART_TITLES", "USE_WORDS", "cohort_section", "counted", "in_words", "with_labels"]
 
 QUARANTINE_ROWS_SHOWN = 60
 REASONS_IN_FLOW = 4
@@ -94,25 +94,26 @@ def _used_step(evidence: Evidence) -> FlowStep:
 def _parts_step(evidence: Evidence) -> FlowStep:
     split = evidence.split
     assert split is not None
-    labelled = split.merge(_labels(evidence), on="image_id", how="left", validate="one_to_one")
+    labelled = with_labels(split, evidence)
     parts = [part for part in PART_TITLES if part in set(split["part"])]
     return FlowStep(tuple(_part_box(labelled[labelled["part"] == part], part, evidence) for part in parts))
 
 
-def _labels(evidence: Evidence) -> pd.DataFrame:
-    if evidence.records is None:
-        return pd.DataFrame({"image_id": [], "label": []}, dtype=str)
-    return evidence.records[["image_id", "label"]]
+def with_labels(split: pd.DataFrame, evidence: Evidence) -> pd.DataFrame:
+    """The split with the ``label`` of each frame; "" where it is not known."""
+    records = evidence.records
+    labels = {} if records is None else dict(zip(records["image_id"], records["label"], strict=True))
+    return split.assign(label=[labels.get(image_id, "") for image_id in split["image_id"]])
 
 
 def _part_box(rows: pd.DataFrame, part: str, evidence: Evidence) -> FlowBox:
-    uses = [f"{count:,} {USE_WORDS.get(use, use)}" for use, count in rows["use"].value_counts().items()]
+    uses = [f"{count:,} {USE_WORDS.get(str(use), use)}" for use, count in rows["use"].value_counts().items()]
     lines = (*_by_class(rows, evidence), _groups(rows), *(uses if part == "fit" else ()))
     return FlowBox(PART_TITLES[part], f"{len(rows):,}", tuple(lines))
 
 
 def _by_class(rows: pd.DataFrame, evidence: Evidence) -> list[str]:
-    counts = rows["label"].fillna("").value_counts()
+    counts = rows["label"].value_counts()
     names = [*evidence.class_names[::-1], ""]
     return [
         f"{counts[name]:,} {name or 'without a label'} ({format_share(counts[name], len(rows))})"

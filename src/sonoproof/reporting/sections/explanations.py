@@ -90,7 +90,9 @@ def _gate(part: PartEvidence) -> list[Block]:
 
 def _gallery(part: PartEvidence, kind: str, easel: Easel) -> list[Block]:
     pictures = tuple(_picture(part, frame, easel) for frame in explained_frames(part, kind))
-    return [Gallery(pictures, wide=True)] if pictures else []
+    titles = {"top": "frames that the model is surest of", "error": "errors explained"}
+    title = f"{PART_NAMES[part.name]}: {titles[kind]}"
+    return [Gallery(pictures, wide=True, title=title)] if pictures else []
 
 
 def _picture(part: PartEvidence, frame: Mapping[str, Any], easel: Easel) -> Picture:

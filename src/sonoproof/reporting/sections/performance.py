@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.figure import Figure
 
 from sonoproof.reporting import figures
 from sonoproof.reporting.blocks import Block, Gallery, Notice, Picture, Prose, Section, Table
@@ -89,7 +90,7 @@ def _part(part: PartEvidence, evidence: Evidence, easel: Easel) -> list[Block]:
     pictures += _confusion(part, evidence, easel)
     if not pictures:
         return [Notice(f"{PART_NAMES[part.name]}: the run holds no curves.")]
-    return [Gallery(tuple(pictures))]
+    return [Gallery(tuple(pictures), title=PART_NAMES[part.name])]
 
 
 def _roc(part: PartEvidence, easel: Easel) -> list[Picture]:
@@ -99,7 +100,12 @@ def _roc(part: PartEvidence, easel: Easel) -> list[Picture]:
     area = format_interval(part.evaluation.get("auc"))
     rates = _rates(part.evaluation)
     point = None if rates is None else (1 - rates["specificity"], rates["recall"])
-    figure = figures.roc_curve(_array(curve["false_positive_rate"]), _array(curve["true_positive_rate"]), label=f"AUC {area}", operating_point=point)
+    figure = figures.roc_curve(
+        _array(curve["false_positive_rate"]),
+        _array(curve["true_positive_rate"]),
+        label=f"AUC {area}",
+        operating_point=point,
+    )
     name = PART_NAMES[part.name]
     caption = f"{name}: receiver operating characteristic, AUC {area}."
     return [_drawn(part, easel, figure, kind="roc", caption=caption)]
@@ -183,7 +189,7 @@ def _how_calibrated(model: Mapping[str, Any]) -> str:
 def _drawn(
     part: PartEvidence,
     easel: Easel,
-    figure: figures.Figure,
+    figure: Figure,
     *,
     kind: str,
     caption: str,

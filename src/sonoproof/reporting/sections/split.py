@@ -6,7 +6,7 @@ import pandas as pd
 
 from sonoproof.reporting.blocks import Block, Notice, Prose, Section, Table
 from sonoproof.reporting.evidence import Evidence
-from sonoproof.reporting.sections.cohort import PART_TITLES, USE_WORDS, counted
+from sonoproof.reporting.sections.cohort import PART_TITLES, USE_WORDS, counted, with_labels
 
 __all__ = ["split_section"]
 
@@ -32,8 +32,7 @@ def _separation(split: pd.DataFrame) -> str:
 
 def _table(evidence: Evidence, split: pd.DataFrame) -> Table:
     names = evidence.class_names[::-1]
-    labels = {} if evidence.records is None else evidence.records.set_index("image_id")["label"].to_dict()
-    labelled = split.assign(label=split["image_id"].map(labels).fillna(""))
+    labelled = with_labels(split, evidence)
     rows = [
         _row(rows, str(part), str(use), names) for (part, use), rows in labelled.groupby(["part", "use"], sort=False)
     ]

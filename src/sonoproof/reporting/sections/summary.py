@@ -74,4 +74,6 @@ def _tile(name: str, estimate: dict[str, float | None]) -> Tile:
 
 def _alarms(evidence: Evidence) -> list[Block]:
     grave = [entry for entry in evidence.audit.get("findings") or [] if entry.get("level") in ("serious", "blocking")]
-    return [Notice(f"Audit, {entry['level']}: {entry.get('title', '')}", level="warning") for entry in grave]
+    return [
+        Notice(f"The audit found ({entry['level']}): {entry.get('title', '')}.", level="warning") for entry in grave
+    ]
