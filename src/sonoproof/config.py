@@ -262,18 +262,19 @@ _RANGES: dict[tuple[str, str], tuple[float, float]] = {
 }
 
 
-def load_config(path: Path | None = None, *, settings: Sequence[str] = ()) -> Config:
+def load_config(path: Path | None = None, *, settings: Sequence[str] = (), over: Config | None = None) -> Config:
     """Read a TOML file and apply ``stage.key=value`` settings over it.
 
     Args:
         path: TOML file with one table a stage, or None for the defaults.
         settings: Settings as given to ``--set``; values are TOML (``0.2``, ``true``, ``["a", "b"]``), bare words
             are strings.
+        over: Configuration that both are laid over; None for the defaults.
 
     Raises:
         ConfigError: The file is missing or no TOML, or a stage, key or value is not valid.
     """
-    config = Config()
+    config = over or Config()
     if path is not None:
         config = override(config, _read_toml(path), origin=str(path))
     for setting in settings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -175,7 +176,7 @@ def _decoded(
         yield stacked, readable, reasons, chunk
 
 
-def _answers(bundle: ModelBundle, logits: Floats) -> dict[str, object]:
+def _answers(bundle: ModelBundle, logits: Floats) -> dict[str, npt.NDArray[Any]]:
     probability = calibrated_probability(bundle, logits)
     positive = probability >= bundle.operating_point.threshold
     return {

@@ -16,9 +16,10 @@ from torch import Tensor, nn
 from sonoproof.config import ModelConfig
 from sonoproof.errors import BundleError, ConfigError
 
-__all__ = ["Architecture", "BinaryClassifier", "load_backbone", "rebuild", "resolve_device"]
+__all__ = ["Architecture", "BinaryClassifier", "backbone_image_size", "load_backbone", "rebuild", "resolve_device"]
 
 RANDOM = "random"
+RANDOM_IMAGE_SIZE = 224
 # A random network learns in tens of steps an epoch: running statistics must follow that fast.
 BATCH_NORM_MOMENTUM = 0.1
 
@@ -122,8 +123,24 @@ def load_backbone(config: ModelConfig, *, seed: int, image_size: int = 0) -> Bin
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if config.backbone == RANDOM:
-            return _random_mobilenet(config.width, image_size=image_size or 224)
+            return _random_mobilenet(config.width, image_size=image_size or RANDOM_IMAGE_SIZE)
         return _pretrained(_backbone_folder(config), name=config.backbone, image_size=image_size)
+
+
+def backbone_image_size(config: ModelConfig) -> int:
+    """Side of the input that a backbone was made for, in pixels, without loading its weights.
+
+    Raises:
+        ConfigError: The backbone is neither in the local cache nor a folder, or its configuration cannot be read.
+    """
+    if config.backbone == RANDOM:
+        return RANDOM_IMAGE_SIZE
+    file = _backbone_folder(config) / "config.json"
+    try:
+        described = json.loads(file.read_text(encoding="utf-8"))
+        return Architecture(transformers_config=described).image_size
+    except (OSError, ValueError, TypeError) as error:
+        raise ConfigError(f"--backbone {config.backbone}: {file.name} cannot be read ({error})") from error
 
 
 def rebuild(architecture: Architecture, state: dict[str, Tensor]) -> BinaryClassifier:

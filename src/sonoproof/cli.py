@@ -1,0 +1,253 @@
+"""The command line: parse, call one function, print.
+
+Results go to stdout, progress and messages to stderr. Exit codes: 0 done; 1 the data or the input is at fault; 2 usage;
+3 the audit blocks the run. What is slow to import is imported by the command that needs it.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sonoproof import __version__
+from sonoproof.errors import SonoproofError
+
+if TYPE_CHECKING:
+    from sonoproof.runfolder import RunFolder
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="From a label sheet and a folder of ultrasound frames to a classifier that can be defended.",
+)
+
+Sheet = Annotated[Path, typer.Argument(help="Label sheet: xlsx, xls, ods or csv.", show_default=False)]
+Run = Annotated[Path, typer.Argument(help="Run folder.", show_default=False)]
+Images = Annotated[Path, typer.Option("--images", help="Folder with the sheet's images.", show_default=False)]
+Settings = Annotated[list[str], typer.Option("--set", help="A setting, stage.key=value; may be repeated.")]
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")]
+Device = Annotated[str | None, typer.Option("--device", help="auto, cpu or cuda.")]
+ImageColumn = Annotated[str | None, typer.Option("--image-column", help="Column with the image references.")]
+LabelColumn = Annotated[str | None, typer.Option("--label-column", help="Column with the labels.")]
+Positive = Annotated[str | None, typer.Option("--positive", help="Value of the label column that is positive.")]
+GroupColumns = Annotated[
+    list[str], typer.Option("--group-column", help="Column that must not be split, such as the patient; repeatable.")
+]
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    del debug  # read by main()
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="Folder to write to; an unfinished demo there goes on.")] = Path(
+        "sonoproof-demo"
+    ),
+) -> None:
+    """Simulate a cohort and run everything on it: no data, no weights, no network needed."""
+    from sonoproof.console import Terminal
+    from sonoproof.demo import run_demo
+
+    with Terminal() as terminal:
+        finished = run_demo(out, reporter=terminal)
+    _show_result(finished)
+
+
+@app.command()
+def run(
+    sheet: Sheet,
+    images: Images,
+    out: Annotated[Path, typer.Option("--out", help="Run folder to write.", show_default=False)],
+    test_images: Annotated[Path | None, typer.Option("--test-images", help="Folder with test images.")] = None,
+    test_sheet: Annotated[Path | None, typer.Option("--test-sheet", help="Sheet with the test labels.")] = None,
+    image_column: ImageColumn = None,
+    label_column: LabelColumn = None,
+    positive: Positive = None,
+    group_column: GroupColumns = [],  # noqa: B006
+    backbone: Annotated[str | None, typer.Option("--backbone", help="Hub id, folder, or random.")] = None,
+    download: Annotated[bool, typer.Option("--download", help="Allow fetching the backbone from the hub.")] = False,
+    recipe: Annotated[str | None, typer.Option("--recipe", help="default or classic.")] = None,
+    folds: Annotated[int | None, typer.Option("--folds", help="Folds of a grouped cross-validation.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Seed of split, training and bootstrap.")] = None,
+    device: Device = None,
+    config: ConfigFile = None,
+    settings: Settings = [],  # noqa: B006
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an earlier attempt.")] = False,
+) -> None:
+    """Audit, split, train, evaluate, explain and report."""
+    from sonoproof.config import load_config, override
+    from sonoproof.console import Terminal
+    from sonoproof.manifest import command_line
+    from sonoproof.pipeline import run as run_pipeline
+    from sonoproof.stages import Inputs
+
+    flags = {
+        "sheet": {
+            "image_column": image_column,
+            "label_column": label_column,
+            "positive": positive,
+            "group_columns": group_column or None,
+        },
+        "split": {"folds": folds, "seed": seed},
+        "model": {"backbone": backbone, "download": download or None, "device": device},
+        "fit": {"recipe": recipe, "seed": seed},
+        "evaluate": {"seed": seed},
+    }
+    chosen = override(load_config(config), _given(flags), origin="command line")
+    inputs = Inputs(sheet=sheet, images=images, test_images=test_images, test_sheet=test_sheet)
+    with Terminal() as terminal:
+        finished = run_pipeline(
+            out,
+            inputs=inputs,
+            config=load_config(settings=settings, over=chosen),
+            reporter=terminal,
+            command=command_line(),
+            resume=resume,
+        )
+    _show_result(finished)
+
+
+@app.command()
+def fit(run_folder: Run, device: Device = None, settings: Settings = []) -> None:  # noqa: B006
+    """Train again, from the run folder's records and split."""
+    _rerun(run_folder, "fit", settings=settings, device=device)
+
+
+@app.command()
+def evaluate(run_folder: Run, settings: Settings = []) -> None:  # noqa: B006
+    """Evaluate again, from the run folder's predictions."""
+    _rerun(run_folder, "evaluate", settings=settings)
+
+
+@app.command()
+def explain(run_folder: Run, settings: Settings = []) -> None:  # noqa: B006
+    """Explain again, from the run folder's model and predictions."""
+    _rerun(run_folder, "explain", settings=settings)
+
+
+@app.command()
+def report(run_folder: Run, settings: Settings = []) -> None:  # noqa: B006
+    """Write the report again, from the files of the run folder."""
+    _rerun(run_folder, "report", settings=settings)
+
+
+@app.command()
+def predict(
+    run_folder: Run,
+    paths: Annotated[list[Path], typer.Argument(help="Image files and folders.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", help="File to write: csv, xlsx or parquet.", show_default=False)],
+    device: Device = None,
+) -> None:
+    """Predict image files with a run's model: one row for each file asked for."""
+    from sonoproof.console import Terminal
+    from sonoproof.inference.command import predict_to_file
+
+    with Terminal() as terminal:
+        answered, refused = predict_to_file(run_folder, paths, out=out, device=device, reporter=terminal)
+    typer.echo(f"{out}: {answered} predicted, {refused} not readable (their rows say why)")
+
+
+@app.command()
+def phantom(
+    out: Annotated[Path, typer.Option("--out", help="Folder to write; new or empty.", show_default=False)],
+    patients: Annotated[int, typer.Option("--patients", help="Patients.")] = 60,
+    frames: Annotated[int, typer.Option("--frames", help="Frames of each patient.")] = 10,
+    size: Annotated[int, typer.Option("--size", help="Longer side of a frame in pixels.")] = 224,
+    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same bytes.")] = 0,
+    polycystic: Annotated[float, typer.Option("--polycystic", help="Share of polycystic patients.")] = 0.5,
+    caliper: Annotated[bool, typer.Option("--caliper", help="Plant a caliper that follows the class.")] = False,
+    text: Annotated[bool, typer.Option("--text", help="Plant text that follows the class.")] = False,
+    size_shortcut: Annotated[
+        bool, typer.Option("--size-shortcut", help="Plant a size that follows the class.")
+    ] = False,
+    wrong_labels: Annotated[float, typer.Option("--wrong-labels", help="Share of wrong labels.")] = 0.0,
+    duplicates: Annotated[float, typer.Option("--duplicates", help="Share of exact duplicates.")] = 0.0,
+    recrops: Annotated[float, typer.Option("--recrops", help="Re-cropped copies, as a share of the frames.")] = 0.0,
+    unreadable: Annotated[float, typer.Option("--unreadable", help="Share of damaged files.")] = 0.0,
+) -> None:
+    """Simulate a cohort of ovarian ultrasound whose truth is known."""
+    from sonoproof.console import Terminal
+    from sonoproof.phantom import PhantomConfig, write_cohort
+
+    chosen = PhantomConfig(
+        patients=patients,
+        frames_per_patient=frames,
+        size_px=size,
+        seed=seed,
+        polycystic_share=polycystic,
+        caliper=caliper,
+        text=text,
+        size_shortcut=size_shortcut,
+        wrong_labels=wrong_labels,
+        exact_duplicates=duplicates,
+        recrops=recrops,
+        unreadable=unreadable,
+    )
+    with Terminal() as terminal:
+        terminal.stage("simulating")
+        cohort = write_cohort(out, config=chosen, progress=terminal.progress)
+    for name in ("sheet", "images", "masks", "truth"):
+        typer.echo(f"{name:7s} {getattr(cohort, name)}")
+
+
+@app.command()
+def env() -> None:
+    """Print versions and devices, for a bug report."""
+    from sonoproof.environment import describe
+
+    for name, value in describe().items():
+        typer.echo(f"{name:24s} {value}")
+
+
+def main() -> None:
+    """Run the command line; errors that a user can mend are one message, without a traceback."""
+    try:
+        app()
+    except SonoproofError as error:
+        if "--debug" in sys.argv[1:]:
+            raise
+        typer.echo(f"error: {error}", err=True)
+        raise SystemExit(error.exit_code) from None
+    except KeyboardInterrupt:
+        typer.echo("interrupted; go on with --resume", err=True)
+        raise SystemExit(130) from None
+
+
+def _rerun(folder: Path, name: str, *, settings: list[str], device: str | None = None) -> None:
+    from sonoproof.config import load_config, override
+    from sonoproof.console import Terminal
+    from sonoproof.pipeline import rerun
+    from sonoproof.runfolder import RunFolder
+
+    run_folder = RunFolder(folder)
+    chosen = override(load_config(run_folder.config), _given({"model": {"device": device}}), origin="command line")
+    with Terminal() as terminal:
+        rerun(run_folder, name=name, config=load_config(settings=settings, over=chosen), reporter=terminal)
+    _show_result(run_folder)
+
+
+def _given(flags: dict[str, dict[str, object]]) -> dict[str, dict[str, object]]:
+    """Only what was said on the command line: what was not said is left to the file and the defaults."""
+    return {stage: {k: v for k, v in table.items() if v is not None} for stage, table in flags.items()}
+
+
+def _show_result(run_folder: RunFolder) -> None:
+    from sonoproof.reporting.summary import summary_lines
+
+    for line in summary_lines(run_folder):
+        typer.echo(line)

@@ -1,0 +1,147 @@
+"""The manifest of a run: which stage wrote what, from which inputs, with which hashes, settings and versions.
+
+It is what ``--resume`` trusts: a stage is done if it was finished with the same fingerprint and everything that it
+wrote is still there, byte for byte.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sonoproof import __version__
+from sonoproof.runfolder import RunFolder, read_json, sha256_of_file, write_json
+
+__all__ = ["Manifest", "command_line", "fingerprint", "library_versions"]
+
+SCHEMA = "manifest"
+LIBRARIES = (
+    "torch", "transformers", "lightning", "captum", "scikit-learn", "numpy", "scipy", "pandas", "pillow",
+    "opencv-python-headless", "matplotlib", "python-calamine", "openpyxl",
+)  # fmt: skip
+
+
+class Manifest:
+    """Reads and writes ``manifest.json``; every change is on disk when the method returns.
+
+    Args:
+        run: The run folder.
+    """
+
+    def __init__(self, run: RunFolder) -> None:
+        self._run = run
+        self.content: dict[str, Any] = read_json(run.manifest, schema=SCHEMA) if run.manifest.is_file() else {}
+
+    def begin(self, *, command: str, seed: int, inputs: Mapping[str, Path]) -> None:
+        """Note the command, the machine, the versions and the inputs; keep the stages of an earlier attempt.
+
+        Args:
+            command: The command line.
+            seed: Seed of the training.
+            inputs: The files that the run reads, by what they are.
+        """
+        self.content = {
+            "sonoproof": __version__,
+            "created": self.content.get("created", _now()),
+            "finished": None,
+            "command": command,
+            "seed": seed,
+            "versions": {"python": platform.python_version(), **library_versions()},
+            "machine": {
+                "system": platform.platform(),
+                "processors": os.cpu_count(),
+                "architecture": platform.machine(),
+            },
+            "inputs": [_input(name, path) for name, path in inputs.items()],
+            "stages": self.content.get("stages", {}),
+            "notes": [],
+            "warnings": [],
+        }
+        self._write()
+
+    def finish(self) -> None:
+        """Note that the run is complete."""
+        self.content["finished"] = _now()
+        self._write()
+
+    def is_done(self, stage: str, *, mark: str) -> bool:
+        """Whether a stage was finished with this fingerprint and all that it wrote is still as it was."""
+        entry = self._stage(stage)
+        return bool(entry.get("done")) and entry.get("fingerprint") == mark and self._is_whole(entry["outputs"])
+
+    def was_begun(self, stage: str, *, mark: str) -> bool:
+        """Whether a stage was begun with this fingerprint, so that it may go on from where it was killed."""
+        return self._stage(stage).get("fingerprint") == mark
+
+    def begin_stage(self, stage: str, *, mark: str) -> None:
+        """Note that a stage has begun."""
+        self.content.setdefault("stages", {})[stage] = {"done": False, "fingerprint": mark}
+        self._write()
+
+    def end_stage(
+        self, stage: str, *, mark: str, seconds: float, outputs: Sequence[Path], notes: Sequence[str] = ()
+    ) -> None:
+        """Note that a stage is done, with the hash of everything that it wrote."""
+        self.content["stages"][stage] = {
+            "done": True,
+            "fingerprint": mark,
+            "seconds": round(seconds, 2),
+            "outputs": {self._run.relative(path): sha256_of_file(path) for path in sorted(outputs)},
+            "notes": list(notes),
+        }
+        self._write()
+
+    def stages_since(self, stage: str) -> list[str]:
+        """Stages noted after a stage, in their order."""
+        names = list(self.content.get("stages", {}))
+        return names[names.index(stage) + 1 :] if stage in names else []
+
+    def _stage(self, stage: str) -> dict[str, Any]:
+        entry: dict[str, Any] = self.content.get("stages", {}).get(stage, {})
+        return entry
+
+    def _is_whole(self, outputs: Mapping[str, str]) -> bool:
+        paths = ((self._run.root / name, sha256) for name, sha256 in outputs.items())
+        return all(path.is_file() and sha256_of_file(path) == sha256 for path, sha256 in paths)
+
+    def _write(self) -> None:
+        content = {key: value for key, value in self.content.items() if key not in ("schema", "schema_version")}
+        write_json(self._run.manifest, content, schema=SCHEMA)
+
+
+def fingerprint(*parts: Any) -> str:
+    """A short hash of JSON-able values: equal inputs and settings, equal hash."""
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of the libraries that decide the results, by name."""
+    found = {}
+    for library in LIBRARIES:
+        try:
+            found[library] = importlib.metadata.version(library)
+        except importlib.metadata.PackageNotFoundError:
+            found[library] = "not installed"
+    return found
+
+
+def _input(name: str, path: Path) -> dict[str, str]:
+    return {"name": name, "path": str(path), "sha256": sha256_of_file(path) if path.is_file() else ""}
+
+
+def _now() -> str:
+    return datetime.datetime.now(tz=datetime.UTC).isoformat(timespec="seconds")
+
+
+def command_line() -> str:
+    """The command that was typed."""
+    return " ".join(["sonoproof", *sys.argv[1:]])

@@ -1,0 +1,181 @@
+"""The whole run: the stages in their order, each resumable.
+
+::
+
+    audit -> split -> train -> predict -> evaluate -> explain -> report
+
+A stage is skipped on ``--resume`` when it was finished from the same inputs and settings and everything that it wrote
+is still there, byte for byte.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from sonoproof import stages
+from sonoproof.config import Config, to_toml
+from sonoproof.errors import RunFolderError
+from sonoproof.manifest import Manifest, fingerprint
+from sonoproof.runfolder import RunFolder, sha256_of_file, sweep, write_text
+from sonoproof.stages import Inputs, Job
+from sonoproof.training.model import backbone_image_size, resolve_device
+
+__all__ = ["STAGES", "Reporter", "Stage", "rerun", "run"]
+
+
+class Reporter(Protocol):
+    """Who is told how the run goes."""
+
+    def stage(self, name: str) -> None:
+        """A stage begins."""
+
+    def say(self, line: str) -> None:
+        """Something worth reading."""
+
+    def progress(self, done: int, total: int) -> None:
+        """How far the stage is."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage.
+
+    Attributes:
+        name: Its name, also on the command line.
+        title: What it does, for the terminal.
+        work: Does it; returns the files written.
+        settings: Tables of the configuration that it depends on, beside those of the stages before it.
+    """
+
+    name: str
+    title: str
+    work: Callable[[Job], list[Path]]
+    settings: tuple[str, ...]
+
+
+STAGES = (
+    Stage("audit", "reading and auditing the data", stages.audit, ("sheet", "frames", "audit", "model")),
+    Stage("split", "splitting by groups", stages.split, ("split",)),
+    Stage("fit", "training", stages.train, ("fit", "model")),
+    Stage("predict", "predicting", stages.predict, ()),
+    Stage("evaluate", "evaluating", stages.evaluate, ("evaluate",)),
+    Stage("explain", "explaining", stages.explain, ("explain",)),
+    Stage("report", "writing the report", stages.report, ("report",)),
+)
+
+
+def run(
+    out: Path, *, inputs: Inputs, config: Config, reporter: Reporter, command: str = "", resume: bool = False
+) -> RunFolder:
+    """Run all stages into a folder.
+
+    Args:
+        out: The run folder; must be new or empty, unless resumed.
+        inputs: What the user gives.
+        config: The settings.
+        reporter: Who is told how it goes.
+        command: The command line, for the manifest.
+        resume: Whether to go on with an earlier attempt.
+
+    Raises:
+        SonoproofError: Anything that the user can mend, with what, where and how.
+    """
+    run_folder = RunFolder(out)
+    # What would fail late fails first: before anything is read or written.
+    resolve_device(config.model.device)
+    backbone_image_size(config.model)
+    manifest = _open(run_folder, resume=resume)
+    given = {name: path for name, path in dataclasses.asdict(inputs).items() if path is not None}
+    manifest.begin(command=command, seed=config.fit.seed, inputs=given)
+    write_text(run_folder.config, to_toml(config))
+    mark = fingerprint({name: _identity(path) for name, path in given.items()})
+    for stage in STAGES:
+        mark = _mark(stage, config, before=mark)
+        if resume and manifest.is_done(stage.name, mark=mark):
+            reporter.say(f"{stage.title}: done before")
+            continue
+        _do(stage, run_folder, config=config, inputs=inputs, manifest=manifest, mark=mark, reporter=reporter)
+    manifest.finish()
+    return run_folder
+
+
+def rerun(run_folder: RunFolder, *, name: str, config: Config, reporter: Reporter) -> RunFolder:
+    """Do one stage again, from what is in the run folder.
+
+    Args:
+        run_folder: A run that has got past this stage's inputs.
+        name: Name of the stage.
+        config: The run's settings, with whatever is to be different.
+        reporter: Who is told how it goes.
+
+    Raises:
+        SonoproofError: Anything that the user can mend.
+    """
+    if not run_folder.manifest.is_file():
+        raise RunFolderError(f"{run_folder.root}: is no run folder (it has no manifest.json)")
+    manifest = Manifest(run_folder)
+    stage = next(stage for stage in STAGES if stage.name == name)
+    _do(stage, run_folder, config=config, inputs=None, manifest=manifest, mark="alone", reporter=reporter)
+    write_text(run_folder.config, to_toml(config))
+    later = [other.name for other in STAGES[STAGES.index(stage) + 1 :]]
+    if later:
+        reporter.say(f"what follows is not done again by itself: {', '.join(later)}")
+    return run_folder
+
+
+def _do(
+    stage: Stage,
+    run_folder: RunFolder,
+    *,
+    config: Config,
+    inputs: Inputs | None,
+    manifest: Manifest,
+    mark: str,
+    reporter: Reporter,
+) -> None:
+    reporter.stage(stage.title)
+    begun = manifest.was_begun(stage.name, mark=mark)
+    manifest.begin_stage(stage.name, mark=mark)
+    started = time.monotonic()
+    lines: list[str] = []
+
+    def say(line: str) -> None:
+        lines.append(line)
+        reporter.say(line)
+
+    job = Job(run=run_folder, config=config, inputs=inputs, say=say, progress=reporter.progress, resume=begun)
+    written = stage.work(job)
+    manifest.end_stage(stage.name, mark=mark, seconds=time.monotonic() - started, outputs=written, notes=lines)
+
+
+def _open(run_folder: RunFolder, *, resume: bool) -> Manifest:
+    root = run_folder.root
+    if root.exists() and not root.is_dir():
+        raise RunFolderError(f"{root}: is a file; name a new folder with --out")
+    if resume:
+        sweep(root)
+    elif root.is_dir() and any(root.iterdir()):
+        raise RunFolderError(f"{root}: exists and is not empty; name a new folder with --out, or go on with --resume")
+    if resume and root.is_dir() and any(root.iterdir()) and not run_folder.manifest.is_file():
+        raise RunFolderError(f"{root}: is no run folder (it has no manifest.json); name another one with --out")
+    return Manifest(run_folder)
+
+
+def _mark(stage: Stage, config: Config, *, before: str) -> str:
+    settings = {table: dataclasses.asdict(getattr(config, table)) for table in stage.settings}
+    return fingerprint(stage.name, before, settings)
+
+
+def _identity(path: Path) -> Any:
+    """What tells whether an input is still the same: a file's hash; of a folder, the names, sizes and times."""
+    if path.is_file():
+        return sha256_of_file(path)
+    if not path.is_dir():
+        return None
+    files = ((file, file.stat()) for file in sorted(path.rglob("*")) if file.is_file())
+    return [(file.relative_to(path).as_posix(), stat.st_size, stat.st_mtime_ns) for file, stat in files]

@@ -1,0 +1,41 @@
+"""What a finished run prints: the table of metrics, and where to look."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sonoproof.reporting.tables import PART_NAMES, metrics_table
+from sonoproof.runfolder import RunFolder, read_json
+
+__all__ = ["summary_lines"]
+
+
+def summary_lines(run: RunFolder) -> list[str]:
+    """The metrics of every part that was evaluated, and the path of the report."""
+    evaluations = {
+        part: read_json(run.evaluation(part), schema="evaluation")
+        for part in PART_NAMES
+        if run.evaluation(part).is_file()
+    }
+    lines = _table(evaluations) if evaluations else []
+    if run.report.is_file():
+        lines += ["", f"report: {run.report}"]
+    return lines
+
+
+def _table(evaluations: dict[str, dict[str, Any]]) -> list[str]:
+    first = next(iter(evaluations.values()))
+    head = [f"positive class: {first['positive_class']}; 95 % intervals in brackets"]
+    for part, entry in evaluations.items():
+        head.append(
+            f"{PART_NAMES[part]}: {entry['n']:,} frames, {entry['n_positive']:,} of them {entry['positive_class']}, "
+            f"{entry['n_units']:,} groups resampled"
+        )
+    rows = [("", [PART_NAMES[part] for part in evaluations]), *metrics_table(evaluations)]
+    width = max(len(label) for label, _cells in rows)
+    widths = [max(len(cells[k]) for _label, cells in rows) for k in range(len(evaluations))]
+    body = [
+        "  ".join([label.ljust(width), *(cell.ljust(w) for cell, w in zip(cells, widths, strict=True))]).rstrip()
+        for label, cells in rows
+    ]
+    return [*head, "", *body]
