@@ -17,7 +17,15 @@ from scipy.special import ndtr, ndtri
 from sonoproof.phantom.geometry import Ellipsoid, rotation_about
 from sonoproof.phantom.packing import pack_spheres
 
-__all__ = ["VISIBLE_FROM_MM", "FollicleSection", "Ovary", "draw_ovary", "draw_volume_ml", "sections"]
+__all__ = [
+    "VISIBLE_FROM_MM",
+    "FollicleSection",
+    "Ovary",
+    "draw_follicle_count",
+    "draw_ovary",
+    "draw_volume_ml",
+    "sections",
+]
 
 VISIBLE_FROM_MM = 1.5
 """Diameter of a follicle's section from which a reader would see and count it."""
@@ -123,6 +131,16 @@ def draw_volume_ml(quantile: float, *, polycystic: bool) -> float:
     return float(np.exp(log_volume))
 
 
+def draw_follicle_count(rng: np.random.Generator, *, polycystic: bool) -> int:
+    """Follicles of one ovary: 1 to 19, 8.0 on average (healthy), or 20 to 50, 34 on average (polycystic).
+
+    The counts are negative binomial, since people differ by more than chance alone (variance μ + μ²/shape).
+    """
+    if polycystic:
+        return min(20 + int(rng.negative_binomial(4, 4 / (4 + 14))), 50)
+    return min(max(int(rng.negative_binomial(12, 12 / (12 + 8))), 1), 19)
+
+
 def sections(ovary: Ovary, *, y_mm: float) -> list[FollicleSection]:
     """The discs in which the plane y = `y_mm` cuts the follicles, in the order of the follicles."""
     squared = (ovary.follicle_diameters_mm / 2) ** 2 - (ovary.follicle_centres_mm[:, 1] - y_mm) ** 2
@@ -138,22 +156,17 @@ def sections(ovary: Ovary, *, y_mm: float) -> list[FollicleSection]:
 
 
 def _draw_polycystic_diameters_mm(rng: np.random.Generator, semi_axes_mm: NDArray[np.float64]) -> NDArray[np.float64]:
-    number = min(20 + _draw_count(rng, mean=14, shape=4), 50)
+    number = draw_follicle_count(rng, polycystic=True)
     return _scaled_to_fit(_draw_antral_mm(rng, 5.8, 1.3, number), semi_axes_mm, share=0.42)
 
 
 def _draw_healthy_diameters_mm(rng: np.random.Generator, semi_axes_mm: NDArray[np.float64]) -> NDArray[np.float64]:
-    number = min(max(_draw_count(rng, mean=8, shape=12), 1), 19)
+    number = draw_follicle_count(rng, polycystic=False)
     diameters = _scaled_to_fit(_draw_antral_mm(rng, 4.6, 1.6, number), semi_axes_mm, share=0.30)
     largest_mm = min(_DOMINANT_MM[1], 1.35 * float(semi_axes_mm.min()))
     if largest_mm > _DOMINANT_MM[0] and rng.random() < 0.25:
         diameters[0] = rng.uniform(_DOMINANT_MM[0], largest_mm)
     return diameters
-
-
-def _draw_count(rng: np.random.Generator, *, mean: float, shape: float) -> int:
-    """A negative binomial count: counts of people differ by more than chance alone (variance μ + μ²/shape)."""
-    return int(rng.negative_binomial(shape, shape / (shape + mean)))
 
 
 def _draw_antral_mm(rng: np.random.Generator, mean: float, sd: float, number: int) -> NDArray[np.float64]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sonoproof.phantom.anatomy import Ovary, draw_ovary, draw_volume_ml, sections
+from sonoproof.phantom.anatomy import Ovary, draw_follicle_count, draw_ovary, draw_volume_ml, sections
 from sonoproof.phantom.packing import pack_spheres
 
 QUANTILES = (np.arange(2000) + 0.5) / 2000
@@ -28,7 +28,18 @@ def counts(ovaries: list[Ovary]) -> list[int]:
     return [len(ovary.follicle_diameters_mm) for ovary in ovaries]
 
 
-def test_follicle_counts_are_to_specification(healthy: list[Ovary], polycystic: list[Ovary]) -> None:
+def test_follicle_counts_are_to_specification() -> None:
+    rng = np.random.default_rng(0)
+    few = [draw_follicle_count(rng, polycystic=False) for _ in range(10_000)]
+    many = [draw_follicle_count(rng, polycystic=True) for _ in range(10_000)]
+
+    assert np.mean(few) == pytest.approx(8.0, abs=0.15)
+    assert (min(few), max(few)) == (1, 19)
+    assert np.mean(many) == pytest.approx(34, abs=0.4)
+    assert (min(many), max(many)) == (20, 50)
+
+
+def test_every_follicle_drawn_is_placed(healthy: list[Ovary], polycystic: list[Ovary]) -> None:
     assert np.mean(counts(healthy)) == pytest.approx(8.0, abs=1.2)  # standard error of 80 draws: 0.4
     assert min(counts(polycystic)) >= 20
     assert max(counts(polycystic)) <= 50
