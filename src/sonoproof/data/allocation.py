@@ -200,14 +200,15 @@ def _features(counts: _Counts) -> _Floats:
 
 
 def _complete_seeds(counts: _Counts, shares: _Floats, rng: np.random.Generator) -> dict[int, int]:
-    """Random groups that give every part every class: a group, then those that add least beside what lacks.
+    """Small groups that give every part every class: a group, then those that add least beside what lacks.
 
     For two classes this succeeds wherever it is possible: a part uses up one group of both classes, or one
     of each class, or, where one class has no group of its own left, a group of both that nobody else could
     complete.
     """
     held = counts > 0
-    free = list(rng.permutation(len(counts)))
+    shuffled = rng.permutation(len(counts))
+    free = list(shuffled[np.argsort(counts[shuffled].sum(axis=1), kind="stable")])
     given: dict[int, int] = {}
     for part in np.argsort(shares, kind="stable"):
         lacks = np.ones(held.shape[1], np.bool_)

@@ -86,3 +86,9 @@ def test_groups_are_the_connected_components_in_any_row_order(rows: list[tuple[s
     assert set(found) == expected
     shuffled = table.sample(frac=1, random_state=np.random.RandomState(seed))
     assert assign_groups(shuffled, columns=["patient", "clip"]).sort_index().equals(groups)
+
+
+def test_numbers_follow_the_image_id_not_the_row() -> None:
+    table = records(source=["", "", "", ""])
+    backwards = assign_groups(table.iloc[::-1], columns=[])
+    assert backwards.to_dict() == {0: "g0001", 1: "g0002", 2: "g0003", 3: "g0004"}

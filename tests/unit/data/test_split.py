@@ -79,6 +79,14 @@ def test_the_one_possible_division_is_found() -> None:
     assert labels_of(split, records, "val")["unhealthy"] >= 3
 
 
+def test_three_groups_of_a_class_among_thousands_go_to_three_parts() -> None:
+    records = cohort([(1, 0)] * 1500 + [(0, 1)] * 3 + [(300, 0)])
+    split = split_groups(records, config=SplitConfig(test=0.2))
+    assert [len(labels_of(split, records, part)) for part in ("fit", "val", "test")] == [2, 2, 2]
+    assert split["part"].eq("val").mean() == pytest.approx(0.2, abs=0.02)
+    assert set(split.loc[split["group"] == "g1503", "part"]) == {"fit"}
+
+
 @pytest.mark.parametrize(
     "groups", [[(5, 5)], [(5, 0), (0, 5)], [(5, 0), (5, 0), (0, 5)], [(5, 0), (4, 0), (3, 0), (1, 9)]]
 )
