@@ -39,7 +39,7 @@ from sonoproof.training.checkpoints import (
 from sonoproof.training.features import cached_features
 from sonoproof.training.head import LinearHead, fit_head
 from sonoproof.training.model import BinaryClassifier, load_backbone, resolve_device
-from sonoproof.training.module import TrainingModule, epoch_metrics
+from sonoproof.training.module import TrainingModule, epoch_metrics, settle_batch_norm
 from sonoproof.training.recipes import BETTER, Recipe, recipe_for
 
 __all__ = ["Parts", "fit"]
@@ -153,6 +153,9 @@ class _Training:
         """Train the network in place; return the epoch whose weights it ends with (0: the fitted last layer)."""
         if not resume:
             self._forget_checkpoints()
+        if self.recipe.batch_norm == "frozen" and not self.classifier.architecture.pretrained:
+            # The start statistics of a random network let the signal die out on its way: the features would be zero.
+            settle_batch_norm(self.classifier, self._settling(), device=self.device)
         rows = [self._fit_head()] if self.recipe.head_first else []
         start = {name: tensor.detach().clone() for name, tensor in self.classifier.state_dict().items()}
         history = History(self.run.history, rows=rows, progress=progress)
@@ -231,8 +234,11 @@ class _Training:
             positive_weight=balance if self.recipe.balanced else 1.0,
             parts=tuple(self.measured),
             steps=steps,
-            settle=self._ordered(_spread(self.parts.train, count=SETTLE_FRAMES)),
+            settle=self._settling(),
         )
+
+    def _settling(self) -> OrderedBatches:
+        return self._ordered(_spread(self.parts.train, count=SETTLE_FRAMES))
 
     def _shuffled(self, epoch: Callable[[], int]) -> ShuffledBatches:
         return ShuffledBatches(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from sonoproof.config import ModelConfig
@@ -207,7 +208,7 @@ def _pretrained(folder: Path, *, name: str, image_size: int) -> BinaryClassifier
                 local_files_only=True,
                 dtype=torch.float32,
             )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise ConfigError(f"--backbone {name}: cannot be loaded as an image classifier ({error})") from error
     mean, std = _channel_scale(folder)
     architecture = Architecture(

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import numpy as np
+import torch
+from tests.unit.training.conftest import Toy
+
+from sonoproof.data.preprocessing import Preprocessing
+from sonoproof.training.augmentation import Augmentation
+from sonoproof.training.batches import OrderedBatches, ShuffledBatches, to_network
+
+
+def shuffled(toy: Toy, epoch: int, *, batch: int = 10) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    still = Augmentation(zoom=0.0, shear_degrees=0.0, flip=False, seed=1)
+    return list(ShuffledBatches(toy.rows(0, 64), load=toy.load, batch=batch, augmentation=still, epoch=lambda: epoch))
+
+
+def test_the_network_sees_what_preprocessing_promises(toy: Toy) -> None:
+    frames = toy.frames[:7]
+    expected = np.moveaxis(Preprocessing(32).scale(frames), 3, 1)
+    seen = to_network(frames)
+    assert seen.shape == (7, 3, 32, 32)
+    assert seen.is_contiguous(memory_format=torch.channels_last)
+    np.testing.assert_allclose(seen.numpy(), expected, atol=1e-6)
+
+
+def test_an_epoch_shows_every_frame_once_with_its_own_label(toy: Toy) -> None:
+    frames, targets = (torch.cat(parts) for parts in zip(*shuffled(toy, 4), strict=True))
+    own = to_network(toy.frames[:64])
+    distance = (frames[:, None] - own[None]).abs().amax(dim=(2, 3, 4))
+    match = distance.argmin(dim=1)
+    assert sorted(match.tolist()) == list(range(64))
+    assert torch.equal(targets, torch.from_numpy(toy.targets[match.numpy()]))
+
+
+def test_order_depends_on_the_epoch_alone(toy: Toy) -> None:
+    first, again, other = (torch.cat([frames for frames, _ in shuffled(toy, epoch)]) for epoch in (4, 4, 5))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_no_batch_is_too_small_for_batch_norm(toy: Toy) -> None:
+    sizes = [len(targets) for _, targets in shuffled(toy, 0, batch=21)]
+    assert sizes == [22, 21, 21]  # 64 frames; a remainder of one frame would stop batch norm
+
+
+def test_ordered_batches_keep_the_order(toy: Toy) -> None:
+    targets = torch.cat([t for _, t in OrderedBatches(toy.rows(10, 50), load=toy.load, batch=7)])
+    assert torch.equal(targets, torch.from_numpy(toy.targets[10:50]))

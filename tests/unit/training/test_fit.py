@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from tests.unit.training.conftest import Toy, make_toy
+
+from sonoproof.config import FitConfig, ModelConfig
+from sonoproof.data.preprocessing import Preprocessing
+from sonoproof.errors import CohortError, ConfigError
+from sonoproof.runfolder import RunFolder, read_table, sha256_of_file
+from sonoproof.training.batches import OrderedBatches, to_network
+from sonoproof.training.bundle import load_bundle
+from sonoproof.training.checkpoints import HISTORY_COLUMNS
+from sonoproof.training.fit import Parts, fit
+from sonoproof.training.model import load_backbone
+from sonoproof.training.module import epoch_metrics, settle_batch_norm
+from sonoproof.training.recipes import BETTER, recipe_for
+
+ROOT = Path(__file__).parents[3]
+
+
+def weights(out: Path) -> str:
+    return sha256_of_file(out / "model" / "weights.safetensors")
+
+
+def test_a_network_from_random_weights_learns_and_says_what_it_kept(toy: Toy, tmp_path: Path) -> None:
+    bundle = toy.fit(tmp_path, FitConfig(epochs=12, batch=16))
+    history = read_table(RunFolder(tmp_path).history, columns=HISTORY_COLUMNS)
+    assert list(history["epoch"].astype(int)) == list(range(1, 13))
+    chosen = history[history["chosen"] == "1"]
+    assert len(chosen) == 1
+    assert int(chosen["epoch"].iloc[0]) == bundle.training["epoch_chosen"]
+    assert float(chosen["stop_loss"].iloc[0]) == history["stop_loss"].astype(float).min()
+    assert float(chosen["val_auc"].iloc[0]) > 0.95
+    with torch.inference_mode():
+        logits = bundle.classifier(to_network(toy.frames[88:120])).numpy()
+    again = epoch_metrics(logits, toy.targets[88:120])
+    for metric, value in again.items():
+        assert float(chosen[f"val_{metric}"].iloc[0]) == pytest.approx(value, rel=1e-4), metric
+
+
+def test_the_validation_rows_choose_nothing_in_the_default_recipe(toy: Toy, tmp_path: Path) -> None:
+    honest = toy.fit(tmp_path / "a", FitConfig(epochs=4, batch=16))
+    poisoned = Toy(toy.frames, toy.targets.copy())
+    poisoned.targets[88:120] = 1.0 - poisoned.targets[88:120]
+    other = poisoned.fit(tmp_path / "b", FitConfig(epochs=4, batch=16))
+    assert honest.training["epoch_chosen"] == other.training["epoch_chosen"]
+    assert weights(tmp_path / "a") == weights(tmp_path / "b")
+
+
+@pytest.mark.parametrize(("recipe", "killed_after"), [("default", 1), ("default", 3), ("default", 5), ("classic", 2)])
+def test_killed_and_resumed_it_ends_with_bitwise_the_same_weights(
+    toy: Toy, tmp_path: Path, recipe: str, killed_after: int
+) -> None:
+    config = FitConfig(recipe=recipe, epochs=5, batch=16, threads=1)  # type: ignore[arg-type]
+    toy.fit(tmp_path / "whole", config)
+    script = f"""
+import os, signal
+from pathlib import Path
+from sonoproof.config import FitConfig
+from sonoproof.training.checkpoints import History
+from tests.unit.training.conftest import make_toy
+write = History.write
+def killing_write(self, **options):
+    write(self, **options)
+    if len(self.rows) > {killed_after}:
+        os.kill(os.getpid(), signal.SIGKILL)
+History.write = killing_write
+make_toy().fit(Path({str(tmp_path / "killed")!r}), FitConfig(recipe={recipe!r}, epochs=5, batch=16, threads=1))
+"""
+    if killed_after < 5:
+        ended = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, check=False)
+        assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
+        assert not (tmp_path / "killed" / "model" / "model.json").exists()
+    else:  # killed between the last epoch and the saving of the model
+        toy.fit(tmp_path / "killed", config)
+        (tmp_path / "killed" / "model" / "model.json").unlink()
+    make_toy().fit(tmp_path / "killed", config, resume=True)
+    assert weights(tmp_path / "killed") == weights(tmp_path / "whole")
+    for name in ("history.csv",):
+        assert (tmp_path / "killed" / name).read_text() == (tmp_path / "whole" / name).read_text()
+
+
+def test_without_resume_an_old_checkpoint_is_not_used(toy: Toy, tmp_path: Path) -> None:
+    config = FitConfig(epochs=2, batch=16, threads=1)
+    toy.fit(tmp_path, FitConfig(epochs=2, batch=16, threads=1, seed=5))
+    toy.fit(tmp_path, config)
+    toy.fit(tmp_path / "fresh", config)
+    assert weights(tmp_path) == weights(tmp_path / "fresh")
+
+
+def test_early_stopping_stops_and_the_best_epoch_is_kept(toy: Toy, tmp_path: Path) -> None:
+    bundle = toy.fit(tmp_path, FitConfig(epochs=60, batch=16, patience=2, learning_rate=0.02))
+    history = pd.read_csv(tmp_path / "history.csv")
+    assert len(history) < 60
+    assert bundle.training["epoch_chosen"] == len(history) - 2
+    assert history["stop_loss"].argmin() + 1 == bundle.training["epoch_chosen"]
+
+
+def test_the_classic_recipe_trains_the_last_layer_alone(toy: Toy, tmp_path: Path) -> None:
+    bundle = toy.fit(tmp_path, FitConfig(recipe="classic", epochs=3, batch=16))
+    base = load_backbone(ModelConfig(backbone="random", width=0.25), seed=0, image_size=32)
+    settle_batch_norm(base, OrderedBatches(toy.rows(0, 64), load=toy.load, batch=16), device=torch.device("cpu"))
+    start, end = base.network.state_dict(), bundle.classifier.network.state_dict()
+    changed = {name for name, tensor in end.items() if not torch.equal(tensor, start[name])}
+    assert changed == {"classifier.weight", "classifier.bias"}
+    assert bundle.training["monitor"] == "val_loss"
+
+
+def test_the_head_is_fitted_first_on_a_pretrained_backbone(toy: Toy, tmp_path: Path) -> None:
+    folder = tmp_path / "backbone"
+    load_backbone(ModelConfig(backbone="random", width=0.25), seed=9, image_size=32).network.save_pretrained(folder)  # type: ignore[operator]
+    parts = toy.parts()
+    bundle = fit(
+        RunFolder(tmp_path / "run"), parts=parts, load=toy.load, preprocessing=Preprocessing(32),
+        classes=("healthy", "unhealthy"), cohort_sha256="x",
+        model=ModelConfig(backbone=str(folder), device="cpu"), config=FitConfig(epochs=1, batch=16),
+    )  # fmt: skip
+    history = pd.read_csv(tmp_path / "run" / "history.csv")
+    assert list(history["phase"]) == ["head", "network"]
+    assert bundle.training["epoch_chosen"] == history["epoch"][history["stop_loss"].argmin()]
+
+
+def test_settled_batch_norm_statistics_are_those_of_all_frames(toy: Toy) -> None:
+    network = load_backbone(ModelConfig(backbone="random", width=0.25), seed=0)
+    stem = network.network.get_submodule("mobilenet_v1.conv_stem")
+    seen: list[torch.Tensor] = []
+    stem.get_submodule("convolution").register_forward_hook(lambda _m, _i, out: seen.append(out.detach().clone()))
+    settle_batch_norm(network, OrderedBatches(toy.rows(0, 64), load=toy.load, batch=16), device=torch.device("cpu"))
+    norm = stem.get_submodule("normalization")
+    everything = torch.cat(seen)
+    torch.testing.assert_close(norm.running_mean, everything.mean(dim=(0, 2, 3)), rtol=1e-4, atol=1e-5)
+    variances = torch.stack([part.var(dim=(0, 2, 3)) for part in seen]).mean(dim=0)
+    torch.testing.assert_close(norm.running_var, variances, rtol=1e-3, atol=1e-5)
+    assert norm.momentum == 0.1
+
+
+def test_epoch_metrics_against_scikit_learn() -> None:
+    from sklearn import metrics
+
+    rng = np.random.default_rng(0)
+    logits, targets = rng.normal(size=200).astype(np.float32), (rng.random(200) < 0.3).astype(np.float32)
+    found = epoch_metrics(logits, targets)
+    called = logits >= 0
+    assert found["loss"] == pytest.approx(metrics.log_loss(targets, 1 / (1 + np.exp(-logits.astype(float)))))
+    assert found["recall"] == pytest.approx(metrics.recall_score(targets, called))
+    assert found["precision"] == pytest.approx(metrics.precision_score(targets, called))
+    assert found["accuracy"] == pytest.approx(metrics.accuracy_score(targets, called))
+    assert found["auc"] == pytest.approx(metrics.roc_auc_score(targets, logits))
+
+
+def test_epoch_metrics_leave_undefined_what_is_undefined() -> None:
+    found = epoch_metrics(np.array([-1.0, -2.0], np.float32), np.zeros(2, np.float32))
+    assert np.isnan([found["recall"], found["precision"], found["auc"]]).all()
+    assert found["accuracy"] == 1.0
+
+
+def test_every_monitored_metric_knows_whether_more_is_better() -> None:
+    assert {BETTER[name] for name in ("recall", "accuracy", "precision", "auc")} == {"max"}
+    assert BETTER["loss"] == "min"
+
+
+def test_one_class_is_refused(toy: Toy, tmp_path: Path) -> None:
+    parts = toy.parts()
+    parts.train.targets[:] = 0.0
+    with pytest.raises(CohortError, match="'unhealthy'"):
+        fit(
+            RunFolder(tmp_path), parts=Parts(parts.train, parts.stop, parts.val), load=toy.load,
+            preprocessing=Preprocessing(32), classes=("healthy", "unhealthy"), cohort_sha256="x",
+            model=ModelConfig(backbone="random", width=0.25), config=FitConfig(epochs=1),
+        )  # fmt: skip
+
+
+def test_training_that_diverges_says_so(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sonoproof.training import module
+
+    monkeypatch.setattr(module, "epoch_metrics", lambda *_: {"loss": float("nan")})
+    with pytest.raises(ConfigError, match=r"fit\.learning_rate"):
+        toy.fit(tmp_path, FitConfig(epochs=1, batch=16))
+
+
+def test_the_recipe_fills_in_what_is_left_open() -> None:
+    classic = recipe_for(FitConfig(recipe="classic"), pretrained=True)
+    assert (classic.head_rate, classic.train_base, classic.balanced) == (1e-3, False, False)
+    asked = recipe_for(FitConfig(learning_rate=0.5, epochs=7, patience=3), pretrained=True)
+    assert (asked.base_rate, asked.head_rate, asked.epochs, asked.patience) == (0.5, 0.5, 7, 3)
+
+
+def test_the_bundle_comes_back_as_it_was(toy: Toy, tmp_path: Path) -> None:
+    saved = toy.fit(tmp_path, FitConfig(epochs=1, batch=16))
+    loaded = load_bundle(tmp_path)
+    assert (loaded.negative, loaded.positive) == ("healthy", "unhealthy")
+    assert loaded.preprocessing == saved.preprocessing
+    assert loaded.operating_point == saved.operating_point
+    with torch.inference_mode():
+        frames = to_network(toy.frames[:5])
+        assert torch.equal(loaded.classifier(frames), saved.classifier(frames))
