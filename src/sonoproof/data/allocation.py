@@ -208,17 +208,17 @@ def _complete_seeds(counts: _Counts, shares: _Floats, rng: np.random.Generator) 
     """
     held = counts > 0
     shuffled = rng.permutation(len(counts))
-    free = list(shuffled[np.argsort(counts[shuffled].sum(axis=1), kind="stable")])
+    free = shuffled[np.argsort(counts[shuffled].sum(axis=1), kind="stable")]
     given: dict[int, int] = {}
     for part in np.argsort(shares, kind="stable"):
         lacks = np.ones(held.shape[1], np.bool_)
         while lacks.any():
-            useful = [group for group in free if (held[group] & lacks).any()]
-            if not useful:
+            useful = free[(held[free] & lacks).any(axis=1)]
+            if len(useful) == 0:
                 return given
-            # min is stable: among equals the random order decides. The first group of a part is any.
-            group = useful[0] if lacks.all() else min(useful, key=lambda candidate: held[candidate].sum())
-            free.remove(group)
+            # The first group of a part is any; argmin takes the first of equals, which the random order decides.
+            group = useful[0 if lacks.all() else np.argmin(held[useful].sum(axis=1))]
+            free = free[free != group]
             given[int(group)] = int(part)
             lacks &= ~held[group]
     return given

@@ -170,7 +170,8 @@ def _upright_rgb(image: ImageFile.ImageFile, data: bytes) -> _Pixels:
     else:
         pixels = _eight_bit_to_rgb(image)
     turned_already = isinstance(image, TiffImageFile)  # by Pillow and by OpenCV; of other formats by neither
-    return np.ascontiguousarray(pixels if turned_already else _turn_upright(pixels, orientation))
+    upright = pixels if turned_already else _turn_upright(pixels, orientation)
+    return np.require(upright, requirements=["C_CONTIGUOUS", "WRITEABLE"])  # Pillow's own array is read-only
 
 
 def _eight_bit_to_rgb(image: Image.Image) -> _Pixels:

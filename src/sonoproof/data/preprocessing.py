@@ -59,9 +59,7 @@ class Preprocessing:
         if not isinstance(self.size, int) or isinstance(self.size, bool) or self.size < 1:
             raise ConfigError(f"frames.size must be a positive number of pixels, not {self.size!r}")
         if self.aspect not in get_args(Aspect):
-            raise ConfigError(
-                f"frames.aspect must be one of {', '.join(get_args(Aspect))}, not {self.aspect!r}"
-            )
+            raise ConfigError(f"frames.aspect must be one of {', '.join(get_args(Aspect))}, not {self.aspect!r}")
         if self.scaling != "x/127.5-1":
             raise ConfigError(f"scaling must be x/127.5-1, not {self.scaling!r}")
 
@@ -155,4 +153,4 @@ def _resize(image: npt.NDArray[np.uint8], *, width: int, height: int) -> npt.NDA
         image = np.asarray(cv2.resize(image, shrunk, interpolation=cv2.INTER_AREA), np.uint8)
     if (width, height) != shrunk:
         image = np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR_EXACT), np.uint8)
-    return np.ascontiguousarray(image)
+    return image.copy()  # never the caller's own pixels

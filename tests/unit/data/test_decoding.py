@@ -43,7 +43,9 @@ def test_a_lossless_file_gives_its_pixels_and_one_hash(rgb: Pixels, kind: str, t
     reference = tmp_path / "reference.png"
     reference.write_bytes(encoded_by_opencv(rgb[..., ::-1], ".png"))
     facts = inspect(path, max_pixels=MOST)
-    assert np.array_equal(decode(path, max_pixels=MOST), rgb)
+    pixels = decode(path, max_pixels=MOST)
+    assert np.array_equal(pixels, rgb)
+    assert pixels.flags.writeable
     assert facts.pixel_sha256 == inspect(reference, max_pixels=MOST).pixel_sha256
     assert (facts.width, facts.height, facts.format, facts.mode) == (11, 7, kind, "RGB")
     assert facts.file_bytes == path.stat().st_size

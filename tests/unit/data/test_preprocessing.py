@@ -51,7 +51,9 @@ def test_an_axis_that_grows_does_not_alias_the_one_that_shrinks() -> None:
 def test_an_equal_size_changes_nothing() -> None:
     image = noise(32, 32)
     for aspect in get_args(Aspect):
-        assert np.array_equal(Preprocessing(32, aspect)(image), image)
+        canvas = Preprocessing(32, aspect)(image)
+        assert np.array_equal(canvas, image)
+        assert not np.shares_memory(canvas, image)
 
 
 def test_padding_centres_the_frame_on_black() -> None:
