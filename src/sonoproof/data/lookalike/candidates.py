@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sonoproof.data.lookalike.groups import Partition
 from sonoproof.data.lookalike.index import WordIndex
 
 __all__ = ["Pair", "nearest_pairs", "pairs_between_groups", "supporting_pairs"]
@@ -15,12 +14,14 @@ __all__ = ["Pair", "nearest_pairs", "pairs_between_groups", "supporting_pairs"]
 Pair = tuple[int, int, bool]
 """Frame numbers, the smaller first, and whether one of them is mirrored."""
 
-NEAREST = 3
+NEAREST = 2
 NEAREST_MIRRORED = 1
 REPRESENTATIVES = 8
-GROUPS_TRIED = 12
-PAIRS_A_GROUP = 2
+GROUPS_TRIED = 6
 SUPPORTERS = 3
+
+Numbers = NDArray[np.intp]
+Scored = tuple[float, Pair]
 
 
 def nearest_pairs(index: WordIndex) -> list[Pair]:
@@ -30,48 +31,55 @@ def nearest_pairs(index: WordIndex) -> list[Pair]:
     for block, upright, mirrored in index.scores(everyone, everyone):
         for scores, many, flipped in ((upright, NEAREST, False), (mirrored, NEAREST_MIRRORED, True)):
             scores[np.arange(len(block)), block] = 0.0
-            for query, best in zip(block, _largest(scores, many), strict=True):
-                found |= {_pair(query, other, flipped) for other in best}
+            found |= {pair for _, pair in _scored_pairs(block, everyone, scores, many, flipped=flipped)}
     return sorted(found)
 
 
-def pairs_between_groups(index: WordIndex, labels: NDArray[np.int64], tried: Container[Pair]) -> list[Pair]:
-    """For each group the most similar other groups, each by the best pairs of frames not yet compared.
+def pairs_between_groups(index: WordIndex, labels: NDArray[np.int64], fresh: set[int], tried: Container[Pair]) -> list[Pair]:
+    """For each fresh group the most similar other groups, each by its best pair of frames not yet compared.
 
     Large groups are stood for by a few frames that differ as much as possible.
+
+    Args:
+        index: The index of all frames.
+        labels: Group of each frame.
+        fresh: Groups that changed since they were last asked for.
+        tried: Pairs compared already.
     """
-    chosen = np.sort(np.concatenate([_representatives(index, np.flatnonzero(labels == g)) for g in np.unique(labels)]))
-    found: list[Pair] = []
-    options: dict[int, list[tuple[float, Pair]]] = {}
-    for block, upright, mirrored in index.scores(chosen, chosen):
+    chosen = _all_representatives(index, labels)
+    queries = chosen[np.isin(labels[chosen], sorted(fresh))]
+    options: dict[int, list[Scored]] = {}
+    for block, upright, mirrored in index.scores(queries, chosen):
         for scores, flipped in ((upright, False), (mirrored, True)):
             scores[labels[block][:, None] == labels[chosen][None]] = 0.0
-            many = GROUPS_TRIED * PAIRS_A_GROUP
-            for row, (query, best) in enumerate(zip(block, _largest(scores, many), strict=True)):
-                for other in best:
-                    pair = _pair(query, chosen[other], flipped)
-                    if scores[row, other] > 0 and pair not in tried:
-                        options.setdefault(int(labels[query]), []).append((float(scores[row, other]), pair))
-    for group, choices in options.items():
-        found += _best_of_each_group(group, choices, labels)
-    return found
+            for scored in _scored_pairs(block, chosen, scores, 4 * GROUPS_TRIED, flipped=flipped):
+                if scored[1] not in tried:
+                    for group in {int(labels[number]) for number in scored[1][:2]} & fresh:
+                        options.setdefault(group, []).append(scored)
+    return sorted({pair for group, scored in options.items() for pair in _best_of_each_group(group, scored, labels)})
 
 
-def supporting_pairs(index: WordIndex, partition: Partition, waiting: Iterable[tuple[int, int]]) -> list[Pair]:
+def supporting_pairs(index: WordIndex, labels: NDArray[np.int64], waiting: Iterable[tuple[int, int]]) -> list[Pair]:
     """Pairs that could support a link that waits: each of its frames against the other's group."""
-    labels = partition.labels()
     found: list[Pair] = []
     for ends in waiting:
         for here, there in (ends, ends[::-1]):
             others = np.flatnonzero(labels == labels[there])
             others = others[others != there]
-            for _, upright, mirrored in index.scores(np.array([here]), others):
+            for block, upright, mirrored in index.scores(np.array([here]), others):
                 for scores, flipped in ((upright, False), (mirrored, True)):
-                    found += [_pair(here, others[k], flipped) for k in _largest(scores, SUPPORTERS)[0]]
+                    scored = _scored_pairs(block, others, scores, SUPPORTERS, flipped=flipped)
+                    found += [pair for _, pair in scored]
     return found
 
 
-def _representatives(index: WordIndex, members: NDArray[np.intp]) -> NDArray[np.intp]:
+def _all_representatives(index: WordIndex, labels: NDArray[np.int64]) -> Numbers:
+    order = np.argsort(labels, kind="stable")
+    starts = np.flatnonzero(np.diff(labels[order])) + 1
+    return np.sort(np.concatenate([_representatives(index, members) for members in np.split(order, starts)]))
+
+
+def _representatives(index: WordIndex, members: Numbers) -> Numbers:
     """Farthest-point choice: the first member, then always the one least similar to those chosen."""
     if len(members) <= REPRESENTATIVES:
         return members
@@ -86,24 +94,25 @@ def _representatives(index: WordIndex, members: NDArray[np.intp]) -> NDArray[np.
     return members[np.sort(chosen)]
 
 
-def _best_of_each_group(group: int, choices: Sequence[tuple[float, Pair]], labels: NDArray[np.int64]) -> list[Pair]:
-    taken: dict[int, list[Pair]] = {}
-    for _, pair in sorted(set(choices), key=lambda choice: (-choice[0], choice[1])):
+def _best_of_each_group(group: int, scored: Iterable[Scored], labels: NDArray[np.int64]) -> list[Pair]:
+    """The best pair with each of the most similar groups."""
+    best: dict[int, Pair] = {}
+    for _, pair in sorted(scored, key=lambda entry: (-entry[0], entry[1])):
         first, second = int(labels[pair[0]]), int(labels[pair[1]])
-        other = second if first == group else first
-        own = taken.setdefault(other, [])
-        if len(own) < PAIRS_A_GROUP and (len(taken) <= GROUPS_TRIED):
-            own.append(pair)
-    return [pair for pairs in taken.values() for pair in pairs]
+        best.setdefault(second if first == group else first, pair)
+        if len(best) == GROUPS_TRIED:
+            break
+    return list(best.values())
 
 
-def _largest(scores: NDArray[np.float32], many: int) -> NDArray[np.intp]:
-    """Columns of the largest scores of each row, ties by the lower column."""
+def _scored_pairs(
+    rows: Numbers, columns: Numbers, scores: NDArray[np.float32], many: int, *, flipped: bool
+) -> Iterator[Scored]:
+    """The largest scores of each row (none of 0), with the frames they belong to."""
     many = min(many, scores.shape[1])
-    columns = np.argpartition(-scores, many - 1, axis=1)[:, :many]
-    return np.sort(columns, axis=1)
-
-
-def _pair(first: int, second: int, flipped: bool) -> Pair:
-    low, high = sorted((int(first), int(second)))
-    return low, high, flipped
+    largest = np.argpartition(-scores, many - 1, axis=1)[:, :many]
+    for row, number in enumerate(rows):
+        for column in largest[row]:
+            if scores[row, column] > 0:
+                low, high = sorted((int(number), int(columns[column])))
+                yield float(scores[row, column]), (low, high, flipped)

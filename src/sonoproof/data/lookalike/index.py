@@ -67,8 +67,8 @@ def build_index(spool: ViewSpool, *, generator: np.random.Generator) -> WordInde
 
 
 def _tree_shape(frames: int) -> tuple[int, int]:
-    """Words grow with the frames, so that the frames that share a word do not (64 to 65,536 words)."""
-    words = min(max(frames, 64), 65536)
+    """Words grow with the frames, so that the frames that share a word do not (2,048 to 65,536 words)."""
+    words = min(max(2 * frames, 2048), 65536)
     branches = int(2 ** np.round(np.log2(words) / 2))
     return max(words // branches // 2, 1), branches
 

@@ -26,8 +26,8 @@ class Link:
         inliers: Matched local features that follow the transform (0 for identical frames, which need none).
         overlap: Tissue seen by both frames as a fraction of the smaller one's, 0 to 1.
         agreement: Median of the local correlation of the aligned tissue, -1 to 1.
-        margin: `agreement` less the best that remains when one frame is moved aside by some speckles; what
-            merely resembles (layers, reverberation, smooth tissue) keeps agreeing and has a margin near 0.
+        margin: Part of the common tissue that agrees, less the part that still does when one frame is moved aside
+            by some speckles, 0 to 1. What merely resembles (layers, reverberation) has a margin near 0.
     """
 
     first: str

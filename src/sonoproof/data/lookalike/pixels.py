@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 
 __all__ = ["PixelAgreement", "pixel_agreement", "tissue_mask"]
 
-MIN_TISSUE_PX = 1200
-"""Tissue in common below which nothing is concluded: under 2 % of a view."""
+MIN_TISSUE_PX = 4000
+"""Tissue in common below which nothing is concluded: 6 % of a view, some twenty windows."""
 
-WORTH_A_LOOK = 0.1
-"""Below this agreement nothing can follow, and the alignments aside are not tried."""
+AGREES = 0.6
+"""Correlation from which a window agrees."""
+
+WORTH_A_LOOK = 0.05
+"""With a smaller part of the tissue agreeing nothing can follow, and the alignments aside are not tried."""
 
 _WINDOW_PX = 15
 _DARK_LEVEL = 6
@@ -35,7 +38,8 @@ class PixelAgreement:
     Attributes:
         overlap: Tissue in common as a fraction of the smaller view's.
         agreement: Median over the common tissue of the correlation in a window, -1 to 1.
-        margin: `agreement` less the best of six alignments moved aside.
+        margin: Part of the common tissue whose windows agree (correlation above `AGREES`), less the largest such
+            part for six alignments moved aside, 0 to 1.
     """
 
     overlap: float
@@ -46,8 +50,9 @@ class PixelAgreement:
 def pixel_agreement(first: Bytes, second: Bytes, transform: NDArray[np.float64]) -> PixelAgreement | None:
     """Compare the band of spatial frequencies that holds speckle and edges, in windows, within tissue.
 
-    The median over tissue lets no overlay, outline or logo decide. Moving the alignment aside tells what is
+    Windows within tissue let no overlay, outline or logo decide. Moving the alignment aside tells what is
     peculiar to this one: layers parallel to the probe agree wherever one slides along them, speckle does not.
+    Parts are counted instead of correlations averaged, because in a clip some tissue moves while some stays.
 
     Args:
         first: Grey view, uint8 (h, w).
@@ -67,11 +72,11 @@ def pixel_agreement(first: Bytes, second: Bytes, transform: NDArray[np.float64])
     smaller_px = min(float(np.count_nonzero(first_tissue)) * zoom**2, float(np.count_nonzero(tissue)))
     moved = cv2.warpAffine(_smooth(first, max(1.0, 1.0 / zoom)), transform, size, flags=cv2.INTER_LINEAR)
     bands = _Band.of(np.asarray(moved, np.float32), moved_tissue), _Band.of(_smooth(second, max(1.0, zoom)), tissue)
-    agreement = _correlation(*bands, (0, 0))
-    if agreement < WORTH_A_LOOK:
-        return PixelAgreement(min(common_px / smaller_px, 1.0), agreement, min(agreement, 0.0))
-    aside = max(_correlation(*bands, shift) for shift in _ASIDE_PX)
-    return PixelAgreement(min(common_px / smaller_px, 1.0), agreement, agreement - max(aside, 0.0))
+    here = _correlations(*bands, (0, 0))
+    agreeing, aside = _agreeing(here), 0.0
+    if agreeing > WORTH_A_LOOK:
+        aside = max(_agreeing(_correlations(*bands, shift)) for shift in _ASIDE_PX)
+    return PixelAgreement(min(common_px / smaller_px, 1.0), float(np.median(here)), max(agreeing - aside, 0.0))
 
 
 def tissue_mask(grey: Bytes) -> Bytes:
@@ -102,17 +107,19 @@ class _Band:
         return cls(values, mean, np.maximum(_variance(values, mean), _MIN_VARIANCE), tissue)
 
 
-def _correlation(moved: _Band, still: _Band, shift: tuple[int, int]) -> float:
-    """Median windowed correlation, the still picture shifted by (x, y); every third pixel is looked at."""
+def _correlations(moved: _Band, still: _Band, shift: tuple[int, int]) -> Floats:
+    """Windowed correlation at every third pixel of the common tissue, the still picture shifted by (x, y)."""
     there, here = _overlapping(shift)
     products = _window_mean(moved.values[there] * still.values[here])
     few = (slice(None, None, _EVERY_PX), slice(None, None, _EVERY_PX))
     inside = (moved.tissue[there][few] & still.tissue[here][few]).astype(bool)
-    if not inside.any():
-        return 0.0
     covariance = products[few] - moved.mean[there][few] * still.mean[here][few]
     spread = np.sqrt(moved.variance[there][few] * still.variance[here][few])
-    return float(np.median(covariance[inside] / spread[inside]))
+    return np.asarray(covariance[inside] / spread[inside], np.float32)
+
+
+def _agreeing(correlations: Floats) -> float:
+    return float((correlations > AGREES).mean()) if len(correlations) else 0.0
 
 
 def _overlapping(shift: tuple[int, int]) -> tuple[tuple[slice, slice], tuple[slice, slice]]:

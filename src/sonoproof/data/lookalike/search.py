@@ -22,10 +22,10 @@ from sonoproof.data.lookalike.verify import Evidence, compare, compose
 
 __all__ = ["find_lookalikes"]
 
-LINK_MARGIN = 0.25
-"""Margin from which a pair is linked: unrelated frames of one machine stay below 0.15."""
+LINK_MARGIN = 0.15
+"""Margin from which a pair is linked."""
 
-SUSPECT_MARGIN = 0.15
+SUSPECT_MARGIN = 0.08
 MAX_ROUNDS = 5
 
 IDENTITY = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
@@ -128,19 +128,23 @@ def _verify_in_rounds(spool: ViewSpool, workers: int, generator: np.random.Gener
     if len(spool) < 2:
         return verified
     index = build_index(spool, generator=generator)
+    asked: set[tuple[int, int]] = set()
     _verify(nearest_pairs(index), verified, spool, workers)
     for _ in range(MAX_ROUNDS):
-        pairs = [*_group_pairs(index, verified), *supporting_pairs(index, verified.partition, verified.waiting)]
-        groups_before = len(np.unique(verified.partition.labels()))
-        if _verify(pairs, verified, spool, workers) == 0:
-            break
-        if len(np.unique(verified.partition.labels())) == groups_before and not verified.waiting:
+        labels = verified.partition.labels()
+        pairs = pairs_between_groups(index, labels, _changed(labels, asked), verified.evidence)
+        if not _verify([*pairs, *supporting_pairs(index, labels, verified.waiting)], verified, spool, workers):
             break
     return verified
 
 
-def _group_pairs(index: WordIndex, verified: _Verified) -> list[Pair]:
-    return pairs_between_groups(index, verified.partition.labels(), verified.evidence)
+def _changed(labels: NDArray[np.int64], asked: set[tuple[int, int]]) -> set[int]:
+    """Groups that are not yet in `asked` with their present size; they are then."""
+    names, sizes = np.unique(labels, return_counts=True)
+    present = {(int(name), int(size)) for name, size in zip(names, sizes, strict=True)}
+    fresh = {name for name, _ in present - asked}
+    asked |= present
+    return fresh
 
 
 def _verify(pairs: Iterable[Pair], verified: _Verified, spool: ViewSpool, workers: int) -> int:

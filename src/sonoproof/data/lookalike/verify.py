@@ -36,7 +36,7 @@ class Evidence:
         inliers: Matched features that follow it.
         overlap: Tissue in common as a fraction of the smaller view's.
         agreement: Median local correlation of the aligned tissue.
-        margin: How much of it is lost when one view is moved aside.
+        margin: Part of the common tissue that agrees here and nowhere beside.
     """
 
     transform: NDArray[np.float64]
