@@ -173,9 +173,7 @@ def read_shard(index: Path) -> Shard | None:
     try:
         content = read_json(index, schema=_SCHEMA)
         checksums = np.array(content["crc32"], np.uint32)
-        shard = Shard(
-            index, int(content["size"]), int(content["channels"]), tuple(content["keys"]), checksums
-        )
+        shard = Shard(index, int(content["size"]), int(content["channels"]), tuple(content["keys"]), checksums)
     except (RunFolderError, LookupError, TypeError, ValueError, OverflowError):
         return None
     return shard if len(shard.keys) == len(checksums) and shard.is_whole() else None
