@@ -15,8 +15,9 @@ import numpy as np
 from sonoproof.config import EvaluateConfig
 from sonoproof.evaluation.compare import paired_differences
 from sonoproof.evaluation.delong import delong_test
-from sonoproof.evaluation.intervals import GroupedRows, Grouping
-from sonoproof.evaluation.metrics import METRICS, ScoredRows
+from sonoproof.evaluation.metrics import METRICS
+from sonoproof.evaluation.resampling import GroupedRows, Grouping
+from sonoproof.evaluation.rows import ScoredRows
 
 NAMES = ("auc", "recall", "precision", "accuracy", "loss")
 
@@ -42,9 +43,8 @@ def false_alarms(*, groups: int, datasets: int, resamples: int, seed: int) -> di
     for _ in range(datasets):
         models = models_of_equal_skill(rng, groups=groups)
         config = EvaluateConfig(resamples=resamples, seed=int(rng.integers(2**31)))
-        for name in NAMES:
-            (difference,) = paired_differences(models, metric=METRICS[name], config=config)
-            found[name] += difference.test.p < 0.05
+        for difference in paired_differences(models, metrics=[METRICS[name] for name in NAMES], config=config):
+            found[difference.metric] += difference.test.p < 0.05
         found["delong of rows"] += delong_test(models["a"].rows, second=models["b"].rows).p < 0.05
     return {name: count / datasets for name, count in found.items()}
 

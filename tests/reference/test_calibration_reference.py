@@ -8,8 +8,8 @@ from sklearn.isotonic import IsotonicRegression
 
 from sonoproof.evaluation.calibration import fit_calibration
 from sonoproof.evaluation.logistic import cluster_covariance
-from sonoproof.evaluation.metrics import ScoredRows
 from sonoproof.evaluation.reliability import calibration_error, cox_calibration
+from sonoproof.evaluation.rows import ScoredRows
 
 
 @pytest.fixture

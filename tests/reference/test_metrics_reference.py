@@ -6,7 +6,8 @@ import torch
 from sklearn import metrics as sk
 from torchmetrics.functional import classification as tm
 
-from sonoproof.evaluation.metrics import METRICS, ScoredRows
+from sonoproof.evaluation.metrics import METRICS
+from sonoproof.evaluation.rows import ScoredRows
 
 
 def _case(seed: int, *, ties: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

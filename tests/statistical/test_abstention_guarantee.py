@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sonoproof.evaluation.abstention import abstention_confidence, accepted, conformal_quantile, prediction_sets
-from sonoproof.evaluation.metrics import ScoredRows
+from sonoproof.evaluation.rows import ScoredRows
 
 SPLITS = 1000
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
-from sonoproof.evaluation.metrics import ScoredRows
+from sonoproof.evaluation.rows import ScoredRows
 
 __all__ = ["abstention_confidence", "accepted", "conformal_quantile", "prediction_sets"]
 

@@ -19,8 +19,9 @@ from scipy.special import expit, logit
 
 from sonoproof.errors import ConfigError
 from sonoproof.evaluation.folds import group_folds
-from sonoproof.evaluation.intervals import Interval, kish
+from sonoproof.evaluation.intervals import Interval
 from sonoproof.evaluation.logistic import cluster_covariance, fit_logistic
+from sonoproof.evaluation.resampling import kish
 
 __all__ = ["Calibration", "CrossFit", "Method", "cross_fit", "fit_calibration", "temperature_interval"]
 

@@ -20,17 +20,10 @@ from scipy import stats
 from sonoproof.config import EvaluateConfig
 from sonoproof.errors import RunFolderError
 from sonoproof.evaluation.delong import PairedTest, delong_test
-from sonoproof.evaluation.intervals import (
-    MOST_UNDEFINED,
-    STRATUM_RESAMPLES,
-    GroupedRows,
-    Grouping,
-    chunk_sizes,
-    degrees_of_freedom,
-    standard_deviation,
-)
+from sonoproof.evaluation.intervals import MOST_UNDEFINED, STRATUM_RESAMPLES, degrees_of_freedom, standard_deviation
 from sonoproof.evaluation.labelled import Classes, labelled_rows, scored, units_of
 from sonoproof.evaluation.metrics import METRICS, Metric
+from sonoproof.evaluation.resampling import GroupedRows, Grouping, chunk_sizes
 
 __all__ = ["Comparison", "Difference", "compare", "holm", "paired_differences"]
 
@@ -119,11 +112,7 @@ def compare(
         unit=unit,
         n_units=grouping.n_groups,
         positive_class=classes.positive,
-        differences=tuple(
-            difference
-            for metric in metrics.values()
-            for difference in _adjusted(paired_differences(models, metric=metric, config=config))
-        ),
+        differences=tuple(paired_differences(models, metrics=list(metrics.values()), config=config)),
         delong={(a, b): delong_test(rows[a], second=rows[b], confidence=config.confidence) for a, b in pairs}
         if independent
         else {},
@@ -133,34 +122,33 @@ def compare(
 
 
 def paired_differences(
-    models: Mapping[str, GroupedRows], *, metric: Metric, config: EvaluateConfig
+    models: Mapping[str, GroupedRows], *, metrics: Sequence[Metric], config: EvaluateConfig
 ) -> list[Difference]:
-    """Difference of every pair in one metric by the paired cluster bootstrap, p not yet adjusted.
+    """Difference of every pair in each metric by the paired cluster bootstrap, adjusted over the pairs.
 
     The limits are d ± t s, with s the standard deviation of the resampled differences and t of Student with the
     degrees of freedom of `degrees_of_freedom`.
 
     Args:
         models: Name to rows; all with one grouping and the same targets.
-        metric: What to compare.
+        metrics: What to compare.
         config: Level, resamples and seed.
     """
-    pairs = list(itertools.combinations(models, 2))
     grouping = next(iter(models.values())).grouping
     rng = np.random.default_rng(config.seed)
-    joint = _resampled(models, metric=metric, resamples=config.resamples, rng=rng)
+    joint = _resampled(models, metrics=metrics, resamples=config.resamples, rng=rng)
     alone = [
-        _resampled(models, metric=metric, resamples=STRATUM_RESAMPLES, rng=rng, only=stratum)
+        _resampled(models, metrics=metrics, resamples=STRATUM_RESAMPLES, rng=rng, only=stratum)
         for stratum in range(len(grouping.strata))
     ]
-    differences = []
-    for a, b in pairs:
-        variances = np.array([standard_deviation(part[a] - part[b]) ** 2 for part in alone])
-        # The called rows differ between the two: count groups by class instead.
-        counted = replace(metric, over="all") if metric.over.startswith("called") else metric
-        freedom = degrees_of_freedom(counted, models[a], variance_by_stratum=variances)
-        test = _test(models[a], models[b], metric=metric, drawn=joint[a] - joint[b], freedom=freedom, config=config)
-        differences.append(Difference(a, b, metric.name, test, test.p))
+    differences: list[Difference] = []
+    for metric in metrics:
+        of_metric = []
+        for a, b in itertools.combinations(models, 2):
+            drawn, *by_stratum = (part[a][metric.name] - part[b][metric.name] for part in (joint, *alone))
+            test = _test(models[a], models[b], metric=metric, drawn=drawn, by_stratum=by_stratum, config=config)
+            of_metric.append(Difference(a, b, metric.name, test, test.p))
+        differences.extend(_adjusted(of_metric))
     return differences
 
 
@@ -199,20 +187,23 @@ def _aligned(tables: Mapping[str, pd.DataFrame], *, unit: str) -> dict[str, pd.D
 def _resampled(
     models: Mapping[str, GroupedRows],
     *,
-    metric: Metric,
+    metrics: Sequence[Metric],
     resamples: int,
     rng: np.random.Generator,
     only: int | None = None,
-) -> dict[str, FloatArray]:
-    """The metric of each model under the same resamples, shape (R,) each."""
+) -> dict[str, dict[str, FloatArray]]:
+    """Model to metric to values, shape (R,), under the same resamples."""
     grouping = next(iter(models.values())).grouping
     rngs = rng.spawn(len(grouping.strata))
-    parts: dict[str, list[FloatArray]] = {name: [] for name in models}
+    parts: dict[str, list[dict[str, FloatArray]]] = {name: [] for name in models}
     for size in chunk_sizes(resamples, width=len(grouping.group_of_row)):
         weights = grouping.draw(size, rngs=rngs, only=only)
         for name, model in models.items():
-            parts[name].append(model.evaluate([metric], weights=weights)[metric.name])
-    return {name: np.concatenate(values) for name, values in parts.items()}
+            parts[name].append(model.evaluate(metrics, weights=weights))
+    return {
+        name: {metric.name: np.concatenate([part[metric.name] for part in chunks]) for metric in metrics}
+        for name, chunks in parts.items()
+    }
 
 
 def _test(
@@ -221,7 +212,7 @@ def _test(
     *,
     metric: Metric,
     drawn: FloatArray,
-    freedom: float,
+    by_stratum: Sequence[FloatArray],
     config: EvaluateConfig,
 ) -> PairedTest:
     nan = float("nan")
@@ -236,6 +227,10 @@ def _test(
     error = standard_deviation(drawn)
     if not error > 1e-12:
         return PairedTest(difference, nan, nan, nan, "no limits: every resample gave the same difference")
+    variances = np.array([standard_deviation(part) ** 2 for part in by_stratum])
+    # The called rows differ between the two: count groups by class instead.
+    counted = replace(metric, over="all") if metric.over.startswith("called") else metric
+    freedom = degrees_of_freedom(counted, first, variance_by_stratum=variances)
     reach = float(stats.t.ppf((1 + config.confidence) / 2, freedom)) * error
     p = 2 * float(stats.t.sf(abs(difference) / error, freedom))
     return PairedTest(difference, difference - reach, difference + reach, p)

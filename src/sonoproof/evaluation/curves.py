@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sonoproof.evaluation.metrics import ScoredRows
+from sonoproof.evaluation.rows import ScoredRows
 
 __all__ = ["curves", "precision_recall_points", "reliability_bins", "roc_points"]
 

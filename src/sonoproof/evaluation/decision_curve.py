@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sonoproof.evaluation.intervals import Grouping, chunk_sizes
-from sonoproof.evaluation.metrics import ScoredRows, divide
+from sonoproof.evaluation.metrics import divide
+from sonoproof.evaluation.resampling import Grouping, chunk_sizes
+from sonoproof.evaluation.rows import ScoredRows
 
 __all__ = ["DecisionCurve", "decision_curve"]
 

@@ -19,7 +19,8 @@ import numpy.typing as npt
 from scipy import stats
 
 from sonoproof.evaluation.intervals import Interval
-from sonoproof.evaluation.metrics import METRICS, ScoredRows
+from sonoproof.evaluation.metrics import METRICS
+from sonoproof.evaluation.rows import ScoredRows
 
 __all__ = [
     "PairedTest",

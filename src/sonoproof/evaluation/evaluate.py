@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,10 +11,15 @@ import numpy.typing as npt
 import pandas as pd
 
 from sonoproof.config import EvaluateConfig
-from sonoproof.evaluation.curves import curves
+from sonoproof.evaluation.curves import RELIABILITY_BINS, curves
+from sonoproof.evaluation.decision_curve import decision_curve
+from sonoproof.evaluation.delong import independent_intervals
 from sonoproof.evaluation.intervals import Interval, metric_intervals
 from sonoproof.evaluation.labelled import Classes, labelled_rows, scored, units_of
-from sonoproof.evaluation.metrics import METRICS, ScoredRows, confusion
+from sonoproof.evaluation.metrics import METRICS, confusion
+from sonoproof.evaluation.notes import notes
+from sonoproof.evaluation.reliability import calibration_errors, cox_calibration
+from sonoproof.evaluation.rows import ScoredRows
 from sonoproof.runfolder import PREDICTION_COLUMNS, RunFolder, read_json, read_table, write_json, write_table
 
 __all__ = ["METRIC_COLUMNS", "evaluate_part", "evaluate_run"]
@@ -25,7 +31,6 @@ INTERVAL_METHOD = (
     "cluster bootstrap, whole units drawn by class; limits symmetric on the log-odds scale (loss: logarithm), "
     "Student's t with the effective number of units"
 )
-_FEW_UNITS = 20
 
 
 def evaluate_run(
@@ -35,6 +40,7 @@ def evaluate_run(
     config: EvaluateConfig,
     unit: str = "group",
     threshold: float | None = None,
+    stratified: bool = True,
 ) -> dict[str, dict[str, Any]]:
     """Evaluate parts of a run and write ``evaluation/PART.json``, ``PART_curves.json`` and ``metrics.csv``.
 
@@ -46,6 +52,8 @@ def evaluate_run(
         config: Settings of the stage.
         unit: Column of the predictions whose values are resampled.
         threshold: Probability from which a row is called positive, None for the one of `config`.
+        stratified: Whether units are drawn by class: the intervals then hold for the share of units a class that
+            these rows have. False where that share came about by chance and is not known from elsewhere.
 
     Returns:
         Part to the content of its JSON file.
@@ -60,8 +68,10 @@ def evaluate_run(
         predictions = read_table(run.predictions(part), columns=PREDICTION_COLUMNS)
         if (predictions["label"] == "").all():
             continue
-        evaluation = evaluate_part(predictions, classes=classes, config=config, unit=unit, threshold=threshold)
-        drawn = curves_of_part(predictions, classes=classes)
+        evaluation = evaluate_part(
+            predictions, classes=classes, config=config, unit=unit, threshold=threshold, stratified=stratified
+        )
+        drawn = curves_of_part(predictions, classes=classes, config=config, unit=unit)
         write_json(run.evaluation(part), {"part": part, **evaluation}, schema="evaluation")
         write_json(run.evaluation(f"{part}_curves"), {"part": part, **drawn}, schema="curves")
         evaluations[part] = {"part": part, **evaluation}
@@ -76,6 +86,7 @@ def evaluate_part(
     config: EvaluateConfig,
     unit: str = "group",
     threshold: float | None = None,
+    stratified: bool = True,
 ) -> dict[str, Any]:
     """Metrics of the positive class on the labelled rows, each as ``{"value", "low", "high"}``.
 
@@ -87,6 +98,8 @@ def evaluate_part(
         config: Level, resamples and seed of the intervals, and the threshold where none is given.
         unit: Column whose values are resampled; ``row`` takes rows as independent.
         threshold: Probability from which a row is called positive, None for the one of `config`.
+        stratified: Whether units are drawn by class: the intervals then hold for the share of units a class that
+            these rows have. False where that share came about by chance and is not known from elsewhere.
 
     Raises:
         RunFolderError: The table cannot be evaluated; the message names the frames.
@@ -95,8 +108,14 @@ def evaluate_part(
     table = labelled_rows(predictions, classes=classes)
     rows, units = scored(table, classes=classes, threshold=cut), units_of(table, unit=unit)
     intervals = metric_intervals(
-        rows, groups=units, confidence=config.confidence, resamples=config.resamples, seed=config.seed
+        rows,
+        groups=units,
+        confidence=config.confidence,
+        resamples=config.resamples,
+        seed=config.seed,
+        stratified=stratified,
     )
+    calibration = _calibration(rows, units=units, config=config)
     return {
         "n": rows.n,
         "n_positive": int(rows.targets.sum()),
@@ -110,17 +129,33 @@ def evaluate_part(
         "resamples": config.resamples,
         "seed": config.seed,
         "interval_method": INTERVAL_METHOD,
+        "stratified": stratified,
         **{name: _as_json(interval) for name, interval in intervals.items()},
         "confusion": confusion(rows),
-        "undefined": {name: interval.reason for name, interval in intervals.items() if interval.reason},
+        "calibration": {"bins": RELIABILITY_BINS, **{name: _as_json(found) for name, found in calibration.items()}},
+        "independent": _independent(rows, units=units, config=config),
+        "undefined": {name: found.reason for name, found in {**intervals, **calibration}.items() if found.reason},
         "notes": notes(rows, table=table, classes=classes, units=units),
     }
 
 
-def curves_of_part(predictions: pd.DataFrame, *, classes: Classes) -> dict[str, Any]:
-    """Points of the curves of the labelled rows, see `sonoproof.evaluation.curves`."""
+def curves_of_part(
+    predictions: pd.DataFrame, *, classes: Classes, config: EvaluateConfig, unit: str = "group"
+) -> dict[str, Any]:
+    """Points of the curves of the labelled rows; the decision curve is None where a class is missing."""
     table = labelled_rows(predictions, classes=classes)
-    return {"positive_class": classes.positive, **curves(scored(table, classes=classes, threshold=0.5))}
+    rows = scored(table, classes=classes, threshold=config.threshold)
+    benefit = None
+    if 0 < rows.targets.sum() < rows.n:
+        found = decision_curve(
+            rows,
+            groups=units_of(table, unit=unit),
+            confidence=config.confidence,
+            resamples=config.resamples,
+            seed=config.seed,
+        )
+        benefit = dataclasses.asdict(found)
+    return {"positive_class": classes.positive, **curves(rows), "decision_curve": benefit}
 
 
 def metric_table(evaluations: Mapping[str, Mapping[str, Any]], *, run: RunFolder) -> pd.DataFrame:
@@ -140,46 +175,19 @@ def metric_table(evaluations: Mapping[str, Mapping[str, Any]], *, run: RunFolder
     return pd.DataFrame(rows, columns=list(METRIC_COLUMNS))
 
 
-def notes(rows: ScoredRows, *, table: pd.DataFrame, classes: Classes, units: npt.NDArray[np.str_]) -> list[str]:
-    """What a reader must know before believing the numbers, one sentence each."""
-    said = [*_notes_on_scores(rows), *_notes_on_units(rows, units=units)]
-    predicted = np.where(rows.called, classes.positive, classes.negative)
-    differing = int((table["predicted"].to_numpy() != predicted).sum())
-    if differing:
-        said.append(
-            f"{differing} rows are called otherwise in the prediction table, which was written at another threshold."
-        )
-    return said
+def _calibration(rows: ScoredRows, *, units: npt.NDArray[np.str_], config: EvaluateConfig) -> dict[str, Interval]:
+    error = calibration_errors(
+        rows, groups=units, confidence=config.confidence, resamples=config.resamples, seed=config.seed
+    )
+    return {"calibration_error": error, **cox_calibration(rows, groups=units, confidence=config.confidence)}
 
 
-def _notes_on_scores(rows: ScoredRows) -> list[str]:
-    said = []
-    auc = float(METRICS["auc"](rows))
-    if rows.n and (rows.called == rows.targets).all():
-        said.append(
-            f"All {rows.n} predictions equal their labels. Real frames seldom allow it: look for a leak (the label in "
-            "the file name or the border, frames of one source on both sides) before believing it."
-        )
-    elif auc == 1:
-        said.append("The scores separate the classes without error; look for a leak before believing it.")
-    if auc < 0.5:
-        said.append("The scores rank the classes the wrong way round (AUC below 0.5): check the coding of the labels.")
-    if rows.n and np.ptp(rows.logits) == 0:
-        said.append("Every row has the same score: the model tells nothing apart.")
-    elif rows.n and (rows.called.all() or not rows.called.any()):
-        said.append(f"Every row is called {'positive' if rows.called.all() else 'negative'} at this threshold.")
-    if rows.targets.all() or not rows.targets.any():
-        said.append("The labelled rows are all of one class: metrics that compare the classes are undefined.")
-    return said
-
-
-def _notes_on_units(rows: ScoredRows, *, units: npt.NDArray[np.str_]) -> list[str]:
-    n_units = len(np.unique(units))
-    if rows.n and n_units == rows.n:
-        return ["Every row is a unit of its own: if frames share a source, the intervals are too narrow."]
-    if n_units < _FEW_UNITS:
-        return [f"Only {n_units} units were resampled: the intervals are rough."]
-    return []
+def _independent(rows: ScoredRows, *, units: npt.NDArray[np.str_], config: EvaluateConfig) -> dict[str, Any]:
+    """DeLong's and exact intervals, or why they do not hold."""
+    found = independent_intervals(rows, groups=units, confidence=config.confidence)
+    if isinstance(found, str):
+        return {"reason": found}
+    return {name: _as_json(interval) for name, interval in found.items()}
 
 
 def _as_json(interval: Interval) -> dict[str, float | None]:

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.special import expit
 
 from sonoproof.errors import RunFolderError
-from sonoproof.evaluation.metrics import ScoredRows
+from sonoproof.evaluation.rows import ScoredRows
 
 __all__ = ["Classes", "labelled_rows", "scored", "units_of"]
 

@@ -13,9 +13,10 @@ import numpy.typing as npt
 from scipy import stats
 
 from sonoproof.evaluation.curves import RELIABILITY_BINS, bin_index
-from sonoproof.evaluation.intervals import Grouping, Interval, chunk_sizes, kish
+from sonoproof.evaluation.intervals import Interval
 from sonoproof.evaluation.logistic import cluster_covariance, fit_logistic
-from sonoproof.evaluation.metrics import ScoredRows
+from sonoproof.evaluation.resampling import Grouping, chunk_sizes, kish
+from sonoproof.evaluation.rows import ScoredRows
 
 __all__ = ["calibration_error", "calibration_errors", "cox_calibration"]
 

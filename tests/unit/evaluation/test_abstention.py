@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from sonoproof.evaluation.abstention import abstention_confidence, accepted, conformal_quantile, prediction_sets
-from sonoproof.evaluation.metrics import ScoredRows
+from sonoproof.evaluation.rows import ScoredRows
 
 
 def test_the_quantile_of_single_rows_is_that_of_split_conformal() -> None:

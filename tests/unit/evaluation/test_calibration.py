@@ -4,8 +4,9 @@ from scipy.special import expit
 
 from sonoproof.errors import ConfigError
 from sonoproof.evaluation.calibration import Method, cross_fit, fit_calibration, temperature_interval
-from sonoproof.evaluation.metrics import METRICS, ScoredRows
+from sonoproof.evaluation.metrics import METRICS
 from sonoproof.evaluation.reliability import calibration_errors, cox_calibration
+from sonoproof.evaluation.rows import ScoredRows
 
 
 def overconfident(n_groups: int = 200, *, temperature: float, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from sonoproof.evaluation.decision_curve import decision_curve
-from sonoproof.evaluation.metrics import ScoredRows
+from sonoproof.evaluation.rows import ScoredRows
 
 
 @pytest.fixture

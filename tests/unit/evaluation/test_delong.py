@@ -3,7 +3,7 @@ import pytest
 
 from sonoproof.evaluation.delong import delong_interval, delong_test, independent_intervals
 from sonoproof.evaluation.intervals import metric_intervals
-from sonoproof.evaluation.metrics import ScoredRows
+from sonoproof.evaluation.rows import ScoredRows
 
 
 def independent_rows(n: int = 400, *, seed: int = 0, shift: float = 1.0) -> ScoredRows:

@@ -141,6 +141,23 @@ def test_a_table_that_contradicts_itself_is_refused(change: dict[str, Any], mess
         evaluated(predictions().assign(**change))
 
 
+def test_delong_stands_beside_only_where_rows_are_independent() -> None:
+    assert evaluated(predictions())["independent"] == {
+        "reason": "120 rows come from 30 groups: they are not independent"
+    }
+    exact = evaluated(predictions(), unit="row")["independent"]
+    assert set(exact) == {"auc", "recall", "specificity", "precision", "npv", "accuracy"}
+    assert exact["auc"]["low"] < exact["auc"]["value"] < exact["auc"]["high"]
+
+
+def test_calibration_is_reported_with_limits_and_its_bins() -> None:
+    calibration = evaluated(predictions())["calibration"]
+    assert calibration.pop("bins") == 10
+    assert set(calibration) == {"calibration_error", "slope", "intercept", "in_the_large"}
+    for found in calibration.values():
+        assert found["low"] < found["value"] < found["high"]
+
+
 def test_an_unknown_unit_is_refused_with_the_columns_there_are() -> None:
     with pytest.raises(RunFolderError, match=r"no column 'patient'.*group"):
         evaluated(predictions(), unit="patient")
@@ -160,6 +177,7 @@ def test_a_run_gets_its_files(tmp_path: Path) -> None:
     assert stored["recall"] == results["val"]["recall"]
     drawn = read_json(run.evaluation("val_curves"), schema="curves")
     assert sum(drawn["reliability"]["n"]) == 120
+    assert len(drawn["decision_curve"]["model"]) == 99
     table = pd.read_csv(run.metrics)
     assert list(table["metric"]) == list(METRICS)
     assert set(table["file"]) == {"predictions/val.csv"}

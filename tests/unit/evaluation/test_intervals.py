@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sonoproof.evaluation.intervals import Grouping, kish, metric_intervals
-from sonoproof.evaluation.metrics import METRICS, ScoredRows
+from sonoproof.evaluation.intervals import metric_intervals
+from sonoproof.evaluation.metrics import METRICS
+from sonoproof.evaluation.resampling import Grouping, kish
+from sonoproof.evaluation.rows import ScoredRows
 
 
 def grouped_rows(n_groups: int, *, per_group: int, seed: int = 0) -> tuple[ScoredRows, np.ndarray]:

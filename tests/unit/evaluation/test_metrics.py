@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from sonoproof.evaluation.metrics import METRICS, ScoredRows, confusion
+from sonoproof.evaluation.metrics import METRICS, confusion
+from sonoproof.evaluation.rows import ScoredRows
 
 
 def test_auc_of_a_hand_example() -> None:

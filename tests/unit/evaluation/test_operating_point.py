@@ -4,14 +4,11 @@ from scipy.special import expit
 
 from sonoproof.errors import ConfigError
 from sonoproof.evaluation.intervals import metric_intervals
-from sonoproof.evaluation.metrics import METRICS, ScoredRows
-from sonoproof.evaluation.operating_point import (
-    Policy,
-    choose_operating_point,
-    choose_threshold,
-    cross_fitted_decisions,
-    predictive_value_metrics,
-)
+from sonoproof.evaluation.metrics import METRICS
+from sonoproof.evaluation.operating_point import choose_operating_point, cross_fitted_decisions
+from sonoproof.evaluation.predictive_values import predictive_value_metrics
+from sonoproof.evaluation.rows import ScoredRows
+from sonoproof.evaluation.threshold import Policy, choose_threshold
 
 
 def sample(n_groups: int = 100, *, seed: int = 0, per_group: int = 5) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
