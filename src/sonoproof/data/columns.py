@@ -102,6 +102,10 @@ def find_layout(
         SheetError: Several columns are equally likely.
     """
     header_row = find_header(grid, config=config, in_folder=in_folder)
+    if header_row is not None and not grid.kinds[header_row + 1 :].any():
+        raise NoSuchColumns(
+            f"worksheet {grid.name!r}: there are no rows under the column names of row {header_row + 1}"
+        )
     names = _column_names(grid, header_row)
     finder = _Finder(grid, header_row, names)
     groups, missing = finder.groups(config.group_columns, required=groups_required)

@@ -53,7 +53,7 @@ def join_images(sheet: LabelSheet, index: FileIndex, coding: LabelCoding, *, ori
     rows["file"] = pd.Series([match.file for match in matches], index=rows.index, dtype="str")
     rows["less_folders"] = [match.less_folders for match in matches]
     _refuse_strangers(rows, sheet, index)
-    rows["label"] = rows["value"].map(coding.labels).fillna("").astype("str")
+    rows["label"] = rows["value"].map(lambda value: coding.labels.get(value, "")).astype("str")
     problems = pd.Series(_problems(rows, matches, index), index=rows.index, dtype="str")
     letters = sheet.letters
     checks = [
@@ -107,7 +107,7 @@ def _problems(rows: pd.DataFrame, matches: Sequence[Match], index: FileIndex) ->
 
 
 def _label_problems(rows: pd.DataFrame, coding: LabelCoding) -> pd.Series[str]:
-    return ("label " + rows["value"].map(coding.unusable).fillna("is not known")).astype("str")
+    return rows["value"].map(lambda value: f"label {coding.unusable.get(value, 'is not known')}").astype("str")
 
 
 def _duplicate_checks(

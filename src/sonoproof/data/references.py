@@ -76,13 +76,13 @@ class FileIndex:
 
 @dataclass(frozen=True)
 class Match:
-    """What a reference leads to.
+    r"""What a reference leads to.
 
     Attributes:
         files: Files found, relative to the folder; exactly one is a match.
         how: How reference and file were compared.
         problem: Why there is no match, "" where there is one.
-        less_folders: Whether leading folders of the reference were passed over (``C:\\study\\a.jpg`` for a.jpg).
+        less_folders: Whether leading folders of the reference were passed over (``C:\study\a.jpg`` for a.jpg).
     """
 
     files: tuple[str, ...] = ()

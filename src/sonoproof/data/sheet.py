@@ -101,8 +101,6 @@ def understand_sheet(
     grid, layout = _choose_worksheet(path, read_grids(path), wanted=config.worksheet, find=find)
     names = _group_names(layout)
     rows = _rows(grid, layout, names)
-    if rows.empty:
-        raise SheetError(f"{path}: worksheet {grid.name!r} has column names but no rows under them")
     letters = _letters(layout, names)
     inferred = _inferred(grid, layout, rows, names)
     rows, inferred["group_spellings_unified"] = unified_groups(rows, names)

@@ -18,7 +18,7 @@ from xml.parsers import expat
 
 from sonoproof.errors import SheetError
 
-__all__ = ["SheetScan", "column_letters", "scan_ods", "scan_xlsx"]
+__all__ = ["SheetScan", "column_index", "column_letters", "scan_ods", "scan_xlsx"]
 
 CHUNK_BYTES = 1 << 20
 MOST_COLUMNS = 16384
@@ -60,6 +60,15 @@ def column_letters(column: int) -> str:
         column, rest = divmod(column - 1, 26)
         letters = chr(ord("A") + rest) + letters
     return letters
+
+
+@functools.lru_cache(maxsize=1024)
+def column_index(letters: str) -> int:
+    """0-based column of letters: A is 0, AA is 26."""
+    number = 0
+    for letter in letters:
+        number = number * 26 + ord(letter) - 64
+    return number - 1
 
 
 def scan_xlsx(path: Path) -> dict[str, SheetScan]:
@@ -169,7 +178,7 @@ class _XlsxScanner:
             if self.formula:
                 self.finish_cell()
             letters = attributes.get("r", "").rstrip("0123456789")
-            self.column = _column_number(letters) if letters else self.column + 1
+            self.column = column_index(letters) if letters else self.column + 1
             if attributes.get("t") == "e":
                 self.scan.troubled[self.row, self.column] = ERROR_VALUE
         elif tag in {"v", "is", "f"}:
@@ -239,14 +248,6 @@ class _OdsScanner:
         if "office:value-type" in attributes or "table:formula" in attributes:
             self.scan.reach(self.next_row - 1, self.column + repeated - 1)
         self.column += repeated
-
-
-@functools.lru_cache(maxsize=1024)
-def _column_number(letters: str) -> int:
-    number = 0
-    for letter in letters:
-        number = number * 26 + ord(letter) - 64
-    return number - 1
 
 
 def _count(attributes: dict[str, str], name: str) -> int:
