@@ -130,7 +130,13 @@ def precision_recall_curve(
         prevalence_label = f"Prevalence {prevalence:.3f}"
         axis.axhline(prevalence, color=MUTED, linewidth=1.0, linestyle=":", label=prevalence_label)
         # Average precision weighs each precision by the recall gained on the way to it: the step before the point.
-        axis.step(recall, precision, where="pre", color=BLUE, label=label_text(label))
+        axis.step(
+            np.insert(recall, 0, 0.0),
+            np.insert(precision, 0, precision[0]),
+            where="pre",
+            color=BLUE,
+            label=label_text(label),
+        )
         if operating_point is not None:
             _mark_operating_point(axis, *operating_point)
         axis.set(xlabel="Recall (sensitivity)", ylabel="Precision", title="Precision and recall")

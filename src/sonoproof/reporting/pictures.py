@@ -60,10 +60,13 @@ class Easel:
         links: tuple[tuple[str, str], ...] = (),
         facts: tuple[tuple[str, str], ...] = (),
     ) -> Picture:
-        """Set a picture file of the run, given by its relative path, into the page, reduced."""
-        inside = relative_href(path) is not None and (self.run.root / path).is_file()
-        uri = embedded(self.run.root / path, most_bytes=self.bytes_per_picture) if inside else None
-        return Picture(caption=caption, alt=alt, data_uri=uri, sources=sources, links=links, facts=facts)
+        """Set a picture file of the run, given by its relative path, into the page, reduced; link what is there."""
+        uri = embedded(self.run.root / path, most_bytes=self.bytes_per_picture) if self._holds(path) else None
+        present = tuple((name, target) for name, target in links if self._holds(target))
+        return Picture(caption=caption, alt=alt, data_uri=uri, sources=sources, links=present, facts=facts)
+
+    def _holds(self, path: str) -> bool:
+        return relative_href(path) is not None and (self.run.root / path).is_file()
 
 
 def embedded(path: Path, *, most_bytes: int) -> Markup | None:

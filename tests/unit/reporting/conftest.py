@@ -113,6 +113,7 @@ def _cohort(records: pd.DataFrame, hostile: str) -> dict[str, Any]:
         "label_column": "Healthy",
         "coding": {"1": "healthy", "0": "unhealthy"},
         "group_columns": [],
+        "unused_group_columns": ["video"],
     }
     used = len(records)
     counts = {"rows_read": used + 5, "rows_used": used, "rows_quarantined": 5}
@@ -150,6 +151,8 @@ def _explain(
         for rank, row in enumerate(rows.to_dict("records"), start=1):
             frames.append(_explained(row, kind=kind, rank=rank))
             _picture(generator, (side, side * 3)).save(folder / frames[-1]["preview"])
+            for name in ("png", "pdf", "arrays"):
+                (folder / frames[-1][name]).write_bytes(b"")
     write_json(folder / "explanations.json", {"part": part, "frames": frames}, schema="explanations")
 
 
@@ -179,6 +182,7 @@ def _picture(generator: np.random.Generator, shape: tuple[int, int]) -> Image.Im
 def _audit(run: RunFolder, generator: np.random.Generator, hostile: str) -> None:
     run.audit_folder.mkdir(parents=True)
     _picture(generator, (200, 400)).save(run.audit_folder / "groups.png")
+    (run.audit_folder / "lookalikes.csv").write_text("source\n", encoding="utf-8")
     findings = [
         {
             "id": "lookalikes",

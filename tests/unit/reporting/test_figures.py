@@ -48,7 +48,7 @@ def test_precision_recall_draws_the_points_and_the_prevalence() -> None:
     recall, precision = np.array([0.5, 1.0]), np.array([1.0, 0.5])
     figure = figures.precision_recall_curve(recall, precision, label="AP", prevalence=0.4)
     lines = lines_of(figure.axes[0])
-    assert lines["AP"] == ([0.5, 1.0], [1.0, 0.5])
+    assert lines["AP"] == ([0.0, 0.5, 1.0], [1.0, 1.0, 0.5])  # the first precision holds from recall 0 on
     assert set(lines["Prevalence 0.400"][1]) == {0.4}
 
 

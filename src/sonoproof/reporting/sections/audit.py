@@ -60,7 +60,11 @@ def audit_pictures(audit: Mapping[str, Any]) -> list[str]:
 def audit_section(evidence: Evidence, easel: Easel) -> Section:
     """The findings, the gravest first."""
     if not evidence.audit:
-        return Section("audit", "Audit of the data", (Notice("No audit was run."),))
+        return Section(
+            "audit",
+            "Audit of the data",
+            (Notice("The run holds no audit.json: nothing is reported on look-alikes, conflicts and shortcuts."),),
+        )
     findings = sorted(evidence.audit.get("findings") or [], key=_gravity)
     blocks: list[Block] = [Prose(_tally(findings))]
     blocks += [_finding(finding, easel) for finding in findings]

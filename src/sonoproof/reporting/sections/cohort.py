@@ -28,7 +28,9 @@ def cohort_section(evidence: Evidence) -> Section:
         blocks.append(_flow(evidence))
     else:
         blocks.append(Notice("The run holds no cohort.json and no records.csv: the rows cannot be accounted for."))
-    blocks += _inferred(evidence.cohort)
+    blocks += _inferred(evidence.cohort.get("inferred"), caption="How the sheet was understood.")
+    test = evidence.cohort.get("test") or {}
+    blocks += _inferred(test.get("inferred"), caption="How the test folder was understood.")
     blocks += _quarantine(evidence)
     return Section("data", "Data", tuple(blocks))
 
@@ -67,7 +69,10 @@ def _flow(evidence: Evidence) -> Flow:
 
 
 def _read_step(evidence: Evidence) -> FlowStep:
-    read = FlowBox("Rows read", format_count(evidence.cohort.get("rows_read")))
+    cohort = evidence.cohort
+    origins = (("sheet", "of the sheet"), ("test", "of the test folder"))
+    lines = tuple(f"{cohort[key]['rows_read']:,} {words}" for key, words in origins if key in cohort)
+    read = FlowBox("Rows read", format_count(cohort.get("rows_read")), lines if len(lines) > 1 else ())
     return FlowStep((read,), aside=_quarantine_box(evidence))
 
 
@@ -126,18 +131,17 @@ def _groups(rows: pd.DataFrame) -> str:
     return f"in {counted(rows['group'].nunique(), 'group')}"
 
 
-def _inferred(cohort: Mapping[str, Any]) -> list[Block]:
-    inferred = cohort.get("inferred")
-    if not isinstance(inferred, Mapping) or not inferred:
+def _inferred(inferred: Any, *, caption: str) -> list[Block]:
+    if not isinstance(inferred, Mapping):
         return []
-    rows = tuple((str(key).replace("_", " "), in_words(value)) for key, value in inferred.items())
-    caption = "How the sheet was understood."
-    return [Table(caption, ("What", "Found"), rows, sources=("cohort.json",))]
+    told = {key: value for key, value in inferred.items() if value not in ("", None, [], {})}
+    rows = tuple((str(key).replace("_", " ").capitalize(), in_words(value)) for key, value in told.items())
+    return [Table(caption, ("What", "Found"), rows, sources=("cohort.json",))] if rows else []
 
 
 def in_words(value: Any) -> str:
     """A value of a JSON file as a reader would write it."""
-    if value is None or value == "" or value == []:
+    if value in (None, "", [], {}):
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 import pandas as pd
@@ -17,6 +18,12 @@ from sonoproof.reporting.text import format_number
 __all__ = ["errors_section", "explained_frames", "explanations_section", "worst_errors"]
 
 ERRORS_SHOWN = 10
+_HOW_TO_READ = (
+    "Every figure explains one number: the logit of the class that was predicted. It shows the frame as the network "
+    "receives it, the saliency map (where a small change would move the logit), the integrated gradients from each "
+    "baseline (what moved it on the way from the baseline to the frame) and how the probability and its gradient "
+    "run along that way. The completeness gap is the share of the logit that the map does not account for."
+)
 
 
 def explained_frames(part: PartEvidence, kind: str) -> list[Mapping[str, Any]]:
@@ -26,13 +33,11 @@ def explained_frames(part: PartEvidence, kind: str) -> list[Mapping[str, Any]]:
 
 def explanations_section(evidence: Evidence, easel: Easel) -> Section:
     """The frames that the model is surest of, with what it looked at, after the gate that the method passed or not."""
-    blocks: list[Block] = []
-    for part in evidence.parts:
-        if part.explanations:
-            blocks += _gate(part)
-            blocks += _gallery(part, "top", easel)
-    if not blocks:
-        blocks.append(Notice("No frame was explained."))
+    explained = [part for part in evidence.parts if part.explanations]
+    blocks: list[Block] = [Prose(_HOW_TO_READ) if explained else Notice("No frame was explained.")]
+    for part in explained:
+        blocks += _gate(part)
+        blocks += _gallery(part, "top", easel)
     return Section("explanations", "Explanations", tuple(blocks))
 
 
@@ -81,11 +86,28 @@ def _error_table(part: PartEvidence, errors: pd.DataFrame, evidence: Evidence) -
 
 
 def _gate(part: PartEvidence) -> list[Block]:
-    gate = part.explanations.get("gate") or part.explanations.get("trust")
+    name, gate = PART_NAMES[part.name], part.explanations.get("gate")
     if not isinstance(gate, Mapping):
-        return [Notice(f"{PART_NAMES[part.name]}: the explanations were not put to sanity checks.", level="warning")]
-    rows = tuple((str(key).replace("_", " "), in_words(value)) for key, value in gate.items())
-    return [Table(f"{PART_NAMES[part.name]}: sanity checks.", ("Check", "Result"), rows, sources=(_source(part),))]
+        return [
+            Notice(f"{name}: the trust gate was not run, so nothing says that these maps can be relied on.", "warning")
+        ]
+    checks = gate.get("checks") or []
+    rows = tuple(
+        (_check_name(check), "passed" if check.get("passed") else "FAILED", _details(check)) for check in checks
+    )
+    table = Table(f"{name}: trust gate.", ("Check", "Result", "Detail"), rows, sources=(_source(part),))
+    if all(check.get("passed") for check in checks):
+        return [table]
+    return [table, Notice(f"{name}: the trust gate FAILED; do not rely on these maps.", "warning")]
+
+
+def _check_name(check: Mapping[str, Any]) -> str:
+    return str(check.get("name", "")).replace("_", " ").capitalize()
+
+
+def _details(check: Mapping[str, Any]) -> str:
+    details = {key: value for key, value in check.items() if key not in ("name", "passed")}
+    return in_words(details)
 
 
 def _gallery(part: PartEvidence, kind: str, easel: Easel) -> list[Block]:
@@ -98,14 +120,16 @@ def _gallery(part: PartEvidence, kind: str, easel: Easel) -> list[Block]:
 def _picture(part: PartEvidence, frame: Mapping[str, Any], easel: Easel) -> Picture:
     folder = f"explanations/{part.name}"
     names = (("PNG at full resolution", "png"), ("PDF", "pdf"), ("arrays", "arrays"))
-    links = tuple((name, f"{folder}/{frame[key]}") for name, key in names if frame.get(key))
+    links = [(name, f"{folder}/{frame[key]}") for name, key in names if frame.get(key)]
+    if frame.get("png"):
+        links.append(("caption", f"{folder}/{PurePosixPath(str(frame['png'])).stem}.txt"))
     caption = _caption(frame)
     return easel.photograph(
         f"{folder}/{frame.get('preview', '')}",
         caption=caption,
         alt=f"Frame, saliency map, integrated gradients and saturation curve. {caption}",
         sources=(_source(part),),
-        links=links,
+        links=tuple(links),
         facts=tuple(_baseline(result) for result in frame.get("baselines") or []),
     )
 
@@ -119,9 +143,9 @@ def _caption(frame: Mapping[str, Any]) -> str:
 
 def _baseline(result: Mapping[str, Any]) -> tuple[str, str]:
     gap = result.get("gap")
-    share = "undefined" if gap is None else f"{gap:.2%}"
+    share = "undefined" if gap is None else f"{100 * gap:.2g}%"
     reached = "converged" if result.get("converged") else "not converged"
-    return f"Baseline {result.get('name')}", f"completeness gap {share}, {reached}"
+    return f"Completeness gap, {result.get('name')} baseline", f"{share}, {reached}"
 
 
 def _source(part: PartEvidence) -> str:

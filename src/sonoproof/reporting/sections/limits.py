@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from sonoproof.reporting.blocks import Points, Section
 from sonoproof.reporting.evidence import Evidence
@@ -58,21 +58,27 @@ def _few_units(evidence: Evidence) -> list[str]:
 
 
 def _undefined_metrics(evidence: Evidence) -> list[str]:
-    return [
-        f"{PART_NAMES[part.name]}: {metric_label(name)} is undefined ({reason})."
-        for part in evidence.evaluated
-        for name, reason in (part.evaluation.get("undefined") or {}).items()
-    ]
+    sentences = []
+    for part in evidence.evaluated:
+        reasons: Mapping[str, str] = part.evaluation.get("undefined") or {}
+        for reason in dict.fromkeys(reasons.values()):
+            labels = ", ".join(metric_label(name) for name, why in reasons.items() if why == reason)
+            sentences.append(f"{PART_NAMES[part.name]}, not to be had ({reason}): {labels}.")
+    return sentences
 
 
 def _no_patients(evidence: Evidence) -> list[str]:
-    groups = (evidence.cohort.get("inferred") or {}).get("group_columns")
-    if groups is None or groups:
-        return []
-    return [
-        "The sheet names no patient or clip: frames of one patient that do not look alike may stand in two parts, "
-        "and the numbers may be too good for that."
-    ]
+    inferred = evidence.cohort.get("inferred") or {}
+    sentences = []
+    if inferred.get("unused_group_columns"):
+        columns = ", ".join(map(str, inferred["unused_group_columns"]))
+        sentences.append(f"Columns that may name patients or clips were not used to keep frames together: {columns}.")
+    if inferred.get("group_columns") == []:
+        sentences.append(
+            "The sheet names no patient or clip: frames of one patient that do not look alike may stand in two parts, "
+            "and the numbers may be too good for that."
+        )
+    return sentences
 
 
 def _unlabelled(evidence: Evidence) -> list[str]:
@@ -87,4 +93,8 @@ def _quarantined(evidence: Evidence) -> list[str]:
 
 
 def _not_audited(evidence: Evidence) -> list[str]:
-    return [] if evidence.audit else ["No audit was run: shortcuts and look-alike frames were not searched for."]
+    return (
+        []
+        if evidence.audit
+        else ["The run holds no audit.json: look-alike frames, conflicts and shortcuts were not reported on."]
+    )

@@ -67,7 +67,8 @@ def _unit_sentence(part: PartEvidence) -> str:
     evaluation = part.evaluation
     name, threshold = PART_NAMES[part.name], evaluation.get("threshold")
     units = f"{format_count(evaluation.get('n_units'))} units ({evaluation.get('unit', 'not said')})"
-    return f"{name}: resampled over {units}, called positive from a probability of {format_number(threshold)} on."
+    called = f"a frame is called positive from a probability of {format_number(threshold)} on"
+    return f"{name}: {units} were resampled for the intervals; {called}."
 
 
 def _metrics(evidence: Evidence) -> Table:

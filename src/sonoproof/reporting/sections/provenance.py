@@ -31,8 +31,8 @@ def provenance_section(evidence: Evidence) -> Section:
 
 
 def _manifest(manifest: Mapping[str, Any]) -> list[Block]:
-    tables = (_run_facts(manifest), _versions(manifest), _inputs(manifest), _stages(manifest), _outputs(manifest))
-    blocks: list[Block] = [table for table in tables if table is not None]
+    makers = (_run_facts, _versions, _inputs, _stages, _stage_notes, _outputs)
+    blocks: list[Block] = [block for maker in makers if (block := maker(manifest)) is not None]
     blocks += [Notice(str(warning), level="warning") for warning in manifest.get("warnings") or []]
     blocks += [Prose(str(note)) for note in manifest.get("notes") or []]
     return blocks
@@ -66,9 +66,14 @@ def _stages(manifest: Mapping[str, Any]) -> Table | None:
     for name, stage in (manifest.get("stages") or {}).items():
         seconds = stage.get("seconds")
         took = "–" if seconds is None else f"{float(seconds):,.1f} s"
-        notes = "; ".join(map(str, stage.get("notes") or [])) or "–"
-        rows.append((str(name), in_words(stage.get("done")), took, notes))
-    return Table("Stages.", ("Stage", "Done", "Took", "Notes"), tuple(rows), sources=_SOURCE) if rows else None
+        rows.append((str(name).capitalize(), in_words(stage.get("done")), took))
+    return Table("Stages.", ("Stage", "Done", "Took"), tuple(rows), sources=_SOURCE) if rows else None
+
+
+def _stage_notes(manifest: Mapping[str, Any]) -> Listing | None:
+    stages = (manifest.get("stages") or {}).items()
+    lines = tuple(f"{name}: {note}" for name, stage in stages for note in stage.get("notes") or [])
+    return Listing("What the stages said.", lines, _SOURCE) if lines else None
 
 
 def _outputs(manifest: Mapping[str, Any]) -> Table | None:

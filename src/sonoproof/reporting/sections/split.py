@@ -34,15 +34,18 @@ def _table(evidence: Evidence, split: pd.DataFrame) -> Table:
     names = evidence.class_names[::-1]
     labelled = with_labels(split, evidence)
     rows = [
-        _row(rows, str(part), str(use), names) for (part, use), rows in labelled.groupby(["part", "use"], sort=False)
+        _row(rows, part, use, names)
+        for part in PART_TITLES
+        for use in USE_WORDS
+        if len(rows := labelled[(labelled["part"] == part) & (labelled["use"] == use)])
     ]
-    header = ("Part", "Frames", "Groups", *(name for name in names), "No label")
+    header = ("Part", "Frames", "Groups", *names, "No label")
     sources = ("split.csv",) if evidence.records is None else ("split.csv", "records.csv")
     return Table("Frames and groups of each part.", header, tuple(rows), sources=sources, numeric=True)
 
 
 def _row(rows: pd.DataFrame, part: str, use: str, names: tuple[str, ...]) -> tuple[str, ...]:
     counts = [int((rows["label"] == name).sum()) for name in (*names, "")]
-    name = PART_TITLES.get(part, part)
-    title = f"{name}, {USE_WORDS[use]}" if part == "fit" and use in USE_WORDS else name
+    name = PART_TITLES[part]
+    title = f"{name}, {USE_WORDS[use]}" if part == "fit" else name
     return (title, f"{len(rows):,}", f"{rows['group'].nunique():,}", *(f"{count:,}" for count in counts))

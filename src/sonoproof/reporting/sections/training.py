@@ -15,7 +15,10 @@ from sonoproof.reporting.sections.cohort import in_words
 
 __all__ = ["training_section"]
 
-_PARTS = (("fit", "Fit"), ("val", "Validation"), ("stop", "Set aside to choose the checkpoint"))
+_PARTS = (("fit", "Fit"), ("val", "Validation"), ("stop", "Rows set aside"))
+# Of the network's own configuration, what a reader asks for; the rest stands in model.json.
+_NETWORK = ("model_type", "depth_multiplier", "image_size")
+_NOTE = "The rest of the network's configuration stands in model.json."
 
 
 def training_section(evidence: Evidence, easel: Easel) -> Section:
@@ -26,14 +29,22 @@ def training_section(evidence: Evidence, easel: Easel) -> Section:
 def _model(model: Mapping[str, Any]) -> list[Block]:
     if not model:
         return [Notice("The run holds no model/model.json.")]
-    content = {key: value for key, value in model.items() if key not in ("schema", "schema_version")}
-    rows = tuple(_flat(content))
-    return [Table("The model.", ("Property", "Value"), rows, sources=("model/model.json",))]
+    architecture = dict(model.get("architecture") or {})
+    network = architecture.pop("transformers_config", None) or {}
+    shown = {key: network[key] for key in _NETWORK if key in network} | architecture
+    rest = {key: model[key] for key in model if key not in {"schema", "schema_version", "architecture", "training"}}
+    source = ("model/model.json",)
+    tables = (
+        Table("The model.", ("Property", "Value"), tuple(_flat(shown | rest)), sources=source, note=_NOTE),
+        Table("How it was trained.", ("Setting", "Value"), tuple(_flat(model.get("training") or {})), sources=source),
+    )
+    return [table for table in tables if table.rows]
 
 
 def _flat(content: Mapping[str, Any], *, above: str = "") -> Iterator[tuple[str, str]]:
     for key, value in content.items():
-        name = f"{above} › {key}".removeprefix(" › ").replace("_", " ")
+        name = f"{above} › {key}" if above else str(key).capitalize()
+        name = name.replace("_", " ")
         if isinstance(value, Mapping) and value:
             yield from _flat(value, above=name)
         else:
