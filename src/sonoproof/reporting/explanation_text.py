@@ -28,7 +28,7 @@ def title_lines(item: Json, content: Json) -> list[str]:
         f"{_label_words(item)}",
         f"Frame {_name(item['image_id'])} · group {_name(item['group'])} · {_kind_words(item, content)}",
         "Completeness gap of the integrated gradients: " + "; ".join(map(gap_words, item["baselines"])),
-        gate_words(content.get("gate")),
+        f"{gate_words(content.get('gate'))} · {_sector_words(item)}",
     ]
 
 
@@ -78,8 +78,15 @@ def figure_caption(item: Json, content: Json) -> str:
         f"({curves}) Probability of “{explained}” and mean absolute gradient of its logit along the straight path from "
         "the baseline (α = 0) to the frame (α = 1): where the gradient has fallen to zero it is saturated and a "
         f"saliency map says nothing. Completeness, {gaps}; the limit is {_percent(content['tolerance'])}. "
-        f"{gate_words(content.get('gate'))}. An attribution shows what moved this model, not where disease is."
+        f"{gate_words(content.get('gate'))}; {_sector_words(item)}. An attribution shows what moved this model, not where disease is."
     )
+
+
+def _sector_words(item: Json) -> str:
+    sector = item["shares"]["sector"]
+    if sector["attribution"] is None:
+        return "no attribution"
+    return f"{sector['attribution']:.0%} of the attribution is inside the sector ({sector['area']:.0%} of the picture)"
 
 
 def _letters(start: int, count: int) -> str:

@@ -1,0 +1,213 @@
+"""One frame explained: its maps, its curves, and how far they converged."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+from torch import nn
+
+from sonoproof.config import ExplainConfig
+from sonoproof.errors import RunFolderError
+from sonoproof.explanation.attribution import ClassLogit, IntegratedGradients, integrated_gradients
+from sonoproof.explanation.baselines import make_baselines
+from sonoproof.explanation.localisation import Localisation, localise
+from sonoproof.explanation.methods import network_input
+from sonoproof.explanation.regions import attribution_shares
+from sonoproof.explanation.saturation import ToProbability, mean_curve, saturation_curve, share_saturated
+
+__all__ = ["BaselineResult", "Classes", "ExplainedFrame", "explain_frame"]
+
+Frames = NDArray[np.uint8]
+
+# Most that the logit explained may differ from the one in the predictions, relative to max(1, |logit|).
+_LOGIT_TOLERANCE = 0.01
+
+
+@dataclass(frozen=True)
+class Classes:
+    """Names of the two classes."""
+
+    negative: str
+    positive: str
+
+
+@dataclass(frozen=True)
+class BaselineResult:
+    """How well integrated gradients did from one baseline.
+
+    Attributes:
+        name: Name of the baseline.
+        logit_difference: Logit of the explained class at the frame minus at the baseline.
+        convergence_delta: Sum of the attribution minus that difference.
+        gap: |convergence_delta| / |logit_difference|; NaN where the difference is zero.
+        converged: Whether the gap is below the tolerance.
+        steps_used: Points of the path.
+        share_saturated: Share of the path on which the gradient is under a tenth of its largest value.
+    """
+
+    name: str
+    logit_difference: float
+    convergence_delta: float
+    gap: float
+    converged: bool
+    steps_used: int
+    share_saturated: float
+
+
+@dataclass(frozen=True)
+class ExplainedFrame:
+    """One frame explained: everything a figure's title and caption say, and the names of its files.
+
+    Attributes:
+        image_id: Key of the frame.
+        kind: ``top`` or ``error``.
+        rank: Place within its kind, from 1.
+        group: Group of the frame.
+        label: Class name, "" where unknown.
+        predicted: Class name.
+        explained_class: The class whose logit is explained: the predicted one.
+        probability: Probability of the explained class, from the predictions.
+        logit: Logit of the explained class.
+        baselines: The result of each baseline, the main one first.
+        shares: Share of the main map's magnitude in the sector, on the border and on overlays, beside their areas.
+        localisation: The main map against the mask of the truth, where one is known.
+        arrays: File name of the arrays (npz).
+        png: File name of the figure at full resolution.
+        pdf: File name of the vector figure.
+        preview: File name of the reduced figure.
+    """
+
+    image_id: str
+    kind: str
+    rank: int
+    group: str
+    label: str
+    predicted: str
+    explained_class: str
+    probability: float
+    logit: float
+    baselines: tuple[BaselineResult, ...]
+    shares: Mapping[str, Mapping[str, float]]
+    localisation: Localisation | None
+    arrays: str
+    png: str
+    pdf: str
+    preview: str
+
+
+def explain_frame(
+    frame: Frames,
+    *,
+    row: Mapping[str, Any],
+    model: nn.Module,
+    classes: Classes,
+    config: ExplainConfig,
+    references: Frames | None = None,
+    mask: NDArray[np.bool_] | None = None,
+    to_probability: ToProbability = expit,
+) -> tuple[ExplainedFrame, dict[str, NDArray[Any]]]:
+    """Maps and curves of one frame, for the logit of the class predicted.
+
+    Args:
+        frame: The frame as the network sees it, uint8, shape (H, W, 3).
+        row: The frame's row of the predictions, with ``kind`` and ``rank``.
+        model: Network in evaluation mode.
+        classes: Names of the classes.
+        config: Baselines, steps and tolerance.
+        references: Frames of the baseline ``references``.
+        mask: Where the truth is, shape (H, W), if known.
+        to_probability: Turns logits of the positive class into its probability.
+
+    Returns:
+        The frame's record, and its arrays: ``frame`` (uint8, (H, W, 3)), ``saliency`` (float32, (H, W): largest
+        absolute gradient over the channels), and for each baseline B ``ig_B`` (float32, (3, H, W), logits of the
+        explained class) with ``alpha_B``, ``probability_B`` and ``gradient_B`` (float64, (S,)).
+    """
+    is_positive = row["predicted"] == classes.positive
+    logit = ClassLogit(model, positive=is_positive)
+    arrays: dict[str, NDArray[Any]] = {"frame": frame}
+    results = []
+    for name in config.baselines:
+        paths = _integrate(logit, frame, make_baselines(name, frame, references=references), config)
+        if "saliency" not in arrays:
+            _check_same_model(row, float(paths[0].path.logits[-1]) * logit.sign)
+            # The last point of every path is the frame itself: its gradient is the saliency map.
+            arrays["saliency"] = paths[0].path.gradients[-1].abs().amax(dim=0).cpu().numpy()
+        curves = [saturation_curve(path.path, positive=is_positive, to_probability=to_probability) for path in paths]
+        curve = mean_curve(curves)
+        arrays[f"ig_{name}"] = np.mean([path.attribution.cpu().numpy() for path in paths], axis=0)
+        arrays[f"alpha_{name}"] = curve.alphas
+        arrays[f"probability_{name}"] = curve.probability
+        arrays[f"gradient_{name}"] = curve.mean_absolute_gradient
+        results.append(_baseline_result(name, paths, config.tolerance, saturated=share_saturated(curve)))
+    probability = float(row["probability"])
+    main = arrays[f"ig_{config.baselines[0]}"].sum(axis=0)
+    stem = _file_stem(row)
+    item = ExplainedFrame(
+        image_id=row["image_id"],
+        kind=row["kind"],
+        rank=int(row["rank"]),
+        group=row["group"],
+        label=row["label"],
+        predicted=row["predicted"],
+        explained_class=row["predicted"],
+        probability=probability if is_positive else 1.0 - probability,
+        logit=float(row["logit"]) * logit.sign,
+        baselines=tuple(results),
+        shares=attribution_shares(main, frame),
+        localisation=localise(main, mask) if mask is not None else None,
+        arrays=f"{stem}.npz",
+        png=f"{stem}.png",
+        pdf=f"{stem}.pdf",
+        preview=f"{stem}.preview.jpg",
+    )
+    return item, arrays
+
+
+def _integrate(
+    logit: ClassLogit, frame: Frames, baselines: NDArray[np.float32], config: ExplainConfig
+) -> list[IntegratedGradients]:
+    (target,) = network_input(frame[None], like=logit)
+    return [
+        integrated_gradients(logit, target, baseline=start, steps=config.steps, tolerance=config.tolerance)
+        for start in network_input(baselines, like=logit)
+    ]
+
+
+def _baseline_result(
+    name: str, paths: Sequence[IntegratedGradients], tolerance: float, *, saturated: float
+) -> BaselineResult:
+    difference = float(np.mean([path.logit_difference for path in paths]))
+    delta = float(np.mean([path.convergence_delta for path in paths]))
+    gap = paths[0].gap if len(paths) == 1 else abs(delta) / abs(difference) if difference else float("nan")
+    return BaselineResult(
+        name=name,
+        logit_difference=difference,
+        convergence_delta=delta,
+        gap=gap,
+        converged=gap < tolerance,
+        steps_used=sum(path.steps_used for path in paths),
+        share_saturated=saturated,
+    )
+
+
+def _check_same_model(row: Mapping[str, Any], logit: float) -> None:
+    """Explaining another model than the one that predicted would title the figure with a foreign probability."""
+    told = float(row["logit"])
+    if not abs(logit - told) <= _LOGIT_TOLERANCE * max(1.0, abs(told)):
+        raise RunFolderError(
+            f"{row['image_id']}: the model gives the logit {logit:.4f} and the predictions say {told:.4f}; "
+            "they are of different models or preprocessing: write the predictions again, then explain"
+        )
+
+
+def _file_stem(row: Mapping[str, Any]) -> str:
+    # An image id is a path of any length and script; a file name is made from its hash.
+    digest = hashlib.sha256(str(row["image_id"]).encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{row['kind']}-{int(row['rank']):02d}-{digest}"

@@ -1,0 +1,73 @@
+"""Networks with their weights drawn anew from the output downwards: what a map must not survive.
+
+References:
+    Adebayo et al. 2018, "Sanity checks for saliency maps", section 3: cascading randomisation.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+__all__ = ["randomised_cascade"]
+
+
+def randomised_cascade(
+    network: nn.Module, *, frames: torch.Tensor, stages: int, seed: int
+) -> Iterator[tuple[float, nn.Module]]:
+    """Yield a copy of the network at stages, from its last layer randomised to all of them.
+
+    Running statistics of the batch norms that are drawn anew are taken from `frames`: with the trained ones, a
+    random network is silent or saturated, its gradient zero, and any map would seem to fall.
+
+    Args:
+        network: The trained network, in evaluation mode; it is not changed.
+        frames: Some frames in [-1, 1], shape (N, 3, H, W).
+        stages: Number of stages, at least 1; each has the same factor more layers than the one before.
+        seed: Seed of the weights.
+
+    Yields:
+        Share of the layers randomised, and the network; it is one network, which the next step changes further.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    randomised = copy.deepcopy(network)
+    layers = [layer for layer in randomised.modules() if list(layer.parameters(recurse=False))][::-1]
+    powers = [stage / (stages - 1) if stages > 1 else 1.0 for stage in range(stages)]
+    # Mirrored copies beside the frames: a batch norm needs two values to have a spread.
+    settle = torch.cat([frames, frames.flip(-1)])
+    done = 0
+    for edge in sorted({math.ceil(len(layers) ** power) for power in powers}):
+        for layer in layers[done:edge]:
+            _draw(layer, generator)
+        done = edge
+        _settle_batch_norms(randomised, layers[:done], settle)
+        yield done / len(layers), randomised
+
+
+@torch.no_grad()
+def _draw(layer: nn.Module, generator: torch.Generator) -> None:
+    for name, parameter in layer.named_parameters(recurse=False):
+        if parameter.ndim > 1:  # He et al. 2015, equation 10: the size of the signal stays the same
+            spread = math.sqrt(2.0 / parameter[0].numel())
+            parameter.copy_(spread * torch.randn(parameter.shape, generator=generator))
+        else:
+            parameter.fill_(1.0 if name == "weight" else 0.0)
+
+
+@torch.no_grad()
+def _settle_batch_norms(network: nn.Module, drawn: list[nn.Module], frames: torch.Tensor) -> None:
+    norms = [layer for layer in drawn if isinstance(layer, _BatchNorm)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a plain average
+        norm.train()
+    network(frames)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+        norm.eval()
