@@ -1,0 +1,159 @@
+"""One pass over the decoded frames: the measures that detectors and probes work with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Final
+
+import cv2
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sonoproof.config import FramesConfig
+from sonoproof.data.audit.compression import jpeg_quality
+from sonoproof.data.audit.overlays import measure_overlays
+from sonoproof.data.concurrency import Progress, map_in_order
+from sonoproof.data.frames import decode
+
+__all__ = ["BORDER_COLUMNS", "STROKE_COLUMNS", "describe_frame", "describe_frames"]
+
+_DARK: Final = 20
+_FLAT: Final = 3.0
+_STEP: Final = 6.0
+_RIM: Final = 0.04
+_CELLS: Final = 8
+
+SIDES: Final = ("top", "bottom", "left", "right")
+STROKE_COLUMNS: Final = tuple(f"stroke_{row}{column}" for row in range(3) for column in range(3))
+BORDER_COLUMNS: Final = tuple(
+    f"rim_{side}_{cell}_{measure}" for side in SIDES for cell in range(_CELLS) for measure in ("mean", "deviation")
+)
+
+Rgb = NDArray[np.uint8]
+Grey = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class _Measures:
+    """Measures of the pixels of a frame; shares are of the frame's pixels, 0 to 1, levels are 0 to 255.
+
+    Attributes:
+        brightness: Median level of what is not dark: the gain, little moved by how much of a frame is tissue.
+        contrast: Standard deviation of the grey levels.
+        dark_share: Pixels below level 20.
+        detail: Mean absolute Laplacian of what is not dark, in levels.
+        flat_top: Rows from the top edge that are one level, as a share of the height; the other sides likewise.
+        open_sides: Sides of four along which tissue reaches the edge over more than 60 % of its length.
+    """
+
+    brightness: float
+    contrast: float
+    dark_share: float
+    detail: float
+    flat_top: float
+    flat_bottom: float
+    flat_left: float
+    flat_right: float
+    open_sides: int
+
+
+def describe_frames(
+    records: pd.DataFrame,
+    *,
+    config: FramesConfig,
+    load: Callable[[str], Rgb] | None = None,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Measure every frame, in threads; two decoded frames a thread are in memory at a time.
+
+    Args:
+        records: Columns ``image_id`` and ``path``.
+        config: Size limit and number of threads.
+        load: Decodes the frame of an image id; None decodes the file.
+        progress: Called with (frames done, frames in all).
+
+    Returns:
+        A table with the records' index: ``image_id``, ``jpeg_quality`` and the measures of `describe_frame`.
+
+    Raises:
+        FrameError: A file cannot be decoded any more.
+    """
+    read = load or partial(_decode_of, dict(zip(records["image_id"], records["path"], strict=True)), config)
+
+    def measure(row: tuple[str, str]) -> dict[str, float]:
+        image_id, path = row
+        return {"jpeg_quality": jpeg_quality(path), **describe_frame(read(image_id))}
+
+    rows = list(zip(records["image_id"], records["path"], strict=True))
+    measured = list(map_in_order(measure, rows, workers=config.workers, progress=progress))
+    table = pd.DataFrame(measured, index=records.index)
+    table.insert(0, "image_id", records["image_id"])
+    return table
+
+
+def describe_frame(pixels: Rgb) -> dict[str, float]:
+    """The measures of one frame.
+
+    Args:
+        pixels: RGB, uint8 (H, W, 3).
+
+    Returns:
+        ``colour_share``, ``stroke_share``, `STROKE_COLUMNS`, ``cross`` (see `Overlays`), ``brightness``,
+        ``contrast``, ``dark_share``, ``detail``, ``flat_top`` … ``flat_right``, ``open_sides``, and `BORDER_COLUMNS`:
+        mean and deviation of eight stretches of each side's outer 4 %.
+    """
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.uint8, copy=False)
+    overlays = measure_overlays(pixels, grey=grey)
+    return {
+        "colour_share": overlays.colour_share,
+        "stroke_share": overlays.stroke_share,
+        "cross": overlays.cross,
+        **asdict(_measure(grey)),
+        **dict(zip(STROKE_COLUMNS, overlays.strokes, strict=True)),
+        **dict(zip(BORDER_COLUMNS, _rim(grey), strict=True)),
+    }
+
+
+def _decode_of(path_of: dict[str, str], config: FramesConfig, image_id: str) -> Rgb:
+    return decode(path_of[image_id], max_pixels=config.max_pixels)
+
+
+def _measure(grey: Grey) -> _Measures:
+    lit = grey >= _DARK
+    edges = np.abs(cv2.Laplacian(grey, cv2.CV_16S))
+    some = bool(lit.any())
+    return _Measures(
+        brightness=float(np.median(grey[lit])) if some else 0.0,
+        contrast=float(grey.std()),
+        dark_share=float(1 - lit.mean()),
+        detail=float(edges[lit].mean()) if some else 0.0,
+        flat_top=_flat_share(grey),
+        flat_bottom=_flat_share(grey[::-1]),
+        flat_left=_flat_share(grey.T),
+        flat_right=_flat_share(grey.T[::-1]),
+        open_sides=sum(float(np.mean(strip >= _DARK)) > 0.6 for strip in _strips(grey, depth=2)),
+    )
+
+
+def _flat_share(lines: Grey) -> float:
+    """Share of the lines, from the first on, that are one level and the same."""
+    deviation, level = lines.std(axis=1), lines.mean(axis=1)
+    flat = (deviation <= _FLAT) & (np.abs(level - level[0]) <= _STEP)
+    return float(len(flat) if flat.all() else np.argmin(flat)) / len(flat)
+
+
+def _strips(grey: Grey, *, depth: int) -> tuple[Grey, Grey, Grey, Grey]:
+    """The outermost lines of each side, each with the side's length as its second axis."""
+    return grey[:depth], grey[-depth:], grey[:, :depth].T, grey[:, -depth:].T
+
+
+def _rim(grey: Grey) -> list[float]:
+    depth = max(1, round(_RIM * min(grey.shape)))
+    numbers = []
+    for strip in _strips(grey, depth=depth):
+        for stretch in np.array_split(strip, _CELLS, axis=1):
+            numbers += [float(stretch.mean()), float(stretch.std())] if stretch.size else [0.0, 0.0]
+    return numbers

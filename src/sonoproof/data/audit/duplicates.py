@@ -1,0 +1,53 @@
+"""Frames whose decoded pixels are the same, whatever their files are called."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from sonoproof.data.audit.findings import Finding, counted, of_rows
+from sonoproof.data.audit.material import Material
+
+__all__ = ["conflicting_duplicates", "duplicate_sets", "find_exact_duplicates"]
+
+
+def duplicate_sets(records: pd.DataFrame) -> list[list[int]]:
+    """Index labels of each set of pixel-identical frames, largest set first."""
+    sizes = records.groupby("pixel_sha256")["pixel_sha256"].transform("size")
+    repeated = records[(sizes > 1) & (records["pixel_sha256"] != "")]
+    sets = [list(rows.index) for _, rows in repeated.groupby("pixel_sha256", sort=False)]
+    return sorted(sets, key=lambda rows: (-len(rows), rows))
+
+
+def conflicting_duplicates(records: pd.DataFrame) -> list[list[int]]:
+    """The sets of pixel-identical frames that carry more than one label."""
+    return [rows for rows in duplicate_sets(records) if _labels(records, rows) > 1]
+
+
+def find_exact_duplicates(material: Material) -> list[Finding]:
+    """How many rows of the sheet repeat another one pixel by pixel."""
+    records = material.sheet_records
+    sets = duplicate_sets(records)
+    if not sets:
+        return []
+    rows, copies = sum(map(len, sets)), sum(len(members) - 1 for members in sets)
+    pairs = sum(len(members) * (len(members) - 1) // 2 for members in sets)
+    opposite = sum(_opposite_pairs(records, members) for members in sets)
+    detail = (
+        f"{of_rows(rows, len(records))} are pixel-identical copies of another row: {counted(pairs, 'pair')}, "
+        f"{opposite:,} of them with opposite labels. Identical frames always stay on one side of the split."
+    )
+    numbers = {"rows": rows, "of": len(records), "sets": len(sets), "copies": copies, "pairs": pairs,
+               "pairs_with_opposite_labels": opposite}  # fmt: skip
+    return [Finding("exact-duplicates", "warning", "Frames stand in the sheet more than once", detail, numbers)]
+
+
+def _labels(records: pd.DataFrame, rows: list[int]) -> int:
+    labels = records.loc[rows, "label"]
+    return int(labels[labels != ""].nunique())
+
+
+def _opposite_pairs(records: pd.DataFrame, rows: list[int]) -> int:
+    labels = records.loc[rows, "label"]
+    counts = labels[labels != ""].value_counts().tolist()
+    known = sum(counts)
+    return (known * known - sum(count * count for count in counts)) // 2

@@ -1,0 +1,55 @@
+"""What every detector looks at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from sonoproof.data.coding import ClassNames
+from sonoproof.data.lookalike import LookalikeResult
+
+__all__ = ["Material"]
+
+
+@dataclass(frozen=True)
+class Material:
+    """The data set under audit, before anything is done about it.
+
+    Attributes:
+        records: Usable rows of the sheet and of the test folder, numbered from 0, with ``source`` and ``group``.
+        measures: Measures of their frames (`describe_frames`), with the same index.
+        quarantine: Rows that could not be used, `QUARANTINE_COLUMNS`.
+        classes: The two classes.
+        group_columns: Group columns of the sheet.
+        lookalikes: What the look-alike search found, or None where it was not run.
+    """
+
+    records: pd.DataFrame
+    measures: pd.DataFrame
+    quarantine: pd.DataFrame
+    classes: ClassNames
+    group_columns: tuple[str, ...]
+    lookalikes: LookalikeResult | None
+
+    @property
+    def class_names(self) -> tuple[str, str]:
+        """Names of the negative and of the positive class."""
+        return self.classes.negative, self.classes.positive
+
+    @property
+    def of_sheet(self) -> npt.NDArray[np.bool_]:
+        """Which rows are the sheet's, bool (N,)."""
+        return (self.records["origin"] == "sheet").to_numpy(dtype=bool)
+
+    @property
+    def sheet_records(self) -> pd.DataFrame:
+        """The records of the sheet."""
+        return self.records[self.of_sheet]
+
+    @property
+    def labelled(self) -> npt.NDArray[np.bool_]:
+        """Which rows of the sheet have a label, bool (N,)."""
+        return self.of_sheet & self.records["label"].isin(self.class_names).to_numpy(dtype=bool)

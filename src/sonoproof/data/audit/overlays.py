@@ -1,0 +1,94 @@
+"""What a machine or a person drew over a frame: colour, burned-in text, calipers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["COLOURED", "Overlays", "measure_overlays"]
+
+COLOURED: Final = 48
+"""Difference of the largest and the smallest of R, G and B from which a pixel is coloured.
+
+Grey frames that went through JPEG's colour transform stay below 10, tinted ones (blue or sepia maps) below 40.
+"""
+
+_BRIGHT: Final = 110
+_DARK: Final = 30
+_SURROUNDINGS_PX: Final = 17
+_CELLS: Final = 3
+_ARM_PX: Final = 4
+_SIDE_PX: Final = 2 * _ARM_PX + 1
+_NOISE_FLOOR: Final = 60
+
+Rgb = NDArray[np.uint8]
+Grey = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Overlays:
+    """Drawn pixels of a frame.
+
+    Attributes:
+        colour_share: Share of the pixels that are coloured, 0 to 1.
+        stroke_share: Share of the pixels that are bright on dark surroundings, as text beside the sector is.
+        strokes: The same by cells of a 3 x 3 grid, row by row, each as a share of the frame.
+        cross: Best correlation with an upright or diagonal cross of a caliper's size, -1 to 1.
+    """
+
+    colour_share: float
+    stroke_share: float
+    strokes: tuple[float, ...]
+    cross: float
+
+
+def measure_overlays(pixels: Rgb, *, grey: Grey) -> Overlays:
+    """Measure what was drawn over a frame.
+
+    Args:
+        pixels: RGB, uint8 (H, W, 3).
+        grey: Its grey levels, uint8 (H, W).
+    """
+    red, green, blue = (np.asarray(plane, dtype=np.uint8) for plane in cv2.split(pixels))
+    brightest = np.maximum(np.maximum(red, green), blue)
+    chroma = brightest - np.minimum(np.minimum(red, green), blue)
+    strokes = (grey >= _BRIGHT) & (cv2.medianBlur(grey, _SURROUNDINGS_PX) < _DARK)
+    cells = [
+        float(part.sum()) / grey.size
+        for band in np.array_split(strokes, _CELLS, axis=0)
+        for part in np.array_split(band, _CELLS, axis=1)
+    ]
+    return Overlays(
+        colour_share=float((chroma >= COLOURED).mean()),
+        stroke_share=sum(cells),
+        strokes=tuple(cells),
+        cross=_best_cross(brightest),
+    )
+
+
+def _best_cross(brightest: Grey) -> float:
+    """The highest normalised correlation with a cross anywhere in the frame, its edge left out."""
+    if min(brightest.shape) < 2 * _SIDE_PX:
+        return 0.0
+    # Clipped, so that the noise of black corners resembles nothing.
+    levels = np.maximum(brightest, _NOISE_FLOOR).astype(np.float32)
+    box = (_SIDE_PX, _SIDE_PX)
+    variance = cv2.sqrBoxFilter(levels, cv2.CV_32F, box) - cv2.blur(levels, box) ** 2
+    scale = np.sqrt(np.maximum(variance, 1.0)) * _SIDE_PX
+    inner = (slice(_ARM_PX, -_ARM_PX), slice(_ARM_PX, -_ARM_PX))
+    responses = [cv2.filter2D(levels, cv2.CV_32F, kernel) / scale for kernel in _crosses()]
+    return float(max(response[inner].max() for response in responses))
+
+
+def _crosses() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """An upright and a diagonal cross, of mean zero and length one."""
+    upright = np.zeros((_SIDE_PX, _SIDE_PX))
+    upright[_ARM_PX, :] = upright[:, _ARM_PX] = 1
+    diagonal = np.maximum(np.eye(_SIDE_PX), np.eye(_SIDE_PX)[::-1])
+    centred = [cross - cross.mean() for cross in (upright, diagonal)]
+    first, second = ((cross / np.linalg.norm(cross)).astype(np.float32) for cross in centred)
+    return first, second

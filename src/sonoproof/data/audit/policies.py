@@ -1,0 +1,199 @@
+"""What is done about conflicts: the settings decide, and the findings say what was done.
+
+======================  =====================  ==============================================================
+setting                 default                why
+======================  =====================  ==============================================================
+``duplicate_conflicts`` ``drop``               one of two labels of the same pixels is wrong, and none knows which
+``mixed_groups``        ``group``              a source may show both (two ovaries, two days); one side is safe
+``test_twins``          ``keep``               a test set is not ours to change; metrics are given with and without
+======================  =====================  ==============================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from sonoproof.config import AuditConfig
+from sonoproof.data.audit.duplicates import conflicting_duplicates
+from sonoproof.data.audit.findings import Finding, counted, of_rows
+from sonoproof.data.audit.sources import mixed_sources
+from sonoproof.data.audit.twins import find_twins
+from sonoproof.runfolder import QUARANTINE_COLUMNS
+
+__all__ = ["Decision", "apply_policies"]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What one policy found and does.
+
+    Attributes:
+        finding: What is said of it.
+        dropped: Reason for each row that is quarantined, by index label.
+        blocks: What to do next, where the run is stopped; else empty.
+    """
+
+    finding: Finding
+    dropped: dict[int, str] = field(default_factory=dict)
+    blocks: str = ""
+
+
+def apply_policies(
+    records: pd.DataFrame, *, config: AuditConfig
+) -> tuple[pd.DataFrame, pd.DataFrame, list[Finding], list[str]]:
+    """Find the conflicts and do with them what the settings say.
+
+    Args:
+        records: `RECORD_COLUMNS`, with sources; ``sheet_row`` and ``reference`` go into the quarantine.
+        config: The policies.
+
+    Returns:
+        The rows that stay (a new column ``test_twin`` is "yes" for test rows with a twin in the sheet), the rows
+        quarantined (`QUARANTINE_COLUMNS`), the findings, and what blocks the run, a text each.
+    """
+    decisions = [
+        *_on_duplicate_conflicts(records, config),
+        *_on_mixed_sources(records, config),
+        *_on_test_twins(records, config),
+    ]
+    dropped: dict[int, str] = {}
+    for decision in decisions:
+        for row, reason in decision.dropped.items():
+            dropped[row] = f"{dropped[row]}; {reason}" if row in dropped else reason
+    twins = set(find_twins(records).test)
+    marked = records.assign(test_twin=["yes" if row in twins else "" for row in records.index])
+    kept = marked.drop(index=list(dropped)).reset_index(drop=True)
+    blocks = [decision.blocks for decision in decisions if decision.blocks]
+    return kept, _quarantine(records, dropped), [decision.finding for decision in decisions], blocks
+
+
+def _on_duplicate_conflicts(records: pd.DataFrame, config: AuditConfig) -> list[Decision]:
+    sheet = records[records["origin"] == "sheet"]
+    sets = conflicting_duplicates(sheet)
+    if not sets:
+        return []
+    reasons = {row: _opposite_twin(sheet, members, row) for members in sets for row in members}
+    conflict = _Conflict(
+        id="duplicate-conflicts",
+        title="Identical frames with opposite labels",
+        stake=f"{of_rows(len(reasons), len(sheet))} are pixel-identical to a row with the opposite label.",
+        done={
+            "drop": "They were quarantined, for one of the labels is wrong and the pixels cannot tell which.",
+            "keep": 'They were kept, as the settings ask (audit.duplicate_conflicts = "keep").',
+        },
+        remedy="Find out which label is right and correct the sheet.",
+        instead="Or set audit.duplicate_conflicts=drop to leave them out.",
+        numbers={"rows": len(reasons), "of": len(sheet), "sets": len(sets)},
+    )
+    return [_decide(conflict, policy=config.duplicate_conflicts, reasons=reasons)]
+
+
+def _on_mixed_sources(records: pd.DataFrame, config: AuditConfig) -> list[Decision]:
+    sheet = records[records["origin"] == "sheet"]
+    rows = mixed_sources(sheet)
+    if not len(rows):
+        return []
+    minority, sources = _minority(rows), int(rows["source"].nunique())
+    conflict = _Conflict(
+        id="mixed-sources",
+        title="Views of one source carry both labels",
+        stake=f"{of_rows(len(rows), len(sheet))} belong to {counted(sources, 'source')} whose views carry both labels; "
+        f"{minority:,} of them are in the minority of their source.",
+        done={
+            "group": "Each such source was kept together on one side of the split.",
+            "drop": 'They were quarantined, as the settings ask (audit.mixed_groups = "drop").',
+        },
+        remedy="Look at the pictures of these sources and correct the labels that are wrong.",
+        instead="Or set audit.mixed_groups=group to keep each source together on one side.",
+        numbers={"rows": len(rows), "of": len(sheet), "share_at_stake": len(rows) / len(sheet), "sources": sources,
+                 "minority_rows": minority},
+    )  # fmt: skip
+    reasons = {int(row): "views of its source carry both labels" for row in rows.index}
+    return [_decide(conflict, policy=config.mixed_groups, reasons=reasons)]
+
+
+def _on_test_twins(records: pd.DataFrame, config: AuditConfig) -> list[Decision]:
+    twins = find_twins(records)
+    if not twins.test:
+        return []
+    of_test = int((records["origin"] == "test").sum())
+    opposite = f"; {len(twins.opposite):,} carry a label that no twin of theirs has" if twins.opposite else ""
+    in_sheet = of_rows(len(twins.sheet), len(records) - of_test)
+    conflict = _Conflict(
+        id="test-twins",
+        title="Test frames have twins in the sheet",
+        stake=f"{of_rows(len(twins.test), of_test, things='test frames')} show a source that the sheet holds too, "
+        f"{len(twins.identical):,} of them pixel by pixel{opposite}.",
+        done={
+            "keep": "Metrics of the test set are to be read with and without them (column test_twin of records.csv).",
+            "drop": f"Their twins, {in_sheet} of the sheet, were quarantined, so that nothing is trained on them.",
+        },
+        remedy="A model that has seen a frame's twin is not tested by that frame.",
+        instead="Set audit.test_twins=drop to leave the twins out of training, or keep to have both kinds of metrics.",
+        numbers={"test_frames": len(twins.test), "of": of_test, "identical": len(twins.identical),
+                 "opposite_labels": len(twins.opposite), "sheet_rows": len(twins.sheet)},
+    )  # fmt: skip
+    reasons = dict.fromkeys(twins.sheet, "a view of the same source is in the test folder")
+    return [_decide(conflict, policy=config.test_twins, reasons=reasons)]
+
+
+@dataclass(frozen=True)
+class _Conflict:
+    """What is said of a conflict.
+
+    Attributes:
+        id: Of the finding.
+        title: Of the finding.
+        stake: What was counted.
+        done: What each policy but ``block`` does.
+        remedy: What the reader should do.
+        instead: Which other setting lets the run go on.
+        numbers: The numbers behind it.
+    """
+
+    id: str
+    title: str
+    stake: str
+    done: Mapping[str, str]
+    remedy: str
+    instead: str
+    numbers: Mapping[str, Any]
+
+
+def _decide(conflict: _Conflict, *, policy: str, reasons: dict[int, str]) -> Decision:
+    stops = policy == "block"
+    done = "The run stops." if stops else conflict.done[policy]
+    finding = Finding(
+        conflict.id,
+        "blocking" if stops else "serious",
+        conflict.title,
+        f"{conflict.stake} {done} {conflict.remedy}",
+        {**conflict.numbers, "policy": policy},
+    )
+    blocks = f"{conflict.stake} {conflict.remedy} {conflict.instead}" if stops else ""
+    return Decision(finding, reasons if policy == "drop" else {}, blocks)
+
+
+def _minority(rows: pd.DataFrame) -> int:
+    counts = rows.groupby(["source", "label"]).size().groupby("source")
+    return int((counts.sum() - counts.max()).sum())
+
+
+def _opposite_twin(records: pd.DataFrame, members: list[int], row: int) -> str:
+    labels = records.loc[members, "label"]
+    other = next(member for member in members if labels[member] not in (labels[row], ""))
+    return f"pixel-identical to {records['image_id'][other]}, which has the opposite label"
+
+
+def _quarantine(records: pd.DataFrame, dropped: dict[int, str]) -> pd.DataFrame:
+    rows = records.loc[list(dropped)]
+    table = pd.DataFrame({column: rows.get(column, "") for column in QUARANTINE_COLUMNS}, index=rows.index)
+    if "reference" not in rows:
+        table["reference"] = rows["image_id"]
+    table["reason"] = pd.Series(dropped, dtype="str")
+    table["value"] = rows["label"]
+    return table.reset_index(drop=True)

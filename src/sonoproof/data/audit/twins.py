@@ -1,0 +1,64 @@
+"""Leaks between the sheet and a test folder: test frames that the sheet holds too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+__all__ = ["Twins", "find_twins"]
+
+
+@dataclass(frozen=True)
+class Twins:
+    """Rows that stand on both sides.
+
+    Attributes:
+        test: Index labels of test rows with a twin in the sheet.
+        sheet: Index labels of sheet rows with a twin in the test folder.
+        identical: Index labels of test rows whose twin is pixel-identical.
+        opposite: Index labels of test rows with a label that no twin of theirs carries.
+    """
+
+    test: list[int]
+    sheet: list[int]
+    identical: list[int]
+    opposite: list[int]
+
+
+def find_twins(records: pd.DataFrame) -> Twins:
+    """Match test rows with the sheet's by pixels, by file and by source.
+
+    Args:
+        records: `RECORD_COLUMNS`; empty values match nothing.
+    """
+    of_test = records["origin"] == "test"
+    sheet, test = records[~of_test], records[of_test]
+    matched: dict[str, pd.Series[bool]] = {}
+    back = pd.Series(False, index=sheet.index)
+    for column in ("pixel_sha256", "sha256", "source"):
+        matched[column] = test[column].isin(set(sheet[column]) - {""})
+        back |= sheet[column].isin(set(test[column]) - {""})
+    identical = matched["pixel_sha256"] | matched["sha256"]
+    twin = identical | matched["source"]
+    return Twins(
+        test=list(test.index[twin]),
+        sheet=list(sheet.index[back]),
+        identical=list(test.index[identical]),
+        opposite=_opposite(test[twin & (test["label"] != "")], sheet),
+    )
+
+
+def _opposite(test: pd.DataFrame, sheet: pd.DataFrame) -> list[int]:
+    labels: dict[tuple[str, str], set[str]] = {}
+    for column in ("pixel_sha256", "source"):
+        for value, label in zip(sheet[column], sheet["label"], strict=True):
+            labels.setdefault((column, value), set()).add(label)
+    found = []
+    for index, pixels, source, label in zip(
+        test.index, test["pixel_sha256"], test["source"], test["label"], strict=True
+    ):
+        of_twins = labels.get(("pixel_sha256", pixels)) or labels.get(("source", source), set())
+        if of_twins and label not in of_twins:
+            found.append(int(index))
+    return found
