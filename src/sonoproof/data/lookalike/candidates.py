@@ -17,8 +17,10 @@ Pair = tuple[int, int, bool]
 NEAREST = 2
 NEAREST_MIRRORED = 1
 REPRESENTATIVES = 8
-GROUPS_TRIED = 6
 SUPPORTERS = 3
+
+PAIRS_AFFORDABLE = 20_000
+"""In a small cohort more groups are tried for each, in a large one the few most similar."""
 
 Numbers = NDArray[np.intp]
 Scored = tuple[float, Pair]
@@ -35,7 +37,9 @@ def nearest_pairs(index: WordIndex) -> list[Pair]:
     return sorted(found)
 
 
-def pairs_between_groups(index: WordIndex, labels: NDArray[np.int64], fresh: set[int], tried: Container[Pair]) -> list[Pair]:
+def pairs_between_groups(
+    index: WordIndex, labels: NDArray[np.int64], *, fresh: set[int], tried: Container[Pair]
+) -> list[Pair]:
     """For each fresh group the most similar other groups, each by its best pair of frames not yet compared.
 
     Large groups are stood for by a few frames that differ as much as possible.
@@ -47,19 +51,20 @@ def pairs_between_groups(index: WordIndex, labels: NDArray[np.int64], fresh: set
         tried: Pairs compared already.
     """
     chosen = _all_representatives(index, labels)
+    many = int(np.clip(PAIRS_AFFORDABLE // len(labels), 4, 20))
     queries = chosen[np.isin(labels[chosen], sorted(fresh))]
     options: dict[int, list[Scored]] = {}
     for block, upright, mirrored in index.scores(queries, chosen):
         for scores, flipped in ((upright, False), (mirrored, True)):
             scores[labels[block][:, None] == labels[chosen][None]] = 0.0
-            for scored in _scored_pairs(block, chosen, scores, 4 * GROUPS_TRIED, flipped=flipped):
+            for scored in _scored_pairs(block, chosen, scores, 4 * many, flipped=flipped):
                 if scored[1] not in tried:
                     for group in {int(labels[number]) for number in scored[1][:2]} & fresh:
                         options.setdefault(group, []).append(scored)
-    return sorted({pair for group, scored in options.items() for pair in _best_of_each_group(group, scored, labels)})
+    return sorted({pair for group in options for pair in _best_of_each_group(group, options[group], labels, many)})
 
 
-def supporting_pairs(index: WordIndex, labels: NDArray[np.int64], waiting: Iterable[tuple[int, int]]) -> list[Pair]:
+def supporting_pairs(index: WordIndex, labels: NDArray[np.int64], *, waiting: Iterable[tuple[int, int]]) -> list[Pair]:
     """Pairs that could support a link that waits: each of its frames against the other's group."""
     found: list[Pair] = []
     for ends in waiting:
@@ -76,7 +81,8 @@ def supporting_pairs(index: WordIndex, labels: NDArray[np.int64], waiting: Itera
 def _all_representatives(index: WordIndex, labels: NDArray[np.int64]) -> Numbers:
     order = np.argsort(labels, kind="stable")
     starts = np.flatnonzero(np.diff(labels[order])) + 1
-    return np.sort(np.concatenate([_representatives(index, members) for members in np.split(order, starts)]))
+    chosen = [_representatives(index, members) for members in np.split(order, starts)]
+    return np.asarray(np.sort(np.concatenate(chosen)), np.intp)
 
 
 def _representatives(index: WordIndex, members: Numbers) -> Numbers:
@@ -94,13 +100,13 @@ def _representatives(index: WordIndex, members: Numbers) -> Numbers:
     return members[np.sort(chosen)]
 
 
-def _best_of_each_group(group: int, scored: Iterable[Scored], labels: NDArray[np.int64]) -> list[Pair]:
-    """The best pair with each of the most similar groups."""
+def _best_of_each_group(group: int, scored: Iterable[Scored], labels: NDArray[np.int64], many: int) -> list[Pair]:
+    """The best pair with each of the `many` most similar groups."""
     best: dict[int, Pair] = {}
     for _, pair in sorted(scored, key=lambda entry: (-entry[0], entry[1])):
         first, second = int(labels[pair[0]]), int(labels[pair[1]])
         best.setdefault(second if first == group else first, pair)
-        if len(best) == GROUPS_TRIED:
+        if len(best) == many:
             break
     return list(best.values())
 

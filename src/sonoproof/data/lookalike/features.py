@@ -53,7 +53,7 @@ def describe(image: NDArray[np.uint8]) -> FrameView:
         R. Arandjelovic, A. Zisserman, Three things everyone should know to improve object retrieval, CVPR 2012.
     """
     grey, to_view = _content_view(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
-    sift = cv2.SIFT_create(nfeatures=MAX_FEATURES, contrastThreshold=0.01, edgeThreshold=15)
+    sift = cv2.SIFT.create(nfeatures=MAX_FEATURES, contrastThreshold=0.01, edgeThreshold=15)
     keypoints, raw = sift.detectAndCompute(_even_contrast(grey), None)
     if raw is None or len(keypoints) == 0:
         return FrameView(grey, to_view, np.zeros((0, 2), np.float32), np.zeros((0, 128), np.uint8))
@@ -127,4 +127,5 @@ def _even_contrast(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _root_sift(raw: NDArray[Any]) -> NDArray[np.uint8]:
     values = raw.astype(np.float64)
     total = np.maximum(values.sum(axis=1, keepdims=True), 1.0)
-    return np.clip(np.rint(ROOT_SCALE * np.sqrt(values / total)), 0, 255).astype(np.uint8)
+    rooted = np.rint(ROOT_SCALE * np.sqrt(values / total))
+    return np.asarray(np.clip(rooted, 0, 255), np.uint8)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Edge", "Partition", "join"]
+__all__ = ["Edge", "join"]
 
 LARGE_GROUP = 4
-"""Two groups of at least this size are joined by two links or more, of different frames on both sides or one."""
+"""Two groups that both have this size are joined by no single link: it takes two, of different pairs of frames."""
 
 Edge = tuple[int, int]
 
 
-class Partition:
+class _Partition:
     """Disjoint sets of the numbers 0 to n - 1; a set is named by its smallest member."""
 
     def __init__(self, size: int) -> None:
@@ -47,7 +47,7 @@ class Partition:
         return np.array([self.find(number) for number in range(len(self._parent))], dtype=np.int64)
 
 
-def join(size: int, edges: Sequence[Edge]) -> tuple[Partition, list[Edge]]:
+def join(size: int, edges: Sequence[Edge]) -> tuple[NDArray[np.int64], list[Edge]]:
     """Join frames by their links, the strongest first.
 
     A link between two groups that are both large waits until a second one supports it.
@@ -57,9 +57,9 @@ def join(size: int, edges: Sequence[Edge]) -> tuple[Partition, list[Edge]]:
         edges: Pairs of frame numbers, strongest first.
 
     Returns:
-        The groups, and the links that were left waiting.
+        The group of each frame, named by its smallest member, int64 (size,); and the links left waiting.
     """
-    partition = Partition(size)
+    partition = _Partition(size)
     waiting: list[Edge] = []
     for first, second in edges:
         if min(partition.size(first), partition.size(second)) < LARGE_GROUP:
@@ -69,10 +69,11 @@ def join(size: int, edges: Sequence[Edge]) -> tuple[Partition, list[Edge]]:
     while supported := _supported(partition, waiting):
         for first, second in supported:
             partition.unite(first, second)
-    return partition, [edge for edge in waiting if partition.find(edge[0]) != partition.find(edge[1])]
+    apart = [edge for edge in waiting if partition.find(edge[0]) != partition.find(edge[1])]
+    return partition.labels(), apart
 
 
-def _supported(partition: Partition, waiting: Iterable[Edge]) -> list[Edge]:
+def _supported(partition: _Partition, waiting: Sequence[Edge]) -> list[Edge]:
     """The first link of each pair of groups that two or more links connect."""
     between: dict[Edge, list[Edge]] = {}
     for edge in waiting:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 __all__ = ["PixelAgreement", "pixel_agreement", "tissue_mask"]
 
-MIN_TISSUE_PX = 4000
-"""Tissue in common below which nothing is concluded: 6 % of a view, some twenty windows."""
+MIN_TISSUE_PX = 3000
+"""Tissue in common below which nothing is concluded: 5 % of a view, some dozen windows."""
 
 AGREES = 0.6
 """Correlation from which a window agrees."""

@@ -30,7 +30,7 @@ class Vocabulary:
     @property
     def size(self) -> int:
         """Number of words."""
-        return self.fine.shape[0] * self.fine.shape[1]
+        return int(self.fine.shape[0] * self.fine.shape[1])
 
     def mirror(self) -> NDArray[np.int64]:
         """For each word the word of the mirrored descriptor."""

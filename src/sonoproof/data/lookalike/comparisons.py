@@ -1,0 +1,96 @@
+"""Comparing in rounds: the nearest frames first, then the most similar groups that are not yet one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sonoproof.data.concurrency import Progress, map_in_order
+from sonoproof.data.lookalike.candidates import Pair, nearest_pairs, pairs_between_groups, supporting_pairs
+from sonoproof.data.lookalike.groups import Edge, join
+from sonoproof.data.lookalike.index import build_index
+from sonoproof.data.lookalike.spool import ViewSpool
+from sonoproof.data.lookalike.verdict import is_link, is_suspect, strength
+from sonoproof.data.lookalike.verify import Evidence, compare
+
+__all__ = ["Comparisons", "compare_in_rounds"]
+
+MAX_ROUNDS = 6
+
+
+@dataclass
+class Comparisons:
+    """Every pair compared so far, and the groups that follow.
+
+    Attributes:
+        labels: Group of each frame, named by its smallest frame number.
+        evidence: What was found for each pair compared; None where it is not even suspect.
+        waiting: Links between two large groups that nothing supports yet.
+    """
+
+    labels: NDArray[np.int64]
+    evidence: dict[Pair, Evidence | None] = field(default_factory=dict)
+    waiting: list[Edge] = field(default_factory=list)
+
+    def suspects(self) -> list[tuple[Pair, Evidence]]:
+        """Pairs that are suspect or linked, strongest first."""
+        found = [(pair, evidence) for pair, evidence in self.evidence.items() if evidence is not None]
+        found.sort(key=lambda entry: entry[0])
+        return sorted(found, key=lambda entry: strength(entry[1]), reverse=True)
+
+    def add(self, pairs: Iterable[Pair], spool: ViewSpool, *, workers: int, progress: Progress | None) -> int:
+        """Compare the pairs that were not compared before and form the groups anew; returns how many were new."""
+
+        def examine(pair: Pair) -> Evidence | None:
+            first, second, flipped = pair
+            evidence = compare(spool.view(first), spool.view(second), flipped=flipped)
+            return evidence if evidence is not None and is_suspect(evidence) else None
+
+        fresh = sorted(set(pairs) - self.evidence.keys())
+        examined = map_in_order(examine, fresh, workers=workers, progress=progress)
+        self.evidence.update(zip(fresh, examined, strict=True))
+        edges = [(pair[0], pair[1]) for pair, evidence in self.suspects() if is_link(evidence)]
+        self.labels, self.waiting = join(len(self.labels), edges)
+        return len(fresh)
+
+
+def compare_in_rounds(
+    spool: ViewSpool, *, generator: np.random.Generator, workers: int, progress: Progress | None
+) -> Comparisons:
+    """Compare few pairs and find nearly all links: never all with all.
+
+    The first round compares each frame with its nearest. Where a source has many views these are its closest
+    copies only, so each further round compares the groups found so far with those most similar to them, until
+    no group changes.
+
+    Args:
+        spool: The views of the frames.
+        generator: Draws the sample that the visual words are learnt from.
+        workers: Threads; 0 takes one per processor.
+        progress: Called with (pairs compared, pairs of this round).
+    """
+    comparisons = Comparisons(np.arange(len(spool)))
+    if len(spool) < 2:
+        return comparisons
+    index = build_index(spool, generator=generator)
+    comparisons.add(nearest_pairs(index), spool, workers=workers, progress=progress)
+    asked: set[tuple[int, int]] = set()
+    for _ in range(MAX_ROUNDS):
+        labels = comparisons.labels
+        pairs = pairs_between_groups(index, labels, fresh=_changed(labels, asked), tried=comparisons.evidence)
+        pairs += supporting_pairs(index, labels, waiting=comparisons.waiting)
+        if comparisons.add(pairs, spool, workers=workers, progress=progress) == 0:
+            break
+    return comparisons
+
+
+def _changed(labels: NDArray[np.int64], asked: set[tuple[int, int]]) -> set[int]:
+    """Groups that are not in `asked` with their present size; they are entered."""
+    names, sizes = np.unique(labels, return_counts=True)
+    present = {(int(name), int(size)) for name, size in zip(names, sizes, strict=True)}
+    changed = {name for name, _ in present - asked}
+    asked |= present
+    return changed
