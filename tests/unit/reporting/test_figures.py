@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Polygon, Rectangle
 from PIL import Image
 
 from sonoproof.reporting import figures
@@ -79,7 +79,9 @@ def test_histogram_counts_every_row_once_in_its_class() -> None:
     axis = figure.axes[0]
     heights = [patch.get_height() for patch in axis.patches if isinstance(patch, Rectangle)]
     legend = axis.get_legend()
+    (outline,) = [patch for patch in axis.patches if isinstance(patch, Polygon)]
     assert sum(heights) == 3
+    assert outline.get_xy()[1::2, 1].sum() == 2
     assert legend is not None
     assert [text.get_text() for text in legend.get_texts()][:2] == ["healthy (3)", "unhealthy (2)"]
 
