@@ -27,7 +27,7 @@ class DecisionCurve:
     Attributes:
         thresholds: Probability from which a case is called; its odds weigh a false against a true positive.
         model: Net benefit of calling by the model.
-        low: Lower pointwise limit.
+        low: Lower pointwise limit; NaN where a class has fewer than two groups.
         high: Upper pointwise limit.
         treat_all: Net benefit of calling every case; that of calling none is zero.
         prevalence: Share of positive cases for which all this holds.
@@ -80,6 +80,8 @@ def decision_curve(
             for size in chunk_sizes(resamples, width=max(grouping.n_groups, len(cuts)))
         ]
     )
+    if min(len(members) for members in grouping.strata) < 2:
+        resampled = np.full_like(resampled, np.nan)
     tail = (1 - confidence) / 2
     low, high = np.quantile(resampled, (tail, 1 - tail), axis=0)
     model = _net_benefit(held, called=called, odds=odds, prevalence=prevalence)[0]

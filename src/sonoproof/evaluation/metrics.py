@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from sonoproof.evaluation.rows import RankedWeights, ScoredRows, Totals
 
-__all__ = ["METRICS", "Metric", "confusion", "divide"]
+__all__ = ["METRICS", "Metric", "ScoredRows", "confusion", "divide"]
 
 FloatArray = npt.NDArray[np.float64]
 

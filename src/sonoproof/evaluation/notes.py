@@ -24,6 +24,8 @@ def notes(rows: ScoredRows, *, table: pd.DataFrame, classes: Classes, units: npt
         classes: The class names.
         units: What each row is resampled with, shape (N,).
     """
+    if rows.n == 0:
+        return ["No row has a label: nothing can be measured."]
     said = [*_notes_on_scores(rows), *_notes_on_units(rows, units=units)]
     predicted = np.where(rows.called, classes.positive, classes.negative)
     differing = int((table["predicted"].to_numpy() != predicted).sum())
@@ -37,7 +39,7 @@ def notes(rows: ScoredRows, *, table: pd.DataFrame, classes: Classes, units: npt
 def _notes_on_scores(rows: ScoredRows) -> list[str]:
     said = []
     auc = float(METRICS["auc"](rows))
-    if rows.n and (rows.called == rows.targets).all():
+    if rows.n > 1 and (rows.called == rows.targets).all():
         said.append(
             f"All {rows.n} predictions equal their labels. Real frames seldom allow it: look for a leak (the label in "
             "the file name or the border, frames of one source on both sides) before believing it."
@@ -46,9 +48,9 @@ def _notes_on_scores(rows: ScoredRows) -> list[str]:
         said.append("The scores separate the classes without error; look for a leak before believing it.")
     if auc < 0.5:
         said.append("The scores rank the classes the wrong way round (AUC below 0.5): check the coding of the labels.")
-    if rows.n and np.ptp(rows.logits) == 0:
+    if rows.n > 1 and np.ptp(rows.logits) == 0:
         said.append("Every row has the same score: the model tells nothing apart.")
-    elif rows.n and (rows.called.all() or not rows.called.any()):
+    elif rows.called.all() or not rows.called.any():
         said.append(f"Every row is called {'positive' if rows.called.all() else 'negative'} at this threshold.")
     if rows.targets.all() or not rows.targets.any():
         said.append("The labelled rows are all of one class: metrics that compare the classes are undefined.")
@@ -57,8 +59,8 @@ def _notes_on_scores(rows: ScoredRows) -> list[str]:
 
 def _notes_on_units(rows: ScoredRows, *, units: npt.NDArray[np.str_]) -> list[str]:
     n_units = len(np.unique(units))
-    if rows.n and n_units == rows.n:
+    if n_units == rows.n:
         return ["Every row is a unit of its own: if frames share a source, the intervals are too narrow."]
     if n_units < _FEW_UNITS:
-        return [f"Only {n_units} units were resampled: the intervals are rough."]
+        return [f"The rows come from only {n_units} {'unit' if n_units == 1 else 'units'}: the intervals are rough."]
     return []

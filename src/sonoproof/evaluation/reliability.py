@@ -120,6 +120,8 @@ def _intervals(
     nan, targets = float("nan"), rows.targets.astype(np.float64)
     bounds = [(-_LIMIT, _LIMIT)] * design.shape[1]
     found = fit_logistic(design, targets=targets, bounds=bounds, offset=offset)
+    if (np.abs(found) > 0.999 * _LIMIT).any():
+        return [Interval(nan, nan, nan, "the likelihood has no maximum within reach")] * len(found)
     n_groups = int(group_of_row.max()) + 1
     if n_groups < 2:
         return [Interval(float(value), nan, nan, "no limits: only one group") for value in found]

@@ -32,14 +32,14 @@ def frames(logits: list[float], *, exams: list[str], labels: list[str]) -> pd.Da
 
 @pytest.fixture
 def two_exams() -> pd.DataFrame:
-    return frames([2.0, -1.0, 0.5, -3.0], exams=["b", "b", "b", "a"], labels=["unhealthy"] * 3 + ["healthy"])
+    return frames([2.0, -1.0, 0.8, -3.0], exams=["b", "b", "b", "a"], labels=["unhealthy"] * 3 + ["healthy"])
 
 
 @pytest.mark.parametrize(
     ("how", "expected"),
     [
-        ("mean_logit", expit(0.5)),
-        ("mean_probability", (expit(2.0) + expit(-1.0) + expit(0.5)) / 3),
+        ("mean_logit", expit(0.6)),
+        ("mean_probability", (expit(2.0) + expit(-1.0) + expit(0.8)) / 3),
         ("max", expit(2.0)),
         ("vote", 2.5 / 4),
     ],

@@ -36,6 +36,13 @@ def test_another_prevalence_weighs_the_classes_anew(rows: ScoredRows) -> None:
     assert curve.model[0] == pytest.approx(expected)
 
 
+def test_a_single_positive_group_has_no_limits() -> None:
+    rows = ScoredRows.from_logits([1, 1, 0, 0, 0], logits=[1.0, 0.5, 0.7, -1.0, -2.0])
+    curve = decision_curve(rows, groups=["a", "a", "b", "c", "d"], thresholds=[0.5], resamples=100)
+    assert np.isfinite(curve.model).all()
+    assert np.isnan([curve.low, curve.high]).all()
+
+
 def test_one_class_has_no_curve() -> None:
     with pytest.raises(ValueError, match="both classes"):
         decision_curve(ScoredRows.from_logits([1, 1], logits=[0.0, 1.0]), groups=["a", "b"])

@@ -111,6 +111,16 @@ def test_a_perfect_score_is_met_with_a_warning() -> None:
     assert any("look for a leak" in note for note in result["notes"])
 
 
+@pytest.mark.parametrize(("rows", "n_units"), [(0, 0), (1, 1), (4, 1), (8, 2)])
+def test_a_handful_of_rows_gives_reasons_instead_of_limits(rows: int, n_units: int) -> None:
+    result = evaluated(predictions().head(rows))
+    assert result["n_units"] == n_units
+    for name in METRICS:
+        assert result[name]["low"] is result[name]["high"] is None
+        assert result["undefined"][name]
+    assert result["notes"]
+
+
 def test_a_reversed_score_is_said() -> None:
     table = predictions()
     result = evaluated(table.assign(logit=-table["logit"], probability=expit(-table["logit"])))
