@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ from sonoproof.evaluation.evaluate import evaluate_run
 from sonoproof.explanation.explain import Classes, explain_part
 from sonoproof.inference.answers import write_answers
 from sonoproof.inference.predict import predict_records
+from sonoproof.manifest import fingerprint
 from sonoproof.reporting.challenge_sheet import write_challenge_sheet
 from sonoproof.reporting.explanation_figure import draw_explanations
 from sonoproof.reporting.report import build_report
@@ -42,8 +44,9 @@ from sonoproof.runfolder import (
 )
 from sonoproof.training.batches import LoadFrames, Rows
 from sonoproof.training.bundle import load_bundle
-from sonoproof.training.fit import Parts, fit
-from sonoproof.training.model import backbone_image_size, resolve_device
+from sonoproof.training.features import cached_features
+from sonoproof.training.fit import LoadFeatures, Parts, fit
+from sonoproof.training.model import backbone_image_size, load_backbone, resolve_device
 
 __all__ = ["Inputs", "Job", "audit", "evaluate", "explain", "predict", "report", "split", "train"]
 
@@ -126,6 +129,7 @@ def train(job: Job) -> list[Path]:
         job.run,
         parts=_parts(table, positive=classes.positive),
         load=load,
+        load_features=_features(job, load, preprocessing),
         preprocessing=preprocessing,
         classes=(classes.negative, classes.positive),
         cohort_sha256=sha256_of_file(job.run.records),
@@ -259,6 +263,35 @@ def _frames(job: Job) -> tuple[LoadFrames, Preprocessing]:
         return store.get([key_of[image_id] for image_id in image_ids])
 
     return load, store.preprocessing
+
+
+def _features(job: Job, load: LoadFrames, preprocessing: Preprocessing) -> LoadFeatures:
+    """What gives the backbone's features of image ids: computed once for all frames, kept on disk, used by every stage.
+
+    Nothing is computed before it is asked for.
+    """
+
+    @functools.cache
+    def table() -> tuple[dict[str, int], npt.NDArray[np.float32]]:
+        records = read_table(job.run.records, columns=RECORD_COLUMNS)
+        image_ids = sorted(records["image_id"])
+        sha256 = dict(zip(records["image_id"], records["sha256"], strict=True))
+        features = cached_features(
+            load_backbone(job.config.model, seed=job.config.fit.seed, image_size=preprocessing.size),
+            image_ids=image_ids,
+            load=load,
+            folder=job.run.store,
+            content_key=fingerprint(preprocessing.key(), [sha256[image_id] for image_id in image_ids]),
+            device=resolve_device(job.config.model.device),
+            progress=job.progress,
+        )
+        return {image_id: row for row, image_id in enumerate(image_ids)}, features
+
+    def load_features(image_ids: Sequence[str]) -> npt.NDArray[np.float32]:
+        row_of, features = table()
+        return features[[row_of[image_id] for image_id in image_ids]]
+
+    return load_features
 
 
 def _records_and_split(run: RunFolder) -> pd.DataFrame:

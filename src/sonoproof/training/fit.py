@@ -11,7 +11,7 @@ import contextlib
 import logging
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,15 +36,16 @@ from sonoproof.training.checkpoints import (
     is_finished,
     read_checkpoint,
 )
-from sonoproof.training.features import cached_features
 from sonoproof.training.head import LinearHead, fit_head
 from sonoproof.training.model import BinaryClassifier, load_backbone, resolve_device
 from sonoproof.training.module import TrainingModule, epoch_metrics, settle_batch_norm
 from sonoproof.training.recipes import BETTER, Recipe, recipe_for
 
-__all__ = ["Parts", "fit"]
+__all__ = ["LoadFeatures", "Parts", "fit"]
 
 Progress = Callable[[int, int], None]
+# Image ids in, (N, D) features of the backbone out, in the order asked for.
+LoadFeatures = Callable[[Sequence[str]], npt.NDArray[np.float32]]
 # Frames on which batch norm statistics are estimated before each evaluation: more give no better mean.
 SETTLE_FRAMES = 512
 
@@ -69,6 +70,7 @@ def fit(
     *,
     parts: Parts,
     load: LoadFrames,
+    load_features: LoadFeatures,
     preprocessing: Preprocessing,
     classes: tuple[str, str],
     cohort_sha256: str,
@@ -84,9 +86,10 @@ def fit(
         run: The run folder.
         parts: The rows.
         load: Gives the frames of image ids, as the network takes them.
+        load_features: Gives their features under the backbone; called where the recipe fits the last layer first.
         preprocessing: How the frames were made, saved with the model.
         classes: Names of the negative and of the positive class.
-        cohort_sha256: Hash of the records, saved with the model and part of the feature cache's key.
+        cohort_sha256: Hash of the records, saved with the model.
         model: Where the weights come from and where the network runs.
         config: How it is trained.
         threshold: Probability from which a frame is called positive, set before training.
@@ -103,8 +106,8 @@ def fit(
         classifier = load_backbone(model, seed=config.seed, image_size=preprocessing.size).to(device)
         recipe = recipe_for(config, pretrained=classifier.architecture.pretrained)
         trainer = _Training(
-            run, classifier=classifier, recipe=recipe, parts=parts, load=load, config=config, device=device,
-            content_key=f"{cohort_sha256}:{preprocessing.key()}",
+            run, classifier=classifier, recipe=recipe, parts=parts, load=load, load_features=load_features,
+            config=config, device=device,
         )  # fmt: skip
         chosen = trainer.train(resume=resume, progress=progress)
     bundle = ModelBundle(
@@ -131,18 +134,18 @@ class _Training:
         recipe: Recipe,
         parts: Parts,
         load: LoadFrames,
+        load_features: LoadFeatures,
         config: FitConfig,
         device: torch.device,
-        content_key: str,
     ) -> None:
         self.run = run
         self.classifier = classifier
         self.recipe = recipe
         self.parts = parts
         self.load = load
+        self.load_features = load_features
         self.config = config
         self.device = device
-        self.content_key = content_key
         self.measured: dict[str, Rows] = {"val": parts.val}
         if len(parts.stop):
             self.measured["stop"] = parts.stop
@@ -171,7 +174,7 @@ class _Training:
 
     def _fit_head(self) -> dict[str, Any]:
         """Fit the last layer on cached features, and measure it as epoch 0."""
-        features = {part: self._features(rows) for part, rows in self._all_rows().items()}
+        features = {part: self.load_features(rows.image_ids) for part, rows in self._all_rows().items()}
         train = self.parts.train
         head = fit_head(
             features["fit"], train.targets, np.asarray(train.groups), balanced=self.recipe.balanced,
@@ -186,12 +189,6 @@ class _Training:
             ).items()
         }
         return {"epoch": 0, "phase": "head", **metrics, "learning_rate": float("nan")}
-
-    def _features(self, rows: Rows) -> npt.NDArray[np.float32]:
-        return cached_features(
-            self.classifier, image_ids=rows.image_ids, load=self.load, folder=self.run.store,
-            content_key=self.content_key, device=self.device,
-        )  # fmt: skip
 
     def _train_network(self, history: History) -> None:
         """Gradient training, from the last checkpoint if there is one."""

@@ -32,6 +32,9 @@ class Toy:
     def load(self, image_ids: Sequence[str]) -> npt.NDArray[np.uint8]:
         return self.frames[[int(image_id.removeprefix("frame")) for image_id in image_ids]]
 
+    def load_features(self, image_ids: Sequence[str]) -> npt.NDArray[np.float32]:
+        return self.load(image_ids).reshape(len(image_ids), -1)[:, ::17].astype(np.float32)
+
     def rows(self, start: int, stop: int) -> Rows:
         groups = tuple(f"group{k // 4}" for k in range(start, stop))
         return Rows(tuple(self.image_ids[start:stop]), self.targets[start:stop], groups)
@@ -44,6 +47,7 @@ class Toy:
             RunFolder(out),
             parts=self.parts(),
             load=self.load,
+            load_features=self.load_features,
             preprocessing=Preprocessing(SIZE),
             classes=("healthy", "unhealthy"),
             cohort_sha256="cohort",

@@ -3,9 +3,11 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pytest
 import torch
@@ -18,7 +20,7 @@ from sonoproof.runfolder import RunFolder, read_table, sha256_of_file
 from sonoproof.training.batches import OrderedBatches, to_network
 from sonoproof.training.bundle import load_bundle
 from sonoproof.training.checkpoints import HISTORY_COLUMNS
-from sonoproof.training.fit import Parts, fit
+from sonoproof.training.fit import LoadFeatures, Parts, fit
 from sonoproof.training.model import load_backbone
 from sonoproof.training.module import epoch_metrics, settle_batch_norm
 from sonoproof.training.recipes import BETTER, recipe_for
@@ -118,12 +120,23 @@ def test_the_classic_recipe_trains_the_last_layer_alone(toy: Toy, tmp_path: Path
     assert bundle.training["monitor"] == "val_loss"
 
 
+def backbone_features(folder: Path, toy: Toy) -> LoadFeatures:
+    classifier = load_backbone(ModelConfig(backbone=str(folder)), seed=0, image_size=32).eval()
+
+    def load(image_ids: Sequence[str]) -> npt.NDArray[np.float32]:
+        with torch.inference_mode():
+            return classifier.features(to_network(toy.load(image_ids))).numpy()
+
+    return load
+
+
 def test_the_head_is_fitted_first_on_a_pretrained_backbone(toy: Toy, tmp_path: Path) -> None:
     folder = tmp_path / "backbone"
     load_backbone(ModelConfig(backbone="random", width=0.25), seed=9, image_size=32).network.save_pretrained(folder)  # type: ignore[operator]
     parts = toy.parts()
     bundle = fit(
-        RunFolder(tmp_path / "run"), parts=parts, load=toy.load, preprocessing=Preprocessing(32),
+        RunFolder(tmp_path / "run"), parts=parts, load=toy.load, load_features=backbone_features(folder, toy),
+        preprocessing=Preprocessing(32),
         classes=("healthy", "unhealthy"), cohort_sha256="x",
         model=ModelConfig(backbone=str(folder), device="cpu"), config=FitConfig(epochs=1, batch=16),
     )  # fmt: skip
@@ -177,6 +190,7 @@ def test_one_class_is_refused(toy: Toy, tmp_path: Path) -> None:
     with pytest.raises(CohortError, match="'unhealthy'"):
         fit(
             RunFolder(tmp_path), parts=Parts(parts.train, parts.stop, parts.val), load=toy.load,
+            load_features=toy.load_features,
             preprocessing=Preprocessing(32), classes=("healthy", "unhealthy"), cohort_sha256="x",
             model=ModelConfig(backbone="random", width=0.25), config=FitConfig(epochs=1),
         )  # fmt: skip
