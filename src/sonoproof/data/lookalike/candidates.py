@@ -97,7 +97,7 @@ def _representatives(index: WordIndex, members: Numbers) -> Numbers:
         nearest = np.maximum(nearest, (vectors @ latest).toarray()[:, 0])
         nearest[chosen] = np.inf
         chosen.append(int(nearest.argmin()))
-    return members[np.sort(chosen)]
+    return np.asarray(members[np.sort(chosen)], np.intp)
 
 
 def _best_of_each_group(group: int, scored: Iterable[Scored], labels: NDArray[np.int64], many: int) -> list[Pair]:

@@ -1,0 +1,50 @@
+"""On real frames, where they are: no clip is joined to another, no cohort melts, the crops of one frame are found."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+
+from sonoproof.data.lookalike import LookalikeResult, find_lookalikes
+
+SHARED = Path(__file__).resolve().parents[5] / "shared" / "data"
+
+pytestmark = [
+    pytest.mark.shared,
+    pytest.mark.slow,
+    pytest.mark.skipif(not SHARED.is_dir(), reason="the real frames of ../shared are absent"),
+]
+
+
+def search(folder: Path, names: list[str], work: Path) -> LookalikeResult:
+    def load(name: str) -> NDArray[np.uint8]:
+        frame = cv2.imread(str(folder / name))
+        assert frame is not None
+        return np.ascontiguousarray(frame[..., ::-1]).astype(np.uint8)
+
+    return find_lookalikes(names, load=load, work=work)
+
+
+def test_lung_links_stay_within_clips(tmp_path: Path) -> None:
+    sheet = pd.read_excel(SHARED / "lung" / "labels.xlsx", engine="calamine", dtype=str)
+    clip = dict(zip(sheet["imagePath"], sheet["video"], strict=True))
+    names = [name for name in sorted(clip) if clip[name] in sorted(set(clip.values()))[::3]]
+    result = search(SHARED / "lung" / "images", names, tmp_path)
+    assert [link for link in result.links if clip[link.first] != clip[link.second]] == []
+    assert sum(not link.identical for link in result.links) >= 12
+
+
+def test_repeated_frames_are_found_and_nothing_melts(tmp_path: Path) -> None:
+    folder = SHARED / "pcosgen" / "train" / "images"
+    names = sorted(path.name for path in folder.iterdir())[::20]
+    result = search(folder, names, tmp_path)
+    sizes = [size for _, size in Counter(result.source.values()).most_common()]
+    assert sizes[0] < 0.3 * len(names)
+    assert sum(size >= 3 for size in sizes[:8]) == 8
+    assert not any(link.flipped for link in result.links)
