@@ -20,7 +20,7 @@ __all__ = ["COLOUR_SHARE", "find_appearances", "find_properties", "properties", 
 COLOUR_SHARE: Final = 2e-4
 """Share of coloured pixels from which a frame has a colour overlay: 20 pixels of a frame of 300 x 300."""
 
-STROKE_SHARE: Final = 1e-3
+STROKE_SHARE: Final = 8e-4
 FLAT_SHARE: Final = 0.04
 
 

@@ -20,6 +20,7 @@ Grey frames that went through JPEG's colour transform stay below 10, tinted ones
 _BRIGHT: Final = 110
 _DARK: Final = 30
 _SURROUNDINGS_PX: Final = 17
+_EDGE_PX: Final = 4
 _CELLS: Final = 3
 _ARM_PX: Final = 4
 _SIDE_PX: Final = 2 * _ARM_PX + 1
@@ -35,7 +36,7 @@ class Overlays:
 
     Attributes:
         colour_share: Share of the pixels that are coloured, 0 to 1.
-        stroke_share: Share of the pixels that are bright on dark surroundings, as text beside the sector is.
+        stroke_share: Share of the pixels that are bright and off the sector, as text beside it is.
         strokes: The same by cells of a 3 x 3 grid, row by row, each as a share of the frame.
         cross: Best correlation with an upright or diagonal cross of a caliper's size, -1 to 1.
     """
@@ -56,7 +57,7 @@ def measure_overlays(pixels: Rgb, *, grey: Grey) -> Overlays:
     red, green, blue = (np.asarray(plane, dtype=np.uint8) for plane in cv2.split(pixels))
     brightest = np.maximum(np.maximum(red, green), blue)
     chroma = brightest - np.minimum(np.minimum(red, green), blue)
-    strokes = (grey >= _BRIGHT) & (cv2.medianBlur(grey, _SURROUNDINGS_PX) < _DARK)
+    strokes = (grey >= _BRIGHT) & (_near_tissue(grey) == 0)
     cells = [
         float(part.sum()) / grey.size
         for band in np.array_split(strokes, _CELLS, axis=0)
@@ -68,6 +69,13 @@ def measure_overlays(pixels: Rgb, *, grey: Grey) -> Overlays:
         strokes=tuple(cells),
         cross=_best_cross(brightest),
     )
+
+
+def _near_tissue(grey: Grey) -> Grey:
+    """1 where a wide median is lit, and within some pixels of it, where speckles of the sector's edge lie."""
+    lit = (cv2.medianBlur(grey, _SURROUNDINGS_PX) >= _DARK).astype(np.uint8)
+    reach = np.ones((2 * _EDGE_PX + 1, 2 * _EDGE_PX + 1), np.uint8)
+    return np.asarray(cv2.dilate(lit, reach), dtype=np.uint8)
 
 
 def _best_cross(brightest: Grey) -> float:
