@@ -79,10 +79,11 @@ def doubts_finding(doubts: LabelDoubts, *, workbook: str) -> Finding:
     """What the ranking says, with the workbook to fill in."""
     rows = len(doubts.doubt)
     detail = (
-        f"{of_rows(doubts.n_suspected, rows)} carry a label that is more likely wrong than right, judged by predictions "
-        "of a model that saw nothing of their group and by the labels of the rest of the group. Nothing was changed. "
-        f"The {reviewed_rows(rows):,} most doubtful are in {workbook}: a clinician can look at each picture and fill in "
-        "the empty column."
+        f"{of_rows(doubts.n_suspected, rows)} carry a label that is more likely wrong than right, judged by "
+        "predictions of a model that saw nothing of their group and by the labels of the rest of the group. Nothing "
+        "was changed. "
+        f"The {reviewed_rows(rows):,} most doubtful are in {workbook}: a clinician can look at each picture and fill "
+        "in the empty column."
     )
     numbers: dict[str, Any] = {"rows": rows, "suspected": doubts.n_suspected, "listed": reviewed_rows(rows)}
     return Finding("label-noise", "info", "Labels to look at again", detail, numbers, (workbook,))
