@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+import xlwt
 from msoffcrypto.format.ooxml import OOXMLFile
 
 from sonoproof.config import SheetConfig
@@ -127,6 +129,32 @@ def test_a_formatted_but_empty_last_cell_is_no_value(tmp_path: Path) -> None:
     cell = b'<row r="1048576"><c r="XFD1048576" s="0"/></row></sheetData>'
     content = with_part(SHEET_PART, lambda old: old.replace(b"</sheetData>", cell))
     assert len(read_sheet(save(tmp_path, content), config=SheetConfig()).rows) == 2
+
+
+def test_an_xls_whose_sectors_run_in_a_circle_takes_only_a_process_along(tmp_path: Path) -> None:
+    workbook = xlwt.Workbook()
+    workbook.add_sheet("Labels").write(0, 0, "imagePath")
+    workbook.save(str(tmp_path / "labels.xls"))
+    content = bytearray((tmp_path / "labels.xls").read_bytes())
+    # MS-CFB 2.2 and 2.3: the first FAT sector's number is at offset 76; sector n begins at 512 * (n + 1). An entry
+    # names the sector that follows: here sector 0, where the workbook begins, follows itself.
+    fat = 512 * (int.from_bytes(content[76:80], "little") + 1)
+    content[fat : fat + 4] = (0).to_bytes(4, "little")
+    with pytest.raises(SheetError, match="is damaged"):
+        read(save(tmp_path, bytes(content), "labels.xls"))
+
+
+def test_a_line_of_endless_columns_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SheetError, match="columns; is the file damaged"):
+        read(save(tmp_path, b"imagePath,Healthy" + b"," * 100_000 + b"\na.jpg,1\nb.jpg,0\n", "labels.csv"))
+
+
+def test_damage_anywhere_in_a_workbook_is_one_clear_error(tmp_path: Path) -> None:
+    plain = plain_xlsx()
+    for position in range(0, len(plain), 97):
+        damaged = plain[:position] + bytes([plain[position] ^ 0xFF]) + plain[position + 1 :]
+        with contextlib.suppress(SheetError):
+            read(save(tmp_path, damaged))
 
 
 def test_repeated_ods_cells_do_not_allocate_the_sheet(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import copy
+import lzma
 import zipfile
 import zlib
 from enum import Enum
@@ -44,6 +45,17 @@ BINARY_MAGICS = {
     b"7z\xbc\xaf": "a 7z archive",
     b"Rar!": "a RAR archive",
 }
+# What zipfile raises on damaged archives.
+DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+    ValueError,
+    NotImplementedError,
+    RuntimeError,
+)
 SUPPORTED = "save the sheet as xlsx, xls, ods or csv"
 
 
@@ -149,7 +161,7 @@ def _refuse_encrypted_ods(path: Path, archive: zipfile.ZipFile) -> None:
 def _open_zip(path: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError) as error:
+    except DAMAGE as error:
         raise SheetError(f"{path}: is damaged ({error}); save it again") from error
 
 
@@ -165,7 +177,7 @@ def _unpacked_bytes(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInf
                 _check_ratio(path, size, member)
                 if size > allowance:
                     break
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except DAMAGE as error:
         raise SheetError(f"{path}: is damaged in {member.filename!r} ({error}); save it again") from error
     if size <= allowance and size != member.file_size:
         raise SheetError(f"{path}: {member.filename!r} declares a false size; the archive is not trusted")

@@ -12,7 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-__all__ = ["DATE", "EMPTY", "LOGICAL", "NUMBER", "TEXT", "Grid", "clean_text", "grid_of_rows"]
+from sonoproof.errors import SheetError
+
+__all__ = ["DATE", "EMPTY", "LOGICAL", "NUMBER", "TEXT", "DateText", "Grid", "clean_text", "grid_of_rows"]
 
 EMPTY, TEXT, NUMBER, LOGICAL, DATE = range(5)
 
@@ -21,10 +23,15 @@ TextArray = Any  # a pandas string array: its class depends on whether pyarrow i
 MergedRange = tuple[tuple[int, int], tuple[int, int]]
 
 CHUNK_ROWS = 20_000
+MOST_COLUMNS = 16_384  # as many as spreadsheet programs have
 LARGEST_WHOLE = 1e15  # beyond it a spreadsheet's number no longer holds every digit
 # Blanks that people cannot see: no-break spaces, zero-width marks, byte order marks, soft hyphens.
 INVISIBLE = "\u00a0\u202f\u2007\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f"
 BLANKS = " \t\r\n\v\f\u3000" + INVISIBLE
+
+
+class DateText(str):
+    """A date that comes as text; it is still a date."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +93,11 @@ def grid_of_rows(
         visible: Whether the worksheet is shown.
         troubled: Cells that read as empty though they are not.
         notes: What a person should know of the worksheet.
+
+    Raises:
+        SheetError: A row is longer than any spreadsheet's.
     """
-    chunks = [_texts_and_kinds(chunk) for chunk in _chunks(rows)]
+    chunks = [_texts_and_kinds(chunk) for chunk in _chunks(rows, name=name)]
     width = first_column + max((len(texts) for texts, _ in chunks), default=0)
     columns = [_column(chunks, column - first_column) for column in range(width)]
     kinds = np.zeros((sum(len(kinds) for _, kinds in chunks), width), np.uint8)
@@ -101,9 +111,11 @@ def grid_of_rows(
     return Grid(name, tuple(columns), kinds, visible, troubled or {}, notes or {})
 
 
-def _chunks(rows: Iterable[Sequence[Any]]) -> Iterator[list[Sequence[Any]]]:
+def _chunks(rows: Iterable[Sequence[Any]], *, name: str) -> Iterator[list[Sequence[Any]]]:
     iterator = iter(rows)
     while chunk := list(itertools.islice(iterator, CHUNK_ROWS)):
+        if max(map(len, chunk)) > MOST_COLUMNS:
+            raise SheetError(f"worksheet {name!r} has more than {MOST_COLUMNS:,} columns; is the file damaged?")
         yield chunk
 
 
@@ -141,6 +153,8 @@ def _text_of(value: Any) -> str:
 
 
 def _kind_of(value: Any) -> int:
+    if isinstance(value, DateText):
+        return DATE
     if isinstance(value, str) or value is None:
         return TEXT if value else EMPTY
     if isinstance(value, bool):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import python_calamine as calamine
 from sonoproof.data.container import ContainerKind, check_archive, kind_of_file
 from sonoproof.data.csvfile import read_csv_grid
 from sonoproof.data.grid import Grid, grid_of_rows
+from sonoproof.data.xlsreader import read_xls_grids
 from sonoproof.data.xmlscan import SheetScan, column_letters, scan_ods, scan_xlsx
 from sonoproof.errors import SheetError, SheetFault
 
@@ -31,11 +34,11 @@ def read_grids(path: Path) -> list[Grid]:
     kind = kind_of_file(path)
     if kind is ContainerKind.CSV:
         return [read_csv_grid(path)]
-    scans: dict[str, SheetScan] = {}
-    if kind is not ContainerKind.XLS:
-        check_archive(path)
-        scans = scan_xlsx(path) if kind is ContainerKind.XLSX else scan_ods(path)
-        _refuse_boundless(path, scans)
+    if kind is ContainerKind.XLS:
+        return read_xls_grids(path)
+    check_archive(path)
+    scans = scan_xlsx(path) if kind is ContainerKind.XLSX else scan_ods(path)
+    _refuse_boundless(path, scans)
     return _read_worksheets(path, scans)
 
 
@@ -57,7 +60,7 @@ def _refuse_boundless(path: Path, scans: dict[str, SheetScan]) -> None:
 
 def _read_worksheets(path: Path, scans: dict[str, SheetScan]) -> list[Grid]:
     try:
-        with calamine.load_workbook(str(path)) as workbook:
+        with _panic_as_damage(path), calamine.load_workbook(str(path)) as workbook:
             return [
                 _grid(workbook.get_sheet_by_name(sheet.name), sheet, scans.get(sheet.name, SheetScan()))
                 for sheet in workbook.sheets_metadata
@@ -66,6 +69,18 @@ def _read_worksheets(path: Path, scans: dict[str, SheetScan]) -> list[Grid]:
     except calamine.PasswordError as error:
         raise SheetError(f"{path}: is protected by a password; remove it and save the sheet again") from error
     except (calamine.CalamineError, OSError) as error:
+        raise SheetError(f"{path}: is damaged ({error}); open it in a spreadsheet program and save it again") from error
+
+
+@contextlib.contextmanager
+def _panic_as_damage(path: Path) -> Iterator[None]:
+    """Turn a panic of the reader, which some damaged files cause, into an error that says so."""
+    try:
+        yield
+    except BaseException as error:
+        # A panic of a Rust extension is no Exception, and its class cannot be imported.
+        if type(error).__name__ != "PanicException":
+            raise
         raise SheetError(f"{path}: is damaged ({error}); open it in a spreadsheet program and save it again") from error
 
 

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import IO
 from xml.parsers import expat
 
+from sonoproof.data.grid import MOST_COLUMNS
 from sonoproof.errors import SheetError
 
 __all__ = ["SheetScan", "column_index", "column_letters", "scan_ods", "scan_xlsx"]
 
 CHUNK_BYTES = 1 << 20
-MOST_COLUMNS = 16384
 UNCALCULATED = "holds a formula whose result was never saved; open the sheet, let it calculate and save it"
 ERROR_VALUE = "holds an error value of the spreadsheet program"
 
@@ -156,7 +156,7 @@ def _feed(path: Path, parser: expat.XMLParserType, stream: IO[bytes], part: str)
         while chunk := stream.read(CHUNK_BYTES):
             parser.Parse(chunk, False)
         parser.Parse(b"", True)
-    except expat.ExpatError as error:
+    except (expat.ExpatError, LookupError, ValueError) as error:  # the last two: an unknown encoding, a false number
         raise SheetError(f"{path}: is damaged in {part} ({error}); save it again") from error
 
 
