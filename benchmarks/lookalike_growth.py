@@ -1,10 +1,11 @@
 """How do time and memory of the look-alike search grow with the frames, and does it find what was planted?
 
 Simulates phantom clips with re-cropped copies, takes ever more of the patients, and searches each time in a process of
-its own. Prints for each size: seconds, processor time for each frame, peak memory, pairs compared for each frame, the share of planted copies joined
-to their source, and links between different patients. The peers, in the same run: all pairs compared geometrically
-(seconds, from the time measured for a pair), and a difference hash with a Hamming distance of up to 10 of 64, as tools
-for duplicate photos use it (share of planted copies found, and pairs of different patients taken for copies).
+its own. Prints for each size: seconds, processor time and pairs compared for each frame, peak memory, the share of
+planted copies joined to their source, and links between different patients. The peers, in the same run: all pairs
+compared geometrically (seconds, from the time measured for a pair), and a difference hash with a Hamming distance of up
+to 10 of 64, as tools for duplicate photos use it (share of planted copies found, and pairs of different patients taken
+for copies).
 
     python benchmarks/lookalike_growth.py --frames 500 1000 2000 4000
     python benchmarks/lookalike_growth.py --frames 25000 50000 100000 --recrops 7 --folder /disk/phantom
