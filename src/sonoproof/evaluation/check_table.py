@@ -6,8 +6,9 @@ then a figure is of another class, of other rows, or mistyped. The arithmetic is
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from types import MappingProxyType
@@ -18,11 +19,12 @@ import numpy.typing as npt
 __all__ = ["FIGURES", "TableCheck", "check_table"]
 
 IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class _Cells:
-    """Counts of many confusion matrices: tp and fn of shape (T, 1), tn and fp of shape (1, U)."""
+    """Counts of many confusion matrices, shape (T,) each."""
 
     tp: IntArray
     fp: IntArray
@@ -30,8 +32,10 @@ class _Cells:
     fn: IntArray
 
 
+Figure = Callable[[_Cells], tuple[IntArray, IntArray]]
+
 # Numerator and denominator of each figure.
-FIGURES: Mapping[str, Callable[[_Cells], tuple[IntArray, IntArray]]] = MappingProxyType(
+FIGURES: Mapping[str, Figure] = MappingProxyType(
     {
         "accuracy": lambda c: (c.tp + c.tn, c.tp + c.fp + c.tn + c.fn),
         "recall": lambda c: (c.tp, c.tp + c.fn),
@@ -42,8 +46,10 @@ FIGURES: Mapping[str, Callable[[_Cells], tuple[IntArray, IntArray]]] = MappingPr
     }
 )
 _FIGURE = re.compile(r"\s*(\d*\.?\d*)\s*(%?)\s*")
-_CELLS = 4_000_000
 _LISTED = 20
+# Products of counts and denominators stay within 64 bits.
+_MOST_DECIMALS = 9
+_MOST_ROWS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -86,7 +92,9 @@ def check_table(n: int, *, positives: int, **figures: str) -> TableCheck:
         >>> check_table(1468, positives=1050, accuracy=".8428", precision="1.0", recall=".9199").n_possible
         0
     """
-    if not 0 <= positives <= n or n < 1:
+    if not 1 <= n <= _MOST_ROWS:
+        raise ValueError(f"the number of rows must lie between 1 and {_MOST_ROWS}, not at {n}")
+    if not 0 <= positives <= n:
         raise ValueError(f"positives must lie between 0 and the number of rows, not {positives} of {n}")
     unknown = sorted(set(figures) - set(FIGURES))
     if unknown or not figures:
@@ -95,14 +103,14 @@ def check_table(n: int, *, positives: int, **figures: str) -> TableCheck:
     cut_off = {name: _cut_off(name, text) for name, text in figures.items()}
     possible = _matrices(n, positives=positives, ranges=rounded)
     other = _matrices(n, positives=n - positives, ranges=rounded)
-    n_cut_off = len(_matrices(n, positives=positives, ranges=cut_off))
+    n_cut_off = _matrices(n, positives=positives, ranges=cut_off).count
     return TableCheck(
-        n_possible=len(possible),
-        possible=_listed(possible, n=n, positives=positives),
+        n_possible=possible.count,
+        possible=possible.listed(positives=positives, negatives=n - positives),
         n_cut_off=n_cut_off,
-        n_other_class=len(other),
-        other_class=_listed(other, n=n, positives=n - positives),
-        statement=_statement(figures, n=n, positives=positives, found=(len(possible), n_cut_off, len(other))),
+        n_other_class=other.count,
+        other_class=other.listed(positives=n - positives, negatives=positives),
+        statement=_statement(figures, n=n, positives=positives, found=(possible.count, n_cut_off, other.count)),
     )
 
 
@@ -114,11 +122,38 @@ class _Range:
     high: Fraction
     open_above: bool = False
 
-    def holds(self, numerator: IntArray, denominator: IntArray) -> npt.NDArray[np.bool_]:
-        """Whether each quotient lies within, by whole numbers; one of zero by zero does not."""
-        above = numerator * self.low.denominator >= self.low.numerator * denominator
+    def reached(self, numerator: IntArray, denominator: IntArray) -> BoolArray:
+        """Whether each quotient is at least `low`, by whole numbers."""
+        return numerator * self.low.denominator >= self.low.numerator * denominator
+
+    def passed(self, numerator: IntArray, denominator: IntArray) -> BoolArray:
+        """Whether each quotient is beyond `high`."""
         scaled, bound = numerator * self.high.denominator, self.high.numerator * denominator
-        return (denominator > 0) & above & ((scaled < bound) if self.open_above else (scaled <= bound))
+        return (scaled >= bound) if self.open_above else (scaled > bound)
+
+
+@dataclass(frozen=True)
+class _Matrices:
+    """Confusion matrices: for each tp, in rising order, every tn from `first` up to but without `stop`."""
+
+    first: IntArray
+    stop: IntArray
+
+    @property
+    def count(self) -> int:
+        return int(np.maximum(self.stop - self.first, 0).sum())
+
+    def listed(self, *, positives: int, negatives: int) -> tuple[dict[str, int], ...]:
+        """The first of them as counts."""
+        pairs = (
+            (tp, tn)
+            for tp in np.flatnonzero(self.stop > self.first).tolist()
+            for tn in range(int(self.first[tp]), int(self.stop[tp]))
+        )
+        return tuple(
+            {"tp": tp, "fp": negatives - tn, "tn": tn, "fn": positives - tp}
+            for tp, tn in itertools.islice(pairs, _LISTED)
+        )
 
 
 def _parsed(name: str, text: str) -> tuple[Fraction, Fraction]:
@@ -130,6 +165,8 @@ def _parsed(name: str, text: str) -> tuple[Fraction, Fraction]:
     value, decimals = Fraction(match[1].removesuffix(".")) / scale, len(match[1].partition(".")[2])
     if value > 1:
         raise ValueError(f"{name}: {text!r} is above 1; write percentages with the sign %")
+    if decimals > _MOST_DECIMALS:
+        raise ValueError(f"{name}: {text!r} has more than {_MOST_DECIMALS} decimals")
     return value, Fraction(1, 10**decimals * scale)
 
 
@@ -144,39 +181,45 @@ def _cut_off(name: str, text: str) -> _Range:
     return _Range(value, value + unit, open_above=True)
 
 
-def _matrices(n: int, *, positives: int, ranges: Mapping[str, _Range]) -> IntArray:
-    """All pairs (tp, tn) that give figures within the ranges, shape (M, 2)."""
+def _matrices(n: int, *, positives: int, ranges: Mapping[str, _Range]) -> _Matrices:
+    """The confusion matrices that give figures within the ranges.
+
+    With tp held, no figure falls as tn rises; so those tn that suit a figure follow one another, and both ends are
+    found by bisection, for every tp at once.
+    """
     negatives = n - positives
-    tp = _counts(positives, within=ranges.get("recall"))
-    tn = _counts(negatives, within=ranges.get("specificity"))
-    found = [np.empty((0, 2), dtype=np.int64)]
-    for some in _chunks(tp, width=len(tn)):
-        cells = _Cells(tp=some[:, None], fp=negatives - tn[None, :], tn=tn[None, :], fn=positives - some[:, None])
-        holds = np.ones((len(some), len(tn)), dtype=np.bool_)
-        for name, within in ranges.items():
-            holds &= within.holds(*FIGURES[name](cells))
-        rows, columns = np.nonzero(holds)
-        found.append(np.column_stack([some[rows], tn[columns]]))
-    return np.concatenate(found)
+    tp = np.arange(positives + 1, dtype=np.int64)
+    first, stop = np.zeros_like(tp), np.full_like(tp, negatives + 1)
+    for name, within in ranges.items():
+
+        def quotient(tn: IntArray, figure: Figure = FIGURES[name]) -> tuple[IntArray, IntArray]:
+            return figure(_Cells(tp=tp, fp=negatives - tn, tn=tn, fn=positives - tp))
+
+        first = np.maximum(first, _first_true(within.reached, quotient=quotient, size=negatives, like=tp))
+        stop = np.minimum(stop, _first_true(within.passed, quotient=quotient, size=negatives, like=tp))
+    return _Matrices(first, stop)
 
 
-def _counts(size: int, *, within: _Range | None) -> IntArray:
-    """The counts out of `size` whose share lies within the range, or all of them."""
-    counts = np.arange(size + 1, dtype=np.int64)
-    return counts if within is None else counts[within.holds(counts, np.full_like(counts, size))]
+def _first_true(
+    test: Callable[[IntArray, IntArray], BoolArray],
+    *,
+    quotient: Callable[[IntArray], tuple[IntArray, IntArray]],
+    size: int,
+    like: IntArray,
+) -> IntArray:
+    """The least tn from 0 to `size` whose quotient passes the test, for each tp; size + 1 where none does.
 
-
-def _chunks(counts: IntArray, *, width: int) -> Iterator[IntArray]:
-    step = max(1, _CELLS // max(width, 1))
-    for start in range(0, len(counts), step):
-        yield counts[start : start + step]
-
-
-def _listed(matrices: IntArray, *, n: int, positives: int) -> tuple[dict[str, int], ...]:
-    return tuple(
-        {"tp": int(tp), "fp": n - positives - int(tn), "tn": int(tn), "fn": positives - int(tp)}
-        for tp, tn in matrices[:_LISTED]
-    )
+    Zero by zero is no figure. It occurs only at an end, and counts as below every range at tn = 0, else as above.
+    """
+    low, high = np.zeros_like(like), np.full_like(like, size + 1)
+    while (low < high).any():
+        middle = (low + high) // 2
+        asked = np.minimum(middle, size)
+        numerator, denominator = quotient(asked)
+        passes = np.where(denominator > 0, test(numerator, denominator), asked > 0) | (middle > size)
+        high = np.where(passes, middle, high)
+        low = np.where(passes, low, np.minimum(middle + 1, high))
+    return high
 
 
 def _statement(figures: Mapping[str, str], *, n: int, positives: int, found: tuple[int, int, int]) -> str:

@@ -45,10 +45,12 @@ def calibration_errors(
     resamples: int = 2000,
     seed: int = 0,
 ) -> Interval:
-    """Expected calibration error with its interval by the basic cluster bootstrap.
+    """Expected calibration error with its interval by the cluster bootstrap.
 
-    Resamples are more ragged than the rows, so their error is larger; the basic interval, which mirrors them at the
-    estimate, takes this bias out. It is rough near zero, where it is cut off.
+    The error is a sum of absolute gaps, which chance alone makes positive: a percentile interval would exclude zero
+    even for calibrated rows. By the triangle inequality the error differs from the true one by at most the sum of the
+    gaps' own deviations, so the lower limit is the error less the quantile of that sum in the resamples. The upper
+    limit is that of the basic bootstrap.
 
     Args:
         rows: The rows.
@@ -68,13 +70,16 @@ def calibration_errors(
     gaps_of_group = gaps.reshape(grouping.n_groups, bins)
     n_of_group = grouping.sizes(rows.which("all"))
     rngs = np.random.default_rng(seed).spawn(len(grouping.strata))
-    drawn = []
+    errors, deviations = [], []
     for chunk in chunk_sizes(resamples, width=grouping.n_groups):
         weights = grouping.draw(chunk, rngs=rngs)
-        drawn.append(np.abs(weights @ gaps_of_group).sum(axis=1) / (weights @ n_of_group))
+        drawn = (weights @ gaps_of_group) / (weights @ n_of_group)[:, None]
+        errors.append(np.abs(drawn).sum(axis=1))
+        deviations.append(np.abs(drawn - gaps_of_group.sum(axis=0) / rows.n).sum(axis=1))
     tail = (1 - confidence) / 2
-    near, far = np.quantile(np.concatenate(drawn), (tail, 1 - tail))
-    return Interval(value, max(2 * value - float(far), 0.0), max(2 * value - float(near), 0.0))
+    low = value - float(np.quantile(np.concatenate(deviations), 1 - tail))
+    high = 2 * value - float(np.quantile(np.concatenate(errors), tail))
+    return Interval(value, max(low, 0.0), max(high, value))
 
 
 def cox_calibration(rows: ScoredRows, *, groups: npt.ArrayLike, confidence: float = 0.95) -> dict[str, Interval]:

@@ -104,3 +104,13 @@ def test_the_calibration_error_falls_within_its_limits() -> None:
     logits, targets, groups = overconfident(300, temperature=3.0, seed=5)
     error = calibration_errors(ScoredRows.from_logits(targets, logits=logits), groups=groups)
     assert 0 < error.low < error.value < error.high
+
+
+def test_the_limits_of_the_calibration_error_reach_zero_for_calibrated_rows() -> None:
+    reaching_zero = 0
+    for seed in range(40):
+        logits, targets, groups = overconfident(60, temperature=1.0, seed=seed)
+        error = calibration_errors(ScoredRows.from_logits(targets, logits=logits), groups=groups, resamples=300)
+        assert error.value > 0.02  # chance alone makes it positive
+        reaching_zero += error.low == 0
+    assert reaching_zero >= 37

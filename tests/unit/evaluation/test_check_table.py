@@ -26,26 +26,40 @@ def test_the_matrix_behind_true_figures_is_listed() -> None:
     assert check.possible == ({"tp": tp, "fp": fp, "tn": tn, "fn": fn},)
 
 
-@pytest.mark.parametrize("figures", [{"accuracy": "0.8"}, {"precision": "0.67", "recall": "0.5"}, {"f1": "0.40"}])
-def test_a_search_by_hand_finds_the_same_matrices(figures: dict[str, str]) -> None:
-    def value(name: str, tp: int, fp: int, tn: int, fn: int) -> float:
-        quotients = {
-            "accuracy": (tp + tn, 20), "precision": (tp, tp + fp), "recall": (tp, 8), "f1": (2 * tp, 2 * tp + fp + fn),
-        }  # fmt: skip
-        top, bottom = quotients[name]
-        return top / bottom if bottom else -1.0
+SEARCHED = [
+    {"accuracy": "0.8"},
+    {"precision": "0.67", "recall": "0.5"},
+    {"f1": "0.40"},
+    {"npv": "1.0"},
+    {"precision": "0.0"},
+    {"specificity": ".25", "npv": ".6"},
+    {"precision": "1", "npv": "0.6", "accuracy": "0.6"},
+]
 
+
+@pytest.mark.parametrize("positives", [0, 8, 20])
+@pytest.mark.parametrize("figures", SEARCHED)
+def test_a_search_one_by_one_finds_the_same_matrices(figures: dict[str, str], positives: int) -> None:
+    negatives = 20 - positives
     expected = []
-    for tp, tn in itertools.product(range(9), range(13)):
-        cells = {"tp": tp, "fp": 12 - tn, "tn": tn, "fn": 8 - tp}
-        decimals = {name: len(text.partition(".")[2]) for name, text in figures.items()}
+    for tp, tn in itertools.product(range(positives + 1), range(negatives + 1)):
+        fp, fn = negatives - tn, positives - tp
+        quotients = {
+            "accuracy": (tp + tn, 20),
+            "precision": (tp, tp + fp),
+            "recall": (tp, tp + fn),
+            "f1": (2 * tp, 2 * tp + fp + fn),
+            "npv": (tn, tn + fn),
+            "specificity": (tn, tn + fp),
+        }
+        asked = [(quotients[name], text) for name, text in figures.items()]
         if all(
-            abs(value(name, **cells) - float(text)) <= 0.5 * 10 ** -decimals[name] + 1e-12
-            for name, text in figures.items()
+            bottom and abs(top / bottom - float(text)) <= 0.5 / 10 ** len(text.partition(".")[2]) + 1e-12
+            for (top, bottom), text in asked
         ):
-            expected.append(cells)
-    check = check_table(20, positives=8, **figures)
-    assert check.n_possible == len(expected) > 0
+            expected.append({"tp": tp, "fp": fp, "tn": tn, "fn": fn})
+    check = check_table(20, positives=positives, **figures)
+    assert check.n_possible == len(expected)
     assert list(check.possible) == expected[:20]
 
 
@@ -77,6 +91,7 @@ def test_precision_without_any_call_is_no_figure() -> None:
         ({"auc": "0.9"}, "there are accuracy"),
         ({}, "no figure given"),
         ({"recall": 0.92}, "is no figure"),
+        ({"recall": "0.9234567891"}, "more than 9 decimals"),
     ],
 )
 def test_what_cannot_be_read_is_refused(figures: dict[str, str], message: str) -> None:
@@ -87,3 +102,11 @@ def test_what_cannot_be_read_is_refused(figures: dict[str, str], message: str) -
 def test_more_positives_than_rows_are_refused() -> None:
     with pytest.raises(ValueError, match="11 of 10"):
         check_table(10, positives=11, recall="0.5")
+    with pytest.raises(ValueError, match="between 1 and 1000000"):
+        check_table(0, positives=0, recall="0.5")
+
+
+def test_many_decimals_of_many_rows_single_out_one_matrix() -> None:
+    recall, n_negative = f"{777 / 1000:.9f}", 99_000
+    check = check_table(100_000, positives=1000, recall=recall, specificity="0.500000000")
+    assert check.possible == ({"tp": 777, "fp": n_negative // 2, "tn": n_negative // 2, "fn": 223},)
