@@ -96,7 +96,7 @@ def run(
     from sonoproof.pipeline import run as run_pipeline
     from sonoproof.stages import Inputs
 
-    flags = {
+    flags: dict[str, dict[str, object]] = {
         "sheet": {
             "image_column": image_column,
             "label_column": label_column,

@@ -2,7 +2,7 @@
 
 ::
 
-    audit -> split -> train -> predict -> evaluate -> explain -> report
+    audit -> split -> fit -> (cross-validate) -> predict -> evaluate -> explain -> report
 
 A stage is skipped on ``--resume`` when it was finished from the same inputs and settings and everything that it wrote
 is still there, byte for byte.
@@ -62,6 +62,7 @@ STAGES = (
     Stage("audit", "reading and auditing the data", stages.audit, ("sheet", "frames", "audit", "model")),
     Stage("split", "splitting by groups", stages.split, ("split",)),
     Stage("fit", "training", stages.train, ("fit", "model")),
+    Stage("cross-validate", "cross-validating by groups", stages.cross_validate, ()),
     Stage("predict", "predicting", stages.predict, ()),
     Stage("evaluate", "evaluating", stages.evaluate, ("evaluate",)),
     Stage("explain", "explaining", stages.explain, ("explain",)),

@@ -1,0 +1,119 @@
+"""What several stages read: the records and their split, the frames, the features of the backbone."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from sonoproof.data.cohort import ClassNames
+from sonoproof.data.leakage import check_no_leak
+from sonoproof.data.preprocessing import Preprocessing
+from sonoproof.data.store import FrameStore, open_store
+from sonoproof.manifest import fingerprint
+from sonoproof.runfolder import RECORD_COLUMNS, SPLIT_COLUMNS, RunFolder, read_json, read_table
+from sonoproof.stages.job import Job
+from sonoproof.training.batches import LoadFrames, Rows
+from sonoproof.training.features import cached_features
+from sonoproof.training.fit import LoadFeatures
+from sonoproof.training.model import backbone_image_size, load_backbone, resolve_device
+
+__all__ = [
+    "class_names",
+    "features_of",
+    "files_in",
+    "frames_of",
+    "group_columns",
+    "records_and_split",
+    "rows_of",
+    "store_of",
+]  # fmt: skip
+
+
+def _preprocessing(job: Job) -> Preprocessing:
+    size = job.config.frames.size or backbone_image_size(job.config.model)
+    return Preprocessing(size=size, aspect=job.config.frames.aspect)
+
+
+def store_of(job: Job) -> FrameStore:
+    """The store of decoded frames of a run."""
+    return open_store(job.run.store, preprocessing=_preprocessing(job), frames=job.config.frames)
+
+
+def frames_of(job: Job) -> tuple[LoadFrames, Preprocessing]:
+    """What gives the frames of image ids, from the store; frames that it lacks are decoded into it."""
+    records = read_table(job.run.records, columns=RECORD_COLUMNS)
+    store = store_of(job)
+    store.add(records, progress=job.progress)
+    key_of = dict(zip(records["image_id"], records["sha256"], strict=True))
+
+    def load(image_ids: Sequence[str]) -> npt.NDArray[np.uint8]:
+        return store.get([key_of[image_id] for image_id in image_ids])
+
+    return load, store.preprocessing
+
+
+def features_of(job: Job, load: LoadFrames, preprocessing: Preprocessing) -> LoadFeatures:
+    """What gives the backbone's features of image ids: computed once for all frames, kept on disk, used by every stage.
+
+    Nothing is computed before it is asked for.
+    """
+
+    @functools.cache
+    def table() -> tuple[dict[str, int], npt.NDArray[np.float32]]:
+        records = read_table(job.run.records, columns=RECORD_COLUMNS)
+        image_ids = sorted(records["image_id"])
+        sha256 = dict(zip(records["image_id"], records["sha256"], strict=True))
+        features = cached_features(
+            load_backbone(job.config.model, seed=job.config.fit.seed, image_size=preprocessing.size),
+            image_ids=image_ids,
+            load=load,
+            folder=job.run.store,
+            content_key=fingerprint(preprocessing.key(), [sha256[image_id] for image_id in image_ids]),
+            device=resolve_device(job.config.model.device),
+            progress=job.progress,
+        )
+        return {image_id: row for row, image_id in enumerate(image_ids)}, features
+
+    def load_features(image_ids: Sequence[str]) -> npt.NDArray[np.float32]:
+        row_of, features = table()
+        return features[[row_of[image_id] for image_id in image_ids]]
+
+    return load_features
+
+
+def records_and_split(run: RunFolder) -> pd.DataFrame:
+    """The records with their part, use and fold; a leak between them is an error."""
+    records = read_table(run.records, columns=RECORD_COLUMNS)
+    parts = read_table(run.split, columns=SPLIT_COLUMNS)
+    check_no_leak(parts, records, columns=group_columns(run))
+    return records.merge(parts[["image_id", "part", "use", "fold"]], on="image_id", validate="one_to_one")
+
+
+def rows_of(table: pd.DataFrame, *, positive: str) -> Rows:
+    """Records as rows to learn from or to measure on."""
+    return Rows(
+        image_ids=tuple(table["image_id"]),
+        targets=(table["label"] == positive).to_numpy().astype(np.float32),
+        groups=tuple(table["group"]),
+    )
+
+
+def class_names(run: RunFolder) -> ClassNames:
+    """Names of the negative and of the positive class of a run."""
+    names = read_json(run.cohort, schema="cohort")["classes"]
+    return ClassNames(negative=names["negative"], positive=names["positive"])
+
+
+def group_columns(run: RunFolder) -> tuple[str, ...]:
+    """Columns of the sheet whose values were kept together."""
+    return tuple(read_json(run.cohort, schema="cohort")["group_columns"])
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Every file below a folder, but for hidden ones."""
+    return sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))

@@ -1,0 +1,55 @@
+"""Predictions to metrics, explanations and the report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sonoproof.evaluation.evaluate import evaluate_run
+from sonoproof.explanation.explain import Classes, explain_part
+from sonoproof.reporting.explanation_figure import draw_explanations
+from sonoproof.reporting.report import build_report
+from sonoproof.runfolder import PREDICTION_COLUMNS, read_table
+from sonoproof.stages.job import Job
+from sonoproof.stages.materials import files_in, frames_of
+from sonoproof.training.bundle import load_bundle
+
+__all__ = ["evaluate", "explain", "report"]
+
+
+def evaluate(job: Job) -> list[Path]:
+    """Predictions to metrics with intervals."""
+    parts = [part for part in ("val", "test", "oof") if job.run.predictions(part).is_file()]
+    threshold = load_bundle(job.run.model).operating_point.threshold
+    evaluate_run(job.run, parts=parts, config=job.config.evaluate, threshold=threshold)
+    return files_in(job.run.metrics.parent)
+
+
+def explain(job: Job) -> list[Path]:
+    """Model and predictions to explained frames and their figures."""
+    load, _ = frames_of(job)
+    bundle = load_bundle(job.run.model)
+    written = []
+    for part in ("val", "test"):
+        if not job.run.predictions(part).is_file():
+            continue
+        predictions = read_table(job.run.predictions(part), columns=PREDICTION_COLUMNS)
+        folder = job.run.explanations(part)
+        explain_part(
+            predictions,
+            part=part,
+            load=load,
+            model=bundle.classifier,
+            classes=Classes(negative=bundle.negative, positive=bundle.positive),
+            config=job.config.explain,
+            out=folder,
+            progress=job.progress,
+        )
+        draw_explanations(folder, dpi=job.config.explain.dpi, progress=job.progress)
+        written += files_in(folder)
+    return written
+
+
+def report(job: Job) -> list[Path]:
+    """The run folder to one page."""
+    page = build_report(job.run, config=job.config.report)
+    return [page, *files_in(job.run.figures)]
