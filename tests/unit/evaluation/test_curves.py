@@ -42,6 +42,12 @@ def test_a_thinned_curve_keeps_its_ends_and_its_area() -> None:
     assert auc(false, true) == pytest.approx(float(METRICS["auc"](rows)), abs=1e-4)
 
 
+def test_a_certain_row_stands_in_the_last_bin() -> None:
+    rows = ScoredRows.from_logits([1, 0], logits=[800.0, -800.0])
+    assert rows.probabilities[0] == 1
+    assert reliability_bins(rows, bins=4)["n"] == [1, 0, 0, 1]
+
+
 def test_reliability_bins_hold_every_row_and_their_own_means() -> None:
     rows = ScoredRows.from_probabilities([0, 1, 1, 0, 1], probabilities=[0.0, 0.14, 0.16, 0.95, 1.0])
     bins = reliability_bins(rows, bins=10)

@@ -24,9 +24,9 @@ def test_net_benefit_equals_its_definition(rows: ScoredRows) -> None:
 
 
 def test_a_case_at_the_threshold_is_called() -> None:
-    rows = ScoredRows.from_logits([1, 1, 0, 0], logits=[0.0, 1.0, -1.0, 0.0])
+    rows = ScoredRows.from_logits([1, 1, 0, 0], logits=[0.0, 1.0, -1.0, -2.0])
     curve = decision_curve(rows, groups=np.arange(4), thresholds=[0.5], resamples=100)
-    assert curve.model[0] == pytest.approx((2 - 1) / 4)
+    assert curve.model[0] == pytest.approx(2 / 4)
 
 
 def test_calling_all_is_the_model_at_a_threshold_below_every_score(rows: ScoredRows) -> None:
