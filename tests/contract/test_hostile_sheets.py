@@ -64,7 +64,7 @@ def test_the_plain_workbook_of_these_tests_is_read(tmp_path: Path) -> None:
 def test_password_protected_workbook_says_so(tmp_path: Path) -> None:
     encrypted = io.BytesIO()
     OOXMLFile(io.BytesIO(plain_xlsx())).encrypt("secret", encrypted)
-    with pytest.raises(SheetError, match="password"):
+    with pytest.raises(SheetError, match="is protected by a password"):
         read(save(tmp_path, encrypted.getvalue()))
 
 
@@ -73,7 +73,7 @@ def test_password_protected_ods_says_so(tmp_path: Path) -> None:
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("META-INF/manifest.xml", "<manifest:encryption-data/>")
         archive.writestr("content.xml", os.urandom(64))
-    with pytest.raises(SheetError, match="password"):
+    with pytest.raises(SheetError, match="is protected by a password"):
         read(save(tmp_path, content.getvalue(), "labels.ods"))
 
 

@@ -6,14 +6,14 @@ settled it is kept.
 
 from __future__ import annotations
 
-import difflib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
 
-from sonoproof.data.columns import column_meaning
+from sonoproof.data.columnnames import column_meaning
+from sonoproof.data.spelling import did_you_mean, misspelling_of
 from sonoproof.data.vocabulary import NOT_KNOWN, Meaning, concept_of, folded, meaning_of
 from sonoproof.errors import CohortError, ConfigError, SheetError, SheetFault
 
@@ -293,7 +293,7 @@ class _Coder:
         for concept, group in list(self.groups.items()):
             if _rows(group) > rare or meaning_of(concept) is not Meaning.NONE or concept in {"yes", "no"}:
                 continue
-            meant = _nearest(concept, frequent)
+            meant = misspelling_of(concept, frequent)
             if meant:
                 self.unusable.update({value.text: f"is no label; did you mean {meant!r}?" for value in group})
                 del self.groups[concept]
@@ -302,7 +302,7 @@ class _Coder:
         for group in self.groups.values():
             for value in group:
                 if value.text not in labels:
-                    self.unusable[value.text] = f"{reason}{_did_you_mean(value.text, labels)}"
+                    self.unusable[value.text] = f"{reason}{did_you_mean(value.text, labels)}"
 
     def _rule(self, labels: Mapping[str, str]) -> str:
         said: dict[str, list[str]] = defaultdict(list)
@@ -320,7 +320,7 @@ class _Coder:
 
     def _unknown_positive(self, positive: str, names: Sequence[str]) -> ConfigError:
         return ConfigError(
-            f"--positive {positive!r} is no value of the column {self.column.name!r}{_did_you_mean(positive, names)}"
+            f"--positive {positive!r} is no value of the column {self.column.name!r}{did_you_mean(positive, names)}"
             f" (classes: {', '.join(map(repr, names))})"
         )
 
@@ -346,21 +346,3 @@ def _diseased(first: str, second: str) -> str:
 
 def _is_number(text: str) -> bool:
     return folded(text).lstrip("-").replace(".", "", 1).isdigit()
-
-
-def _nearest(word: str, known: Iterable[str]) -> str:
-    """A known value that a word is probably a misspelling of; numbers and short words are none."""
-    originals = {folded(value): value for value in known}
-    candidates = [value for value in originals if not _differs_in_digits(value, word)]
-    close = difflib.get_close_matches(word, candidates, n=1, cutoff=0.8) if len(word) > 3 else []
-    return originals[close[0]] if close else ""
-
-
-def _differs_in_digits(one: str, other: str) -> bool:
-    return [letter for letter in one if letter.isdigit()] != [letter for letter in other if letter.isdigit()]
-
-
-def _did_you_mean(word: str, known: Iterable[str]) -> str:
-    originals = {folded(value): value for value in known}
-    close = difflib.get_close_matches(folded(word), list(originals), n=1)
-    return f"; did you mean {originals[close[0]]!r}?" if close else ""

@@ -6,41 +6,33 @@ the wrong label column is worse than a question.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 
 import numpy as np
 import pandas as pd
 
 from sonoproof.config import SheetConfig
+from sonoproof.data.columnnames import (
+    IMAGE_NAMES,
+    NAMED_FOR_DISEASE,
+    group_like,
+    has_image_suffix,
+    image_name_weight,
+    is_known_name,
+    label_name_rank,
+)
 from sonoproof.data.grid import EMPTY, TEXT, Grid, clean_text
-from sonoproof.data.vocabulary import Meaning, concept_of, folded, meaning_of, name_tokens, squeezed, word_set
+from sonoproof.data.spelling import did_you_mean
+from sonoproof.data.vocabulary import Meaning, concept_of, folded, meaning_of, squeezed
 from sonoproof.data.xmlscan import column_letters
 from sonoproof.errors import SheetError, SheetFault
 
-__all__ = ["IMAGE_SUFFIXES", "Layout", "NoSuchColumns", "column_meaning", "find_header", "find_layout", "group_like"]
-
-IMAGE_SUFFIXES = word_set(".jpg .jpeg .jfif .png .bmp .tif .tiff .webp .gif .pgm .ppm")
-
-IMAGE_NAMES = word_set("imagepath imagename imagefile imagefilename imageid image images img imgpath filename file")
-IMAGE_WORDS = word_set("image images img file filename path picture photo frame bild datei fichier imagen")
-LABEL_NAMES = word_set("label labels class classes diagnosis target category groundtruth classlabel imagelabel")
-LABEL_WORDS = word_set(
-    "label labels class classes diagnosis diagnose diagnostic target category outcome truth gt y pathology finding"
-    " status result klasse befund clase classe etiqueta"
-)
-GROUP_WORDS = word_set(
-    "patient patients subject case person participant mrn video clip cine sequence series study exam examination"
-    " session visit site hospital centre center"
-)
+__all__ = ["Layout", "NoSuchColumns", "find_header", "find_layout"]
 
 HEADER_SEARCH_ROWS = 50
 CONTENT_SAMPLE = 2000
 MOST_LABELS = 20
-LONGEST_NAME = 80
-NAMED_FOR_DISEASE = "named for a disease"
 
 
 class NoSuchColumns(SheetError):
@@ -131,30 +123,10 @@ def find_header(grid: Grid, *, config: SheetConfig, in_folder: Callable[[str], b
         if any(_is_reference(cell, in_folder) for cell in cells):
             return best if best is not None else above
         above = index if len(cells) > 1 and _all_text(grid, index) else None
-        score = (sum(squeezed(cell) in wanted for cell in cells), sum(map(_is_known_name, cells)), len(cells))
+        score = (sum(squeezed(cell) in wanted for cell in cells), sum(map(is_known_name, cells)), len(cells))
         if any(score[:2]) and score > best_score:
             best, best_score = index, score
     return best
-
-
-def column_meaning(name: str) -> tuple[Meaning, str]:
-    """Whether a column is named for health or for disease, and the word that says so.
-
-    ``Healthy`` and ``is_normal`` are named for health; ``PCOS`` and ``not healthy`` for disease.
-    """
-    tokens = name_tokens(name)
-    negated = any(token in {"non", "not", "no"} for token in tokens)
-    for token in tokens:
-        concept = "healthy" if token in {"health", "healthy"} else concept_of(token)
-        meaning = meaning_of(concept)
-        if meaning is not Meaning.NONE:
-            return (meaning_of(f"not {concept}"), f"not {token}") if negated else (meaning, token)
-    return Meaning.NONE, ""
-
-
-def group_like(names: Sequence[str]) -> list[int]:
-    """Columns whose name says that their values belong together (patient, clip, site, …)."""
-    return [index for index, name in enumerate(names) if GROUP_WORDS & set(name_tokens(name))]
 
 
 class _Finder:
@@ -202,7 +174,7 @@ class _Finder:
         """The column with the image references."""
         candidates = []
         for column in self._free(taken):
-            name = _image_name_weight(self.names[column])
+            name = image_name_weight(self.names[column])
             content, evidence = self._image_content(column, in_folder)
             if name or content:
                 candidates.append(Candidate(column, (content, name), evidence or "by its name"))
@@ -221,7 +193,7 @@ class _Finder:
         sample = values.iloc[:: max(1, len(values) // CONTENT_SAMPLE)]
         for weight, test, what in (
             (2, in_folder, "name files of the image folder"),
-            (1, _has_image_suffix, "end like image files"),
+            (1, has_image_suffix, "end like image files"),
         ):
             share = sum(map(test, sample)) / max(len(sample), 1)
             if share >= 0.5:
@@ -232,7 +204,7 @@ class _Finder:
         values = self._values(column)
         different = values.map(folded).unique() if values.nunique() <= 10 * MOST_LABELS else None
         few = different is not None and len(different) <= max(2, min(MOST_LABELS, len(values) // 2))
-        rank, reason = _label_name_rank(self.names[column])
+        rank, reason = label_name_rank(self.names[column])
         concepts = {concept_of(value) for value in different} if different is not None and few else set()
         if rank == 3 and reason == NAMED_FOR_DISEASE and not concepts <= {"yes", "no"}:
             rank = 2
@@ -272,10 +244,7 @@ class _Finder:
         )
 
     def _suggestion(self, wanted: str) -> str:
-        close = difflib.get_close_matches(wanted.casefold(), [name.casefold() for name in self.names], n=1)
-        if close:
-            return f"; did you mean {next(name for name in self.names if name.casefold() == close[0])!r}?"
-        return f" (columns: {self._listed()})"
+        return did_you_mean(wanted, self.names) or f" (columns: {self._listed()})"
 
     def _listed(self) -> str:
         return ", ".join(repr(name) for name in self.names[:30]) or "none"
@@ -295,37 +264,6 @@ def _all_text(grid: Grid, row: int) -> bool:
     return bool((kinds[kinds != EMPTY] == TEXT).all())
 
 
-def _has_image_suffix(value: str) -> bool:
-    return PurePosixPath(value.casefold()).suffix in IMAGE_SUFFIXES
-
-
 def _is_reference(cell: str, in_folder: Callable[[str], bool]) -> bool:
     # A file image.png must not turn the column name "image" into a reference.
-    return _has_image_suffix(cell) or (squeezed(cell) not in IMAGE_NAMES and in_folder(cell))
-
-
-def _is_known_name(cell: str) -> bool:
-    if len(cell) > LONGEST_NAME:
-        return False
-    return bool(_image_name_weight(cell) or _label_name_rank(cell)[0] or GROUP_WORDS & set(name_tokens(cell)))
-
-
-def _image_name_weight(name: str) -> int:
-    if squeezed(name) in IMAGE_NAMES:
-        return 2
-    tokens = set(name_tokens(name))
-    return int(bool(tokens & IMAGE_WORDS) and not tokens & LABEL_WORDS)
-
-
-def _label_name_rank(name: str) -> tuple[int, str]:
-    """4 for a name of health, 3 for one that says label or names a disease, 2 for one with such a word in it."""
-    meaning, _ = column_meaning(name)
-    if meaning is Meaning.HEALTH:
-        return 4, "named for health"
-    if squeezed(name) in LABEL_NAMES:
-        return 3, "named as label"
-    if meaning is Meaning.DISEASE:
-        return 3, NAMED_FOR_DISEASE
-    if LABEL_WORDS & set(name_tokens(name)):
-        return 2, "has a word for labels in its name"
-    return 0, ""
+    return has_image_suffix(cell) or (squeezed(cell) not in IMAGE_NAMES and in_folder(cell))

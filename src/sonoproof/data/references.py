@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from sonoproof.data.columns import IMAGE_SUFFIXES
+from sonoproof.data.columnnames import IMAGE_SUFFIXES
 from sonoproof.data.grid import clean_text
 from sonoproof.errors import CohortError
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,15 +11,15 @@ import numpy as np
 import pandas as pd
 
 from sonoproof.config import SheetConfig
-from sonoproof.data.columns import Layout, NoSuchColumns, find_layout, group_like
+from sonoproof.data.columnnames import group_like
+from sonoproof.data.columns import Layout, find_layout
 from sonoproof.data.grid import DATE, NUMBER, Grid
-from sonoproof.data.groups import unified_groups
 from sonoproof.data.quarantine import Check, quarantine_failed
 from sonoproof.data.references import FileIndex, index_images
-from sonoproof.data.vocabulary import folded
+from sonoproof.data.spelling import unified_groups
 from sonoproof.data.workbook import read_grids
+from sonoproof.data.worksheets import choose_worksheet
 from sonoproof.data.xmlscan import column_letters
-from sonoproof.errors import SheetError, SheetFault
 from sonoproof.runfolder import RECORD_COLUMNS
 
 __all__ = ["LabelSheet", "read_sheet", "understand_sheet"]
@@ -98,7 +97,7 @@ def understand_sheet(
         in_folder = index.holds if index is not None else _in_no_folder
         return find_layout(grid, config=config, in_folder=in_folder, groups_required=groups_required)
 
-    grid, layout = _choose_worksheet(path, read_grids(path), wanted=config.worksheet, find=find)
+    grid, layout = choose_worksheet(path, read_grids(path), wanted=config.worksheet, find=find)
     names = _group_names(layout)
     rows = _rows(grid, layout, names)
     letters = _letters(layout, names)
@@ -121,57 +120,6 @@ def understand_sheet(
 
 def _in_no_folder(_: str) -> bool:
     return False
-
-
-def _choose_worksheet(
-    path: Path, grids: Sequence[Grid], *, wanted: str, find: Callable[[Grid], Layout]
-) -> tuple[Grid, Layout]:
-    """The one worksheet that has the columns looked for; hidden ones only where no visible one does."""
-    if wanted:
-        grid = _worksheet_named(path, grids, wanted)
-        return grid, find(grid)
-    filled = [grid for grid in grids if grid.height]
-    if not filled:
-        raise SheetError(f"{path}: is empty: no worksheet holds a value")
-    refused: list[SheetError] = []
-    for visible in (True, False):
-        found: list[tuple[Grid, Layout | SheetError]] = []
-        for grid in (grid for grid in filled if grid.visible is visible):
-            try:
-                found.append((grid, find(grid)))
-            except NoSuchColumns as error:
-                refused.append(error)
-            except SheetError as error:
-                found.append((grid, error))
-        if len(found) > 1:
-            raise _several_worksheets(path, [grid for grid, _ in found])
-        if found:
-            grid, layout = found[0]
-            if isinstance(layout, SheetError):
-                raise layout
-            return grid, layout
-    if len(refused) == 1:
-        raise refused[0]
-    raise SheetError(f"{path}: no worksheet is a label sheet", faults=[SheetFault(str(error)) for error in refused])
-
-
-def _worksheet_named(path: Path, grids: Sequence[Grid], wanted: str) -> Grid:
-    for grid in grids:
-        if folded(grid.name) == folded(wanted):
-            if not grid.height:
-                raise SheetError(f"{path}: worksheet {grid.name!r} is empty")
-            return grid
-    names = [grid.name for grid in grids]
-    close = difflib.get_close_matches(wanted, names, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(map(repr, names))}"
-    raise SheetError(f"{path}: there is no worksheet {wanted!r}; {hint}")
-
-
-def _several_worksheets(path: Path, grids: Sequence[Grid]) -> SheetError:
-    faults = [SheetFault(f"may be it ({grid.height} rows)", sheet=grid.name) for grid in grids]
-    return SheetError(
-        f"{path}: several worksheets may be the label sheet; name it with --set sheet.worksheet=NAME", faults=faults
-    )
 
 
 def _group_names(layout: Layout) -> tuple[str, ...]:

@@ -86,6 +86,11 @@ def test_no_reference_ever_leaves_the_folder(tmp_path_factory: pytest.TempPathFa
     assert match_reference(index, reference).file in {"", "a.jpg", "b/a.jpg"}
 
 
+def test_unicode_forms_are_no_difference(folder: Path) -> None:
+    match = match_reference(index_of(folder, "fr\u00e4ulein.jpg"), "fra\u0308ulein.jpg")
+    assert (match.file, match.how) == ("fr\u00e4ulein.jpg", "as written")
+
+
 def test_leading_zeros_are_kept_in_text_and_forgiven_in_numbers(folder: Path) -> None:
     index = index_of(folder, "007.jpg", "sub/008.jpg")
     assert match_reference(index, "7").file == ""
