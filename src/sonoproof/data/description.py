@@ -22,10 +22,20 @@ def describe_cohort(cohort: Cohort) -> list[str]:
         f"classes: {cohort.classes.positive!r} is positive, {cohort.classes.negative!r} is negative ({counts})",
         f"rows: {cohort.rows_read} read = {len(cohort.records)} used + {len(cohort.quarantine)} quarantined",
     ]
+    return lines + [f"warning: {warning}" for warning in _warnings(cohort)]
+
+
+def _warnings(cohort: Cohort) -> list[str]:
+    said = cohort.inferred
+    warnings = []
     if said.get("unused_group_columns"):
         columns = ", ".join(map(repr, said["unused_group_columns"]))
-        lines.append(f"warning: {columns} may name patients or clips; keep them together with --group-column")
-    return lines
+        warnings.append(f"{columns} may name patients or clips; keep them together with --group-column")
+    if said.get("hidden_rows"):
+        warnings.append(f"{said['hidden_rows']} hidden rows were read like any other")
+    if said.get("references_unmatched", 0) > sum(said.get("references_matched", {}).values()):
+        warnings.append("most references name no image; is it the right folder?")
+    return warnings
 
 
 def _as_text(value: Any) -> str:

@@ -106,6 +106,12 @@ def test_what_was_inferred_is_told(tmp_path: Path, frames: Path) -> None:
         assert part in told
 
 
+def test_a_folder_that_is_mostly_not_the_sheets_is_warned_of(tmp_path: Path, frames: Path) -> None:
+    sheet = csv(tmp_path, "file,Healthy", "a,1", "b,0", "x,0", "y,0", "z,0")
+    told = describe_cohort(build_cohort(sheet, images=frames, config=SheetConfig()))
+    assert "warning: most references name no image; is it the right folder?" in told
+
+
 def test_a_test_folder_without_sheet(frames: Path) -> None:
     cohort = cohort_of_folder(frames, sheet=None, config=GROUPED, classes=HEALTHY)
     assert cohort.records["image_id"].tolist() == ["test:a.jpg", "test:b.jpg", "test:sub/c.png"]
