@@ -84,9 +84,11 @@ def _saliency(logit: ClassLogit, frame: Frame, *, settings: MethodSettings) -> N
 
 def _integrated_gradients(logit: ClassLogit, frame: Frame, *, settings: MethodSettings) -> NDArray[Any]:
     (target,) = network_input(frame[None], like=logit)
-    (baseline,) = network_input(make_baselines(settings.baseline, frame), like=logit)
-    result = integrated_gradients(logit, target, baseline=baseline, steps=settings.steps, tolerance=settings.tolerance)
-    return _array(result.attribution.sum(dim=0))
+    maps = [
+        integrated_gradients(logit, target, baseline=baseline, steps=settings.steps, tolerance=settings.tolerance)
+        for baseline in _baselines(logit, frame, settings)
+    ]
+    return _array(torch.stack([result.attribution.sum(dim=0) for result in maps]).mean(dim=0))
 
 
 def _smoothgrad(logit: ClassLogit, frame: Frame, *, settings: MethodSettings) -> NDArray[Any]:

@@ -28,9 +28,10 @@ def select_frames(predictions: pd.DataFrame, *, positive: str, top: int, errors:
     Returns:
         Columns ``image_id``, ``kind`` (``top`` or ``error``) and ``rank`` (from 1), in that order of kinds.
     """
+    logit = predictions["logit"].astype(float)
     table = predictions.assign(
         # Far from the threshold many probabilities round to 0 or 1; the logit still tells them apart.
-        confidence=predictions["logit"].where(predictions["predicted"] == positive, -predictions["logit"]),
+        confidence=logit.where(predictions["predicted"] == positive, -logit),
         # A frame without a group stands for itself.
         group=predictions["group"].where(predictions["group"] != "", "image:" + predictions["image_id"]),
     )
