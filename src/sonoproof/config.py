@@ -144,7 +144,7 @@ class FitConfig:
         epochs: Most epochs of gradient training; 0 takes the recipe's own number.
         batch: Frames a step.
         learning_rate: Peak step size of Adam; 0 takes the recipe's own.
-        weight_decay: Decoupled weight decay (recipe ``default``).
+        weight_decay: Decoupled weight decay (recipe ``default``); -1 takes the recipe's own.
         patience: Epochs without improvement before training stops; 0 takes the recipe's own.
         monitor: Metric by which the checkpoint is chosen.
         zoom: Largest relative zoom in or out (0.2 draws from 0.8 to 1.2), each axis drawn alone.
@@ -159,7 +159,7 @@ class FitConfig:
     epochs: int = 0
     batch: int = 32
     learning_rate: float = 0.0
-    weight_decay: float = 1e-4
+    weight_decay: float = -1.0
     patience: int = 0
     monitor: Literal["loss", "recall", "accuracy", "precision", "auc"] = "loss"
     zoom: float = 0.2
@@ -246,7 +246,7 @@ _RANGES: dict[tuple[str, str], tuple[float, float]] = {
     ("fit", "epochs"): (0, 10_000),
     ("fit", "batch"): (1, 4096),
     ("fit", "learning_rate"): (0, 10),
-    ("fit", "weight_decay"): (0, 10),
+    ("fit", "weight_decay"): (-1, 10),
     ("fit", "patience"): (0, 10_000),
     ("fit", "zoom"): (0, 0.9),
     ("fit", "shear_degrees"): (0, 60),

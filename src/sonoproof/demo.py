@@ -13,7 +13,7 @@ from sonoproof.stages import Inputs
 
 __all__ = ["DEMO_COHORT", "demo_config", "run_demo"]
 
-DEMO_COHORT = PhantomConfig(patients=60, frames_per_patient=10, size_px=160, seed=0)
+DEMO_COHORT = PhantomConfig(patients=200, frames_per_patient=5, size_px=160, seed=0)
 
 
 def demo_config() -> Config:
@@ -25,7 +25,7 @@ def demo_config() -> Config:
         "sheet": {"group_columns": ["patient_id"]},
         "frames": {"size": 112},
         "model": {"backbone": "random", "width": 0.25},
-        "fit": {"epochs": 30},
+        "fit": {"epochs": 24, "batch": 16, "zoom": 0.3, "shear_degrees": 10.0},
         "report": {"title": "Sonoproof on a simulated cohort"},
     }
     return override(Config(), values, origin="demo")
@@ -43,7 +43,7 @@ def run_demo(out: Path, *, reporter: Reporter) -> RunFolder:
     """
     folder = out / "phantom"
     if not (folder / "truth.json").is_file():
-        reporter.stage("simulating ultrasound of 60 patients")
+        reporter.stage(f"simulating ultrasound of {DEMO_COHORT.patients} patients")
         write_cohort(folder, config=DEMO_COHORT, progress=reporter.progress)
     return run_pipeline(
         out / "run",

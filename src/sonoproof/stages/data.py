@@ -51,6 +51,9 @@ def _test_cohort(job: Job, classes: ClassNames) -> Cohort:
 def _read_frames(job: Job, cohorts: Sequence[Cohort]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Decode every frame once, into the store; those that cannot be decoded join the quarantine."""
     wanted = pd.concat([cohort.records for cohort in cohorts], ignore_index=True).fillna("")
+    # A frame of a test folder stands in no sheet: it is called by its name in the folder.
+    unnamed = wanted["reference"] == ""
+    wanted.loc[unnamed, "reference"] = wanted.loc[unnamed, "image_id"].str.removeprefix("test:")
     with store_of(job).writer() as store:
         records, unreadable = read_frames_facts(
             wanted, config=job.config.frames, progress=job.progress, decoded=store.add

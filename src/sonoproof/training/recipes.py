@@ -62,8 +62,8 @@ _FINE_TUNE = Recipe(
     patience=3, balanced=True, schedule="cosine", chosen_on="stop", batch_norm="frozen",
 )  # fmt: skip
 _FROM_SCRATCH = Recipe(
-    name="default", head_first=False, train_base=True, epochs=40, base_rate=3e-3, head_rate=3e-3, weight_decay=1e-4,
-    patience=40, balanced=True, schedule="cosine", chosen_on="stop", batch_norm="learned",
+    name="default", head_first=False, train_base=True, epochs=30, base_rate=2e-3, head_rate=2e-3, weight_decay=0.05,
+    patience=30, balanced=True, schedule="cosine", chosen_on="stop", batch_norm="learned",
 )  # fmt: skip
 
 
@@ -85,7 +85,13 @@ def recipe_for(config: FitConfig, *, pretrained: bool) -> Recipe:
             "epochs": config.epochs or recipe.epochs,
             "base_rate": (rate or recipe.base_rate) if recipe.train_base else 0.0,
             "head_rate": rate or recipe.head_rate,
-            "weight_decay": config.weight_decay if recipe.name == "default" else 0.0,
+            "weight_decay": _weight_decay(config, recipe),
             "patience": config.patience or recipe.patience,
         }
     )
+
+
+def _weight_decay(config: FitConfig, recipe: Recipe) -> float:
+    if recipe.name == "classic":
+        return 0.0
+    return config.weight_decay if config.weight_decay >= 0.0 else recipe.weight_decay
