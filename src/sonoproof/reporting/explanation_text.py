@@ -78,7 +78,8 @@ def figure_caption(item: Json, content: Json) -> str:
         f"({curves}) Probability of “{explained}” and mean absolute gradient of its logit along the straight path from "
         "the baseline (α = 0) to the frame (α = 1): where the gradient has fallen to zero it is saturated and a "
         f"saliency map says nothing. Completeness, {gaps}; the limit is {_percent(content['tolerance'])}. "
-        f"{gate_words(content.get('gate'))}; {_sector_words(item)}. An attribution shows what moved this model, not where disease is."
+        f"{gate_words(content.get('gate'))}; {_sector_words(item)}. "
+        "An attribution shows what moved this model, not where disease is."
     )
 
 

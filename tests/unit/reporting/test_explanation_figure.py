@@ -69,7 +69,9 @@ def _arrays(names: tuple[str, ...] = ("blur", "black")) -> dict[str, npt.NDArray
 
 def _draw(folder: Path, item: dict[str, Any], *, dpi: int = 60, **changes: Any) -> list[Path]:
     write_json(folder / "explanations.json", _content(item, **changes), schema="explanations")
-    np.savez(folder / item["arrays"], **_arrays(tuple(result["name"] for result in item["baselines"])))
+    np.savez(
+        folder / item["arrays"], allow_pickle=False, **_arrays(tuple(result["name"] for result in item["baselines"]))
+    )
     return draw_explanations(folder, dpi=dpi)
 
 
@@ -148,7 +150,7 @@ def test_hostile_text_is_drawn_without_a_warning(tmp_path: Path) -> None:
 
 def test_map_of_zeros_and_flat_curve_are_drawn(tmp_path: Path) -> None:
     write_json(tmp_path / "explanations.json", _content(_item()), schema="explanations")
-    np.savez(tmp_path / "a.npz", **{name: 0 * values for name, values in _arrays().items()})
+    np.savez(tmp_path / "a.npz", allow_pickle=False, **{name: 0 * values for name, values in _arrays().items()})
     assert len(draw_explanations(tmp_path, dpi=60)) == 4
 
 
