@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -40,26 +40,30 @@ class _Gallery:
 
     Attributes:
         records: All rows, with their image ids as index.
+        labels: Label of each image id.
+        origins: Origin of each image id.
         classes: Names of the negative and of the positive class.
         load: Decodes the frame of an image id.
         folder: Where the pictures go.
     """
 
     records: pd.DataFrame
+    labels: Mapping[str, str]
+    origins: Mapping[str, str]
     classes: tuple[str, str]
     load: Callable[[str], Rgb]
     folder: Path
 
     def tile(self, image_id: str, *notes: str) -> Tile:
         """A frame with its label, its name and notes."""
-        label = str(self.records.loc[image_id, "label"]) or "no label"
+        label = self.labels[image_id] or "no label"
         return Tile(self.load(image_id), (label, image_id, *notes), class_colours(self.classes).get(label, MUTED))
 
     def save(self, picture: Image.Image, name: str) -> Path:
         """Write a sheet as a png."""
         path = self.folder / name
         with atomic_path(path) as temporary:
-            picture.quantize(192, dither=Image.Dither.NONE).save(temporary, "PNG", optimize=True)
+            picture.quantize(192, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(temporary, "PNG")
         return path
 
 
@@ -75,7 +79,10 @@ def draw_audit(outcome: AuditOutcome, *, folder: Path, load: Callable[[str], Rgb
         The pictures of each finding, by its id.
     """
     material = outcome.material
-    gallery = _Gallery(material.records.set_index("image_id"), material.class_names, load, folder)
+    records = material.records.set_index("image_id")
+    gallery = _Gallery(
+        records, records["label"].to_dict(), records["origin"].to_dict(), material.class_names, load, folder
+    )
     links = material.lookalikes.links if material.lookalikes else ()
     drawn_for = {
         "sources": [*_largest_sources(gallery), *_aligned_pairs(gallery, links, name="pairs.png", chosen=_any_pair)],
@@ -124,23 +131,21 @@ Chosen = Callable[[_Gallery, Link], bool]
 
 
 def _any_pair(gallery: _Gallery, link: Link) -> bool:
-    return set(gallery.records.loc[[link.first, link.second], "origin"]) == {"sheet"}
+    return gallery.origins[link.first] == gallery.origins[link.second] == "sheet"
 
 
 def _opposite_labels(gallery: _Gallery, link: Link) -> bool:
-    labels = set(gallery.records.loc[[link.first, link.second], "label"]) - {""}
+    labels = {gallery.labels[link.first], gallery.labels[link.second]} - {""}
     return len(labels) == 2 and _any_pair(gallery, link)
 
 
 def _sheet_and_test(gallery: _Gallery, link: Link) -> bool:
-    return len(set(gallery.records.loc[[link.first, link.second], "origin"])) == 2
+    return gallery.origins[link.first] != gallery.origins[link.second]
 
 
 def _aligned_pairs(gallery: _Gallery, links: Sequence[Link], *, name: str, chosen: Chosen) -> list[Path]:
     """Rows of three: a frame, its look-alike, and both laid over each other after alignment."""
-    known = gallery.records.index
-    wanted = [link for link in links if not link.identical and {link.first, link.second} <= set(known)]
-    wanted = [link for link in wanted if chosen(gallery, link)]
+    wanted = [link for link in links if not link.identical and chosen(gallery, link)]
     if not wanted:
         return []
     picked = np.unique(np.linspace(0, len(wanted) - 1, PAIRS_DRAWN).round().astype(int))
@@ -182,12 +187,11 @@ def _draw_counts(axis: Axes, counts: pd.DataFrame, *, classes: tuple[str, str]) 
     left = np.zeros(len(counts))
     for name, colour, hatch in zip(classes, (BLUE, ORANGE), ("", "////"), strict=True):
         numbers = counts[name].to_numpy(dtype=np.float64) if name in counts else np.zeros(len(counts))
-        bars = axis.barh(
-            places, numbers, left=left, color=colour, hatch=hatch, edgecolor="white", label=label_text(name)
-        )
-        axis.bar_label(bars, labels=[f"{n:.0f}" if n else "" for n in numbers], label_type="center", color="white",
-                       fontsize=7.5, fontweight="bold")  # fmt: skip
+        axis.barh(places, numbers, left=left, color=colour, hatch=hatch, edgecolor="white", label=label_text(name))
         left += numbers
+    for place, row in zip(places, counts.reindex(columns=list(classes), fill_value=0).to_numpy(), strict=True):
+        axis.text(row.sum() + 0.01 * left.max(), place, f"{row[0]:,} + {row[1]:,}", va="center", fontsize=7.5)
+    axis.set_xlim(0, 1.18 * left.max())
     axis.set_yticks(places, [label_text(str(source)) for source in counts.index])
     axis.invert_yaxis()
     axis.legend(loc="lower right")
@@ -218,11 +222,10 @@ def _identical_pairs(gallery: _Gallery) -> list[tuple[str, str]]:
 
 
 def _linked(gallery: _Gallery, links: Sequence[Link]) -> list[tuple[str, str]]:
-    label, origin = gallery.records["label"], gallery.records["origin"]
     return [
-        (label[link.first], label[link.second])
+        (gallery.labels[link.first], gallery.labels[link.second])
         for link in links
-        if not link.identical and origin[link.first] == origin[link.second] == "sheet"
+        if not link.identical and _any_pair(gallery, link)
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -98,6 +99,7 @@ def _draw_tile(sheet: Image.Image, pen: ImageDraw.ImageDraw, tile: Tile, *, plac
         pen.text((left, top + outer + 1 + number * _LINE_PX), shown, fill=fill, font=_font(_TEXT_PX))
 
 
+@functools.cache
 def _font(size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(findfont(FontProperties(family="DejaVu Sans")), size)
 

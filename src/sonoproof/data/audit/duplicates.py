@@ -24,21 +24,36 @@ def conflicting_duplicates(records: pd.DataFrame) -> list[list[int]]:
 
 
 def find_exact_duplicates(material: Material) -> list[Finding]:
-    """How many rows of the sheet repeat another one pixel by pixel."""
-    records = material.sheet_records
+    """How many rows repeat another one pixel by pixel, in the sheet, in the test folder and across."""
+    records = material.records
     sets = duplicate_sets(records)
     if not sets:
         return []
     rows, copies = sum(map(len, sets)), sum(len(members) - 1 for members in sets)
-    pairs = sum(len(members) * (len(members) - 1) // 2 for members in sets)
+    pairs = sum(_pairs(len(members)) for members in sets)
     opposite = sum(_opposite_pairs(records, members) for members in sets)
+    within = {
+        origin: sum(_pairs(int((records.loc[members, "origin"] == origin).sum())) for members in sets)
+        for origin in ("sheet", "test")
+    }
+    across = pairs - sum(within.values())
+    where = (
+        ""
+        if material.of_sheet.all()
+        else f" ({within['sheet']:,} within the sheet, {within['test']:,} within the test folder, {across:,} across)"
+    )
     detail = (
-        f"{of_rows(rows, len(records))} are pixel-identical copies of another row: {counted(pairs, 'pair')}, "
+        f"{of_rows(rows, len(records))} are pixel-identical copies of another row: {counted(pairs, 'pair')}{where}, "
         f"{opposite:,} of them with opposite labels. Identical frames always stay on one side of the split."
     )
     numbers = {"rows": rows, "of": len(records), "sets": len(sets), "copies": copies, "pairs": pairs,
-               "pairs_with_opposite_labels": opposite}  # fmt: skip
-    return [Finding("exact-duplicates", "warning", "Frames stand in the sheet more than once", detail, numbers)]
+               "pairs_with_opposite_labels": opposite, "pairs_in_sheet": within["sheet"],
+               "pairs_in_test": within["test"], "pairs_across": across}  # fmt: skip
+    return [Finding("exact-duplicates", "warning", "Frames stand there more than once", detail, numbers)]
+
+
+def _pairs(members: int) -> int:
+    return members * (members - 1) // 2
 
 
 def _labels(records: pd.DataFrame, rows: list[int]) -> int:
