@@ -292,7 +292,8 @@ def _drawable(text: str) -> str:
 
 def _load_arrays(path: Path) -> dict[str, NDArray[Any]]:
     try:
-        with np.load(path, allow_pickle=False) as saved:
+        # Opened here: of a damaged archive numpy would leave the file open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
             return {name: saved[name] for name in saved.files}
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise RunFolderError(f"{path}: cannot be read ({error}); run the explanation again") from error
