@@ -193,10 +193,12 @@ class ExplainConfig:
     Attributes:
         top: Frames explained of each part.
         errors: Worst errors explained.
-        baselines: Baselines of integrated gradients, the first one drawn: ``blur``, ``black``, ``mean``.
+        baselines: Baselines of integrated gradients, the first one drawn: ``blur``, ``black``, ``mean tissue``,
+            ``references``.
         steps: Most path points of integrated gradients; fewer where the completeness gap allows.
         tolerance: Completeness gap, as a share of the logit difference, under which a path counts as converged.
         dpi: Resolution of the figures in dots per inch.
+        masks: Folder with a mask (PNG, not zero inside) for each image, where the truth is known; else empty.
     """
 
     top: int = 5
@@ -205,6 +207,7 @@ class ExplainConfig:
     steps: int = 256
     tolerance: float = 0.01
     dpi: int = 600
+    masks: str = ""
 
 
 @dataclass(frozen=True)

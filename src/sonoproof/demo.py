@@ -48,7 +48,7 @@ def run_demo(out: Path, *, reporter: Reporter) -> RunFolder:
     return run_pipeline(
         out / "run",
         inputs=Inputs(sheet=folder / "labels.xlsx", images=folder / "images"),
-        config=demo_config(),
+        config=override(demo_config(), {"explain": {"masks": str(folder / "masks")}}, origin="demo"),
         reporter=reporter,
         command=f"sonoproof demo --out {out}",
         resume=(out / "run" / "manifest.json").is_file(),

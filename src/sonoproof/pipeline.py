@@ -2,7 +2,7 @@
 
 ::
 
-    audit -> split -> fit -> (cross-validate) -> predict -> evaluate -> explain -> report
+    audit -> probe -> split -> fit -> (cross-validate) -> predict -> evaluate -> explain -> report
 
 A stage is skipped on ``--resume`` when it was finished from the same inputs and settings and everything that it wrote
 is still there, byte for byte.
@@ -60,6 +60,7 @@ class Stage:
 
 STAGES = (
     Stage("audit", "reading and auditing the data", stages.audit, ("sheet", "frames", "audit", "model")),
+    Stage("probe", "probing for shortcuts, leaks and doubtful labels", stages.probe, ()),
     Stage("split", "splitting by groups", stages.split, ("split",)),
     Stage("fit", "training", stages.train, ("fit", "model")),
     Stage("cross-validate", "cross-validating by groups", stages.cross_validate, ()),

@@ -28,7 +28,7 @@ from sonoproof.runfolder import atomic_path, write_json
 __all__ = ["BaselineResult", "Classes", "ExplainedFrame", "explain_frame", "explain_part"]
 
 Frames = NDArray[np.uint8]
-Masks = Callable[[str], NDArray[np.bool_]]
+Masks = Callable[[str], NDArray[np.bool_] | None]
 
 # The gate judges the method, not each frame: a few frames and a coarse path tell it apart from an edge detector.
 _GATE_FRAMES, _GATE_STEPS = 3, 16

@@ -1,8 +1,10 @@
 """The stages of a run. Each reads from the run folder, does one thing through one room, and writes to the folder."""
 
-from sonoproof.stages.data import audit
+from sonoproof.stages.data import audit, probe
 from sonoproof.stages.job import Inputs, Job
 from sonoproof.stages.model import cross_validate, predict, split, train
 from sonoproof.stages.outcome import evaluate, explain, report
 
-__all__ = ["Inputs", "Job", "audit", "cross_validate", "evaluate", "explain", "predict", "report", "split", "train"]
+__all__ = [
+    "Inputs", "Job", "audit", "cross_validate", "evaluate", "explain", "predict", "probe", "report", "split", "train",
+]  # fmt: skip

@@ -6,18 +6,28 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from sonoproof.data.audit import AuditOutcome, add_to_audit, audit_cohort, write_audit
 from sonoproof.data.cohort import ClassNames, Cohort, build_cohort, cohort_of_folder
 from sonoproof.data.description import describe_cohort
-from sonoproof.data.frames import read_frames_facts
-from sonoproof.data.grouping import assign_groups
+from sonoproof.data.frames import decode, read_frames_facts
+from sonoproof.data.lookalike import find_lookalikes
 from sonoproof.errors import CohortError
-from sonoproof.runfolder import QUARANTINE_COLUMNS, RECORD_COLUMNS, write_json, write_table
+from sonoproof.evaluation.labelled import Classes
+from sonoproof.evaluation.probing import DOUBT_COLUMNS, REVIEW_WORKBOOK, ProbeOutcome, probe_cohort
+from sonoproof.reporting.audit_pictures import draw_audit
+from sonoproof.reporting.review_workbook import write_review_workbook
+from sonoproof.runfolder import QUARANTINE_COLUMNS, RECORD_COLUMNS, RunFolder, read_table, write_json, write_table
 from sonoproof.stages.job import Job
-from sonoproof.stages.materials import store_of
+from sonoproof.stages.materials import class_names, features_of, files_in, frames_of, store_of
 
-__all__ = ["audit"]
+__all__ = ["audit", "probe"]
+
+DOUBTS = "label_doubts.csv"
+PROBE_FILES = (DOUBTS, Path(REVIEW_WORKBOOK).name)
 
 
 def audit(job: Job) -> list[Path]:
@@ -30,14 +40,90 @@ def audit(job: Job) -> list[Path]:
     for line in describe_cohort(cohort):
         job.say(line)
     records, quarantine = _read_frames(job, cohorts)
-    columns = cohort.group_columns
-    records["source"] = ""
-    records["group"] = assign_groups(records, columns=columns)
-    _say_accounts(job, cohorts, records=records, quarantine=quarantine)
-    write_table(job.run.records, records, columns=RECORD_COLUMNS)
+    outcome = _audit(job, cohort, records=records, quarantine=quarantine)
+    quarantine = pd.concat([quarantine, outcome.quarantined], ignore_index=True)
+    _say_accounts(job, cohorts, records=outcome.records, quarantine=quarantine)
+    write_table(job.run.records, outcome.records, columns=RECORD_COLUMNS)
     write_table(job.run.quarantine, quarantine, columns=QUARANTINE_COLUMNS)
-    write_json(job.run.cohort, _cohort_facts(cohorts, records, quarantine), schema="cohort")
-    return [job.run.records, job.run.quarantine, job.run.cohort]
+    write_json(job.run.cohort, _cohort_facts(cohorts, outcome.records, quarantine), schema="cohort")
+    outcome.require_clear()
+    # audit.json is added to by the probes, which then answer for it.
+    written = [path for path in files_in(job.run.audit_folder) if path.name not in PROBE_FILES]
+    return [job.run.records, job.run.quarantine, job.run.cohort, *written]
+
+
+def _audit(job: Job, cohort: Cohort, *, records: pd.DataFrame, quarantine: pd.DataFrame) -> AuditOutcome:
+    """Search look-alikes, look for defects, apply the policies; write what was found with its pictures."""
+    path_of = dict(zip(records["image_id"], records["path"], strict=True))
+
+    def load(image_id: str) -> npt.NDArray[np.uint8]:
+        return decode(path_of[image_id], max_pixels=job.config.frames.max_pixels)
+
+    lookalikes = None
+    if job.config.audit.lookalikes:
+        lookalikes = find_lookalikes(
+            list(records["image_id"]),
+            load=load,
+            work=job.run.store,
+            workers=job.config.frames.workers,
+            progress=job.progress,
+        )
+    outcome = audit_cohort(
+        records,
+        quarantine=quarantine,
+        classes=cohort.classes,
+        group_columns=cohort.group_columns,
+        lookalikes=lookalikes,
+        config=job.config.audit,
+        frames=job.config.frames,
+        progress=job.progress,
+    )
+    pictures = draw_audit(outcome, folder=job.run.audit_folder, load=load)
+    write_audit(job.run, outcome, pictures=pictures)
+    for finding in outcome.findings:
+        if finding.level != "info":
+            job.say(f"{finding.level}: {finding.title}")
+    return outcome
+
+
+def probe(job: Job) -> list[Path]:
+    """Records and frozen features to shortcut probes, honest against naive, and doubtful labels."""
+    if not job.config.audit.probes:
+        return [job.run.audit]
+    records = read_table(job.run.records, columns=RECORD_COLUMNS)
+    names = class_names(job.run)
+    path_of = dict(zip(records["image_id"], records["path"], strict=True))
+    load, preprocessing = frames_of(job)
+    outcome = probe_cohort(
+        records,
+        measures=_measures(job.run),
+        features=features_of(job, load, preprocessing)(list(records["image_id"])),
+        classes=Classes(negative=names.negative, positive=names.positive),
+        confidence=job.config.evaluate.confidence,
+        seed=job.config.evaluate.seed,
+    )
+    add_to_audit(job.run, outcome.findings, summary=outcome.summary)
+    for finding in outcome.findings:
+        job.say(f"{finding.level}: {finding.title}")
+    return [job.run.audit, *_write_doubts(job, outcome, path_of=path_of)]
+
+
+def _write_doubts(job: Job, outcome: ProbeOutcome, *, path_of: dict[str, str]) -> list[Path]:
+    table, workbook = job.run.audit_folder / DOUBTS, job.run.root / REVIEW_WORKBOOK
+    write_table(table, outcome.doubts, columns=DOUBT_COLUMNS)
+    names = class_names(job.run)
+    write_review_workbook(
+        workbook,
+        outcome.doubts.head(outcome.review),
+        classes=(names.negative, names.positive),
+        load=lambda image_id: decode(path_of[image_id], max_pixels=job.config.frames.max_pixels),
+    )
+    return [table, workbook]
+
+
+def _measures(run: RunFolder) -> pd.DataFrame:
+    """The measures of the frames, numbers as numbers."""
+    return pd.read_csv(run.audit_folder / "frames.csv", dtype={"image_id": str}, keep_default_na=False, na_values=[""])
 
 
 def _test_cohort(job: Job, classes: ClassNames) -> Cohort:

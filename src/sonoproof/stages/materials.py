@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import torch
 
 from sonoproof.data.cohort import ClassNames
+from sonoproof.data.frames import decode
 from sonoproof.data.leakage import check_no_leak
 from sonoproof.data.preprocessing import Preprocessing
 from sonoproof.data.store import FrameStore, open_store
+from sonoproof.errors import ConfigError
 from sonoproof.manifest import fingerprint
 from sonoproof.runfolder import RECORD_COLUMNS, SPLIT_COLUMNS, RunFolder, read_json, read_table
 from sonoproof.stages.job import Job
-from sonoproof.training.batches import LoadFrames, Rows
-from sonoproof.training.features import cached_features
-from sonoproof.training.fit import LoadFeatures
-from sonoproof.training.model import backbone_image_size, load_backbone, resolve_device
+from sonoproof.training.batches import LoadFrames, Rows, to_network
+from sonoproof.training.features import BATCH, cached_features
+from sonoproof.training.fit import SETTLE_FRAMES, LoadFeatures
+from sonoproof.training.model import BinaryClassifier, backbone_image_size, load_backbone, resolve_device
+from sonoproof.training.module import settle_batch_norm
 
 __all__ = [
     "class_names",
@@ -37,6 +41,9 @@ __all__ = [
 def _preprocessing(job: Job) -> Preprocessing:
     size = job.config.frames.size or backbone_image_size(job.config.model)
     return Preprocessing(size=size, aspect=job.config.frames.aspect)
+
+
+LoadMask = Callable[[str], npt.NDArray[np.bool_] | None]
 
 
 def store_of(job: Job) -> FrameStore:
@@ -69,7 +76,7 @@ def features_of(job: Job, load: LoadFrames, preprocessing: Preprocessing) -> Loa
         image_ids = sorted(records["image_id"])
         sha256 = dict(zip(records["image_id"], records["sha256"], strict=True))
         features = cached_features(
-            load_backbone(job.config.model, seed=job.config.fit.seed, image_size=preprocessing.size),
+            _backbone(job, load, image_ids, size=preprocessing.size),
             image_ids=image_ids,
             load=load,
             folder=job.run.store,
@@ -84,6 +91,36 @@ def features_of(job: Job, load: LoadFrames, preprocessing: Preprocessing) -> Loa
         return features[[row_of[image_id] for image_id in image_ids]]
 
     return load_features
+
+
+def masks_of(job: Job) -> LoadMask | None:
+    """What gives the truth mask of an image id as the network sees the frame; None where no masks were given."""
+    if not job.config.explain.masks:
+        return None
+    folder = Path(job.config.explain.masks)
+    if not folder.is_dir():
+        raise ConfigError(f"--masks {folder}: there is no such folder")
+    preprocessing = _preprocessing(job)
+
+    def load(image_id: str) -> npt.NDArray[np.bool_] | None:
+        path = (folder / image_id.removeprefix("test:")).with_suffix(".png")
+        if not path.is_file():
+            return None
+        inside = decode(path, max_pixels=job.config.frames.max_pixels).max(axis=2, keepdims=True) > 0
+        canvas = preprocessing(np.repeat(np.where(inside, 255, 0).astype(np.uint8), 3, axis=2))
+        return canvas[..., 0] > 127
+
+    return load
+
+
+def _backbone(job: Job, load: LoadFrames, image_ids: Sequence[str], *, size: int) -> BinaryClassifier:
+    """The backbone that features are taken from; a random one is settled on the frames, or its signal would die out."""
+    classifier = load_backbone(job.config.model, seed=job.config.fit.seed, image_size=size)
+    if not classifier.architecture.pretrained:
+        some = image_ids[:: max(1, len(image_ids) // SETTLE_FRAMES)]
+        batches = (to_network(load(some[k : k + BATCH])) for k in range(0, len(some), BATCH))
+        settle_batch_norm(classifier, ((batch, batch) for batch in batches), device=torch.device("cpu"))
+    return classifier
 
 
 def records_and_split(run: RunFolder) -> pd.DataFrame:

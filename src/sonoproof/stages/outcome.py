@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from sonoproof.evaluation.evaluate import evaluate_run
 from sonoproof.explanation.explain import Classes, explain_part
 from sonoproof.reporting.explanation_figure import draw_explanations
 from sonoproof.reporting.report import build_report
 from sonoproof.runfolder import PREDICTION_COLUMNS, read_table
 from sonoproof.stages.job import Job
-from sonoproof.stages.materials import files_in, frames_of
+from sonoproof.stages.materials import files_in, frames_of, masks_of, records_and_split
+from sonoproof.training.batches import LoadFrames
 from sonoproof.training.bundle import load_bundle
 
 __all__ = ["evaluate", "explain", "report"]
+
+REFERENCES = 8
 
 
 def evaluate(job: Job) -> list[Path]:
@@ -42,6 +48,8 @@ def explain(job: Job) -> list[Path]:
             classes=Classes(negative=bundle.negative, positive=bundle.positive),
             config=job.config.explain,
             out=folder,
+            references=_references(job, load),
+            masks=masks_of(job),
             progress=job.progress,
         )
         draw_explanations(folder, dpi=job.config.explain.dpi, progress=job.progress)
@@ -53,3 +61,12 @@ def report(job: Job) -> list[Path]:
     """The run folder to one page."""
     page = build_report(job.run, config=job.config.report)
     return [page, *files_in(job.run.figures)]
+
+
+def _references(job: Job, load: LoadFrames) -> npt.NDArray[np.uint8] | None:
+    """Frames of the fit part that the baseline ``references`` is averaged over."""
+    if "references" not in job.config.explain.baselines:
+        return None
+    table = records_and_split(job.run)
+    known = sorted(table.loc[table["part"] == "fit", "image_id"])
+    return load(known[:: max(1, len(known) // REFERENCES)][:REFERENCES])
