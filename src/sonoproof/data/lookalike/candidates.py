@@ -17,6 +17,7 @@ Pair = tuple[int, int, bool]
 NEAREST = 2
 NEAREST_MIRRORED = 1
 REPRESENTATIVES = 8
+PAIRS_A_GROUP = 2
 SUPPORTERS = 3
 
 PAIRS_AFFORDABLE = 20_000
@@ -40,7 +41,7 @@ def nearest_pairs(index: WordIndex) -> list[Pair]:
 def pairs_between_groups(
     index: WordIndex, labels: NDArray[np.int64], *, fresh: set[int], tried: Container[Pair]
 ) -> list[Pair]:
-    """For each fresh group the most similar other groups, each by its best pair of frames not yet compared.
+    """For each fresh group the most similar other groups, each by its best pairs of frames not yet compared.
 
     Large groups are stood for by a few frames that differ as much as possible.
 
@@ -101,14 +102,17 @@ def _representatives(index: WordIndex, members: Numbers) -> Numbers:
 
 
 def _best_of_each_group(group: int, scored: Iterable[Scored], labels: NDArray[np.int64], many: int) -> list[Pair]:
-    """The best pair with each of the `many` most similar groups."""
-    best: dict[int, Pair] = {}
+    """The best pairs with each of the `many` most similar groups, of different frames."""
+    best: dict[int, list[Pair]] = {}
     for _, pair in sorted(scored, key=lambda entry: (-entry[0], entry[1])):
         first, second = int(labels[pair[0]]), int(labels[pair[1]])
-        best.setdefault(second if first == group else first, pair)
-        if len(best) == many:
-            break
-    return list(best.values())
+        other = second if first == group else first
+        if other not in best and len(best) == many:
+            continue
+        chosen = best.setdefault(other, [])
+        if len(chosen) < PAIRS_A_GROUP and pair[:2] not in [earlier[:2] for earlier in chosen]:
+            chosen.append(pair)
+    return [pair for pairs in best.values() for pair in pairs]
 
 
 def _scored_pairs(
