@@ -11,77 +11,31 @@ References:
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 from torch import nn
 
 from sonoproof.explanation.attribution import ClassLogit
-from sonoproof.explanation.baselines import make_baselines
+from sonoproof.explanation.checks import (
+    Check,
+    GateSettings,
+    baseline_agreement,
+    completeness,
+    deletion_and_insertion,
+    finite_and_varied,
+    label_randomisation,
+    model_randomisation,
+    repeatability,
+)
 from sonoproof.explanation.display import shown_map
-from sonoproof.explanation.methods import Explainer, network_input
-from sonoproof.explanation.perturbation import edge_map, patch_means, perturbation_score
-from sonoproof.explanation.randomisation import randomised_cascade
+from sonoproof.explanation.methods import Explainer
 
-__all__ = ["Check", "GateReport", "GateSettings", "label_randomisation", "rank_similarity", "run_gate"]
+__all__ = ["Check", "GateReport", "GateSettings", "label_randomisation", "run_gate"]
 
 Frames = NDArray[np.uint8]
-
-# Thresholds; measured error rates in docs/explanations.md.
-_MOST_SIMILAR_TO_RANDOM = 0.5
-_LEAST_REPEATABLE = 0.5
-_LEAST_AGREEMENT = 0.0
-_LEAST_OVER_RANDOM = 2.0
-_LEAST_OVER_EDGES = 0.0
-
-
-@dataclass(frozen=True)
-class GateSettings:
-    """How much work the gate does.
-
-    Attributes:
-        stages: Randomised copies of the network, from the last layer alone to all layers.
-        patches: Patches along a side for deletion and insertion.
-        orders: Random orders that deletion and insertion are compared with.
-        noise_levels: Standard deviation of the imperceptible noise in grey levels of 255.
-        baseline: What deleted patches show.
-        seed: Seed of weights, orders and noise.
-    """
-
-    stages: int = 4
-    patches: int = 14
-    orders: int = 8
-    noise_levels: float = 1.0
-    baseline: str = "blur"
-    seed: int = 0
-
-
-@dataclass(frozen=True)
-class Check:
-    """One check of the gate.
-
-    Attributes:
-        name: Name of the check.
-        passed: Whether the value is on the right side of the threshold.
-        value: What was measured; NaN where it could not be.
-        threshold: Where right and wrong part.
-        passes: ``below`` or ``above`` the threshold.
-        detail: What the value is, in a sentence.
-        series: Further numbers behind the value.
-    """
-
-    name: str
-    passed: bool
-    value: float
-    threshold: float
-    passes: str
-    detail: str
-    series: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -129,203 +83,16 @@ def run_gate(
     settings = settings or GateSettings()
     logits = [ClassLogit(network, positive=side) for side in positive]
     maps = [np.asarray(explain(logit, frame)) for logit, frame in zip(logits, frames, strict=True)]
-    checks = [_finite_and_varied(maps)]
+    checks = [finite_and_varied(maps)]
     if gaps:
-        checks.append(_completeness(gaps, tolerance))
+        checks.append(completeness(gaps, tolerance))
     if checks[0].passed:
         shown = [shown_map(values) for values in maps]
         checks += [
-            _model_randomisation(explain, shown, network=network, frames=frames, positive=positive, settings=settings),
-            *_deletion_and_insertion(maps, logits=logits, frames=frames, settings=settings),
-            _repeatability(explain, shown, logits=logits, frames=frames, settings=settings),
+            model_randomisation(explain, shown, network=network, frames=frames, positive=positive, settings=settings),
+            *deletion_and_insertion(maps, logits=logits, frames=frames, settings=settings),
+            repeatability(explain, shown, logits=logits, frames=frames, settings=settings),
         ]
         if other_baselines:
-            checks.append(_baseline_agreement(other_baselines, shown, logits=logits, frames=frames))
+            checks.append(baseline_agreement(other_baselines, shown, logits=logits, frames=frames))
     return GateReport(method, all(check.passed for check in checks), len(frames), tuple(checks))
-
-
-def label_randomisation(
-    explain: Explainer,
-    *,
-    network: nn.Module,
-    random_labels: nn.Module,
-    frames: Frames,
-    positive: Sequence[bool],
-) -> Check:
-    """Compare with the maps of a network of the same kind that was trained on shuffled labels (on request only).
-
-    Args:
-        explain: The explainer.
-        network: The trained network.
-        random_labels: The network trained on shuffled labels.
-        frames: Frames, uint8, shape (N, H, W, 3).
-        positive: Of each frame, whether the positive class's logit is explained.
-    """
-    similar = []
-    for frame, side in zip(frames, positive, strict=True):
-        pair = [shown_map(explain(ClassLogit(net, positive=side), frame)) for net in (network, random_labels)]
-        similar.append(abs(rank_similarity(*pair)))
-    return _below(
-        "label_randomisation",
-        float(np.mean(similar)),
-        _MOST_SIMILAR_TO_RANDOM,
-        "|rank correlation| with the maps of a network trained on shuffled labels",
-    )
-
-
-def rank_similarity(first: NDArray[Any], second: NDArray[Any]) -> float:
-    """Spearman's rank correlation of two maps, in [-1, 1]; 0 where one of them is constant or not finite."""
-    if not (np.isfinite(first).all() and np.isfinite(second).all()):
-        return 0.0
-    ranks = np.stack([rankdata(first), rankdata(second)])
-    if (np.ptp(ranks, axis=1) == 0).any():
-        return 0.0
-    return float(np.corrcoef(ranks)[0, 1])
-
-
-def _finite_and_varied(maps: Sequence[NDArray[Any]]) -> Check:
-    usable = [bool(np.isfinite(values).all() and np.ptp(values) > 0) for values in maps]
-    return _above(
-        "finite_and_varied", float(np.mean(usable)), 1.0, "share of maps that are finite and not constant", equal=True
-    )
-
-
-def _completeness(gaps: Sequence[float], tolerance: float) -> Check:
-    finite = [gap if math.isfinite(gap) else math.inf for gap in gaps]
-    median = float(np.median(finite))
-    return _below(
-        "completeness",
-        median,
-        tolerance,
-        "median completeness gap of the frames explained",
-        series={"gaps": list(gaps)},
-    )
-
-
-def _model_randomisation(
-    explain: Explainer,
-    shown: Sequence[NDArray[Any]],
-    *,
-    network: nn.Module,
-    frames: Frames,
-    positive: Sequence[bool],
-    settings: GateSettings,
-) -> Check:
-    shares, falls = [], []
-    settle = network_input(frames, like=network)
-    for share, randomised in randomised_cascade(network, frames=settle, stages=settings.stages, seed=settings.seed):
-        similar = [
-            abs(rank_similarity(original, shown_map(explain(ClassLogit(randomised, positive=side), frame))))
-            for original, side, frame in zip(shown, positive, frames, strict=True)
-        ]
-        shares.append(share)
-        falls.append(float(np.mean(similar)))
-    return _below(
-        "model_randomisation",
-        falls[-1],
-        _MOST_SIMILAR_TO_RANDOM,
-        "|rank correlation| of the map with that of the network with all layers randomised",
-        series={"share_of_layers": shares, "similarity": falls},
-    )
-
-
-def _deletion_and_insertion(
-    maps: Sequence[NDArray[Any]], *, logits: Sequence[ClassLogit], frames: Frames, settings: GateSettings
-) -> list[Check]:
-    rng = np.random.default_rng(settings.seed)
-    scores: dict[str, list[float]] = {"map": [], "edges": []}
-    chance: list[list[float]] = []
-    for values, logit, frame in zip(maps, logits, frames, strict=True):
-        orders = {
-            "map": patch_means(values, patches=settings.patches),
-            "edges": patch_means(edge_map(frame), patches=settings.patches),
-        }
-        for name, importance in orders.items():
-            scores[name].append(_score(logit, frame, importance, settings))
-        random = rng.random((settings.orders, settings.patches**2))
-        chance.append([_score(logit, frame, importance, settings) for importance in random])
-    own, edges, random_mean = (float(np.mean(values)) for values in (scores["map"], scores["edges"], chance))
-    # Standard error of the mean over frames of the score of one random order a frame.
-    spread = math.sqrt(float(np.mean(np.var(chance, axis=1, ddof=1))) / len(frames))
-    series = {"map": scores["map"], "edges": scores["edges"], "random": chance}
-    return [
-        _above(
-            "better_than_random",
-            (own - random_mean) / spread if spread > 0 else math.nan,
-            _LEAST_OVER_RANDOM,
-            "area between insertion and deletion, over random orders, in their standard errors",
-            series=series,
-        ),
-        _above(
-            "better_than_edges",
-            own - edges,
-            _LEAST_OVER_EDGES,
-            "area between insertion and deletion, over that of an edge detector, in logits",
-        ),
-    ]
-
-
-def _score(logit: ClassLogit, frame: NDArray[np.uint8], importance: NDArray[Any], settings: GateSettings) -> float:
-    (target,) = network_input(frame[None], like=logit)
-    (baseline,) = network_input(make_baselines(settings.baseline, frame), like=logit)
-    return perturbation_score(logit, target, baseline=baseline, importance=importance, patches=settings.patches)
-
-
-def _repeatability(
-    explain: Explainer,
-    shown: Sequence[NDArray[Any]],
-    *,
-    logits: Sequence[ClassLogit],
-    frames: Frames,
-    settings: GateSettings,
-) -> Check:
-    rng = np.random.default_rng(settings.seed)
-    similar = []
-    for original, logit, frame in zip(shown, logits, frames, strict=True):
-        # The same noise on all channels: a grey frame stays grey.
-        noise = settings.noise_levels * rng.standard_normal((*frame.shape[:2], 1))
-        noisy = np.clip(np.rint(frame + noise), 0, 255).astype(np.uint8)
-        similar.append(rank_similarity(original, shown_map(explain(logit, noisy))))
-    return _above(
-        "repeatability",
-        float(np.mean(similar)),
-        _LEAST_REPEATABLE,
-        f"rank correlation of the map with that of the frame under noise of {settings.noise_levels:g} grey level",
-        series={"similarity": similar},
-    )
-
-
-def _baseline_agreement(
-    others: Mapping[str, Explainer], shown: Sequence[NDArray[Any]], *, logits: Sequence[ClassLogit], frames: Frames
-) -> Check:
-    agreement = {
-        name: [
-            rank_similarity(original, shown_map(explain(logit, frame)))
-            for original, logit, frame in zip(shown, logits, frames, strict=True)
-        ]
-        for name, explain in others.items()
-    }
-    return _above(
-        "baseline_agreement",
-        float(np.mean([np.mean(values) for values in agreement.values()])),
-        _LEAST_AGREEMENT,
-        "rank correlation of the map with those from the other baselines",
-        series=agreement,
-    )
-
-
-def _below(name: str, value: float, threshold: float, detail: str, *, series: Mapping[str, Any] | None = None) -> Check:
-    return Check(name, value < threshold, value, threshold, "below", detail, series or {})
-
-
-def _above(
-    name: str,
-    value: float,
-    threshold: float,
-    detail: str,
-    *,
-    equal: bool = False,
-    series: Mapping[str, Any] | None = None,
-) -> Check:
-    passed = value >= threshold if equal else value > threshold
-    return Check(name, passed, value, threshold, "above", detail, series or {})
