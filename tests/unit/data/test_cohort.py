@@ -5,13 +5,16 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from sonoproof.config import SheetConfig
+from sonoproof.data import cohort as cohort_module
 from sonoproof.data.cohort import ClassNames, Cohort, build_cohort, cohort_of_folder
 from sonoproof.data.description import describe_cohort
+from sonoproof.data.joining import Joined, join_images
 from sonoproof.errors import CohortError, SheetError
 from sonoproof.runfolder import QUARANTINE_COLUMNS, read_table, write_table
 
@@ -77,6 +80,17 @@ def test_a_row_that_is_lost_is_noticed(tmp_path: Path, frames: Path) -> None:
     twice = pd.concat([cohort.records.iloc[:1]] * 2)
     with pytest.raises(CohortError, match="used twice"):
         dataclasses.replace(cohort, records=twice).check_accounts()
+
+
+def test_building_a_cohort_checks_its_accounts(tmp_path: Path, frames: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lose_a_row(*args: Any, **options: Any) -> Joined:
+        joined = join_images(*args, **options)
+        return dataclasses.replace(joined, rows=joined.rows.iloc[:-1])
+
+    monkeypatch.setattr(cohort_module, "join_images", lose_a_row)
+    sheet = csv(tmp_path, "file,Healthy", "a,1", "b,0", "c,1")
+    with pytest.raises(CohortError, match="3 rows were read, but 2 used"):
+        build_cohort(sheet, images=frames, config=SheetConfig())
 
 
 def test_spellings_of_one_patient_are_one_group(tmp_path: Path, frames: Path) -> None:
