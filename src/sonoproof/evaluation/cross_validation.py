@@ -18,7 +18,7 @@ __all__ = ["forest", "linear", "out_of_fold"]
 
 FloatArray = npt.NDArray[np.float64]
 
-_FOREST_TREES: Final = 100
+_FOREST_TREES: Final = 60
 _LEAST_CHANCE: Final = 1e-6
 
 

@@ -81,7 +81,12 @@ def draw_audit(outcome: AuditOutcome, *, folder: Path, load: Callable[[str], Rgb
     material = outcome.material
     records = material.records.set_index("image_id")
     gallery = _Gallery(
-        records, records["label"].to_dict(), records["origin"].to_dict(), material.class_names, load, folder
+        records,
+        labels=dict(zip(records.index, records["label"], strict=True)),
+        origins=dict(zip(records.index, records["origin"], strict=True)),
+        classes=material.class_names,
+        load=load,
+        folder=folder,
     )
     links = material.lookalikes.links if material.lookalikes else ()
     drawn_for = {
@@ -190,7 +195,9 @@ def _draw_counts(axis: Axes, counts: pd.DataFrame, *, classes: tuple[str, str]) 
         axis.barh(places, numbers, left=left, color=colour, hatch=hatch, edgecolor="white", label=label_text(name))
         left += numbers
     for place, row in zip(places, counts.reindex(columns=list(classes), fill_value=0).to_numpy(), strict=True):
-        axis.text(row.sum() + 0.01 * left.max(), place, f"{row[0]:,} + {row[1]:,}", va="center", fontsize=7.5)
+        axis.text(
+            float(row.sum() + 0.01 * left.max()), float(place), f"{row[0]:,} + {row[1]:,}", va="center", fontsize=7.5
+        )
     axis.set_xlim(0, 1.18 * left.max())
     axis.set_yticks(places, [label_text(str(source)) for source in counts.index])
     axis.invert_yaxis()

@@ -105,9 +105,9 @@ def find_label_outliers(material: Material) -> list[Finding]:
 
 
 def _majority_share(records: pd.DataFrame, column: str) -> pd.DataFrame:
-    """For each row of a group of three or more: share of the group's commonest label; whether it has another."""
+    """For each row of a group of two or more: share of the group's commonest label; whether it has another."""
     sizes = records.groupby(column)["label"].transform("size")
-    records = records[sizes >= 3]
+    records = records[sizes >= 2]
     if not len(records):
         return pd.DataFrame({"share": pd.Series(dtype="float64"), "odd": pd.Series(dtype="bool")})
     same = records.groupby([column, "label"])["label"].transform("size") / records.groupby(column)["label"].transform(
