@@ -102,7 +102,7 @@ def sector(rng: np.random.Generator, *, side: int = 120) -> Rgb:
     grey = np.clip(rng.gamma(4, 24, (side, side)), 40, 220)
     rows, columns = np.mgrid[:side, :side]
     depth, angle = np.hypot(rows + 34, columns - side / 2), np.arctan2(columns - side / 2, rows + 34)
-    fan = (depth > 40) & (depth < side + 22) & (np.abs(angle) < 0.6)
+    fan = (depth > 40) & (depth < side + 30) & (np.abs(angle) < 0.6)
     return np.repeat(np.where(fan, grey, 0).astype(np.uint8)[..., None], 3, axis=2)
 
 
@@ -159,7 +159,7 @@ def plant_colour(cohort: Cohort) -> None:
 
 def plant_text(cohort: Cohort) -> None:
     for name in cohort.positives:
-        cv2.putText(cohort.frames[name], "PCO", (1, 116), cv2.FONT_HERSHEY_SIMPLEX, 0.3, (235, 235, 235), 1)
+        cv2.putText(cohort.frames[name], "PCO", (1, 9), cv2.FONT_HERSHEY_SIMPLEX, 0.3, (235, 235, 235), 1)
 
 
 def plant_crops(cohort: Cohort) -> None:
