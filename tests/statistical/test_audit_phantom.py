@@ -1,0 +1,59 @@
+"""The audit on the phantom: planted shortcuts are flagged, clean cohorts raise nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sonoproof.config import AuditConfig, FramesConfig, SheetConfig
+from sonoproof.data.audit import audit_cohort
+from sonoproof.data.cohort import build_cohort
+from sonoproof.data.frames import read_frames_facts
+from sonoproof.evaluation.labelled import Classes
+from sonoproof.evaluation.probing import probe_cohort
+from sonoproof.phantom import PhantomConfig, write_cohort
+
+pytestmark = pytest.mark.slow
+
+
+def levels(folder: Path, **planted: Any) -> dict[str, str]:
+    """Level of each finding of audit and probes on a cohort of 32 patients."""
+    config = PhantomConfig(patients=32, frames_per_patient=2, size_px=128, workers=1, **planted)
+    written = write_cohort(folder, config=config)
+    sheet = SheetConfig(group_columns=("patient_id",))
+    cohort = build_cohort(written.sheet, images=written.images, config=sheet)
+    frames = FramesConfig(workers=1)
+    records, unreadable = read_frames_facts(cohort.records, config=frames)
+    outcome = audit_cohort(
+        records,
+        quarantine=unreadable,
+        classes=cohort.classes,
+        group_columns=cohort.group_columns,
+        lookalikes=None,
+        config=AuditConfig(),
+        frames=frames,
+    )
+    classes = Classes(negative=cohort.classes.negative, positive=cohort.classes.positive)
+    probed = probe_cohort(outcome.records, measures=outcome.measures, features=None, classes=classes, resamples=300)
+    return {finding.id: finding.level for finding in (*outcome.findings, *probed.findings)}
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_clean_cohort_raises_nothing(tmp_path: Path, seed: int) -> None:
+    assert set(levels(tmp_path / "cohort", seed=seed).values()) == {"info"}
+
+
+@pytest.mark.parametrize(
+    ("defect", "probe"),
+    [("caliper", "shortcut-overlays"), ("text", "shortcut-overlays"), ("size_shortcut", "shortcut-metadata")],
+)
+def test_a_planted_shortcut_is_flagged(tmp_path: Path, defect: str, probe: str) -> None:
+    assert levels(tmp_path / "cohort", **{defect: True})[probe] == "serious"
+
+
+def test_damaged_and_repeated_files_are_found(tmp_path: Path) -> None:
+    found = levels(tmp_path / "cohort", unreadable=0.05, exact_duplicates=0.05)
+
+    assert (found["unusable-rows"], found["exact-duplicates"]) == ("warning", "warning")
