@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 def levels(folder: Path, **planted: Any) -> dict[str, str]:
     """Level of each finding of audit and probes on a cohort of 32 patients."""
-    config = PhantomConfig(patients=32, frames_per_patient=2, size_px=128, workers=1, **planted)
+    config = PhantomConfig(patients=32, frames_per_patient=2, workers=1, **planted)
     written = write_cohort(folder, config=config)
     sheet = SheetConfig(group_columns=("patient_id",))
     cohort = build_cohort(written.sheet, images=written.images, config=sheet)

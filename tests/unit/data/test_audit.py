@@ -185,7 +185,7 @@ def plant_scarcity(cohort: Cohort) -> None:
     for name in cohort.positives:
         if int(cohort.patients[name][1:]) > 8:
             for table in (cohort.frames, cohort.labels, cohort.patients, cohort.origins):
-                table.pop(name)  # type: ignore[attr-defined]
+                table.pop(name)
 
 
 PLANTED: dict[str, tuple[Plant, str, str]] = {

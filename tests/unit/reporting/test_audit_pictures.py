@@ -124,7 +124,7 @@ def test_a_filled_in_workbook_changes_the_sheet(doubts: pd.DataFrame, tmp_path: 
     sheet = openpyxl.Workbook()
     assert sheet.active is not None
     for row in (("imagePath", "Healthy"), ("a.png", 1), ("b.png", 0), ("c.png", 0)):
-        sheet.active.append(row)  # type: ignore[union-attr]
+        sheet.active.append(row)
     sheet.save(tmp_path / "labels.xlsx")
     review = tmp_path / "review.xlsx"
     write_review_workbook(review, doubts, classes=("healthy", "unhealthy"), load=picture)
