@@ -105,8 +105,8 @@ def gap_finding(comparison: SplitComparison) -> Finding:
     clear = gap.low > 0
     detail = (
         "Cross-validated on frames divided at random, the cheap classifier has an AUC of "
-        f"{_in_words(comparison.naive)}; with every source and group on one side, {_in_words(comparison.honest)}. The difference is "
-        f"{_in_words(gap)}. "
+        f"{_in_words(comparison.naive)}; with every source and group on one side, {_in_words(comparison.honest)}. "
+        f"The difference is {_in_words(gap)}. "
         + (
             "It is what a random split would have credited to the model for knowing the sources."
             if clear
