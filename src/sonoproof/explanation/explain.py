@@ -6,6 +6,7 @@ Nothing is drawn here: `sonoproof.reporting.explanation_figure` draws from the f
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,8 @@ __all__ = ["BaselineResult", "Classes", "ExplainedFrame", "explain_frame", "expl
 Frames = NDArray[np.uint8]
 Masks = Callable[[str], NDArray[np.bool_] | None]
 
+# What this room and the drawing of its figures name their files.
+_OWN_FILE = re.compile(r"(top|error)-\d{2,}-[0-9a-f]{8}\.(npz|png|pdf|txt|preview\.jpg)")
 # The gate judges the method, not each frame: a few frames and a coarse path tell it apart from an edge detector.
 _GATE_FRAMES, _GATE_STEPS = 3, 16
 
@@ -57,7 +60,7 @@ def explain_part(
         model: Network in evaluation mode: frames (N, 3, H, W) in [-1, 1] to logits of the positive class.
         classes: Names of the classes.
         config: Numbers of frames, baselines, steps and tolerance.
-        out: Folder of the part's explanations; files of an earlier run are replaced.
+        out: Folder of the part's explanations; what an earlier run explained is removed.
         references: Frames of the baseline ``references``, uint8, shape (R, H, W, 3).
         masks: Returns where the truth of an image id is, shape (H, W) as the network sees the frame, where known.
         to_probability: Turns logits of the positive class into its probability, for the curves.
@@ -104,7 +107,16 @@ def explain_part(
         "frames": [dataclasses.asdict(item) for item in explained],
     }
     write_json(out / "explanations.json", content, schema="explanations")
+    _remove_earlier(out, keep={item.arrays.removesuffix(".npz") for item in explained})
     return explained
+
+
+def _remove_earlier(out: Path, *, keep: set[str]) -> None:
+    """Figures and arrays of frames that an earlier run explained and this one does not: nobody would tell them apart."""
+    for path in out.iterdir():
+        stem = path.name.partition(".")[0]
+        if _OWN_FILE.fullmatch(path.name) and stem not in keep:
+            path.unlink()
 
 
 def _save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
