@@ -112,7 +112,7 @@ def explain_part(
 
 
 def _remove_earlier(out: Path, *, keep: set[str]) -> None:
-    """Figures and arrays of frames that an earlier run explained and this one does not: nobody would tell them apart."""
+    """Figures and arrays of frames that only an earlier run explained: nobody would tell them apart."""
     for path in out.iterdir():
         stem = path.name.partition(".")[0]
         if _OWN_FILE.fullmatch(path.name) and stem not in keep:
