@@ -82,7 +82,7 @@ def commands() -> list[Said]:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which everything that the pages name is there, and the README's first run is done."""
     folder = tmp_path_factory.mktemp("world")
-    small = PhantomConfig(patients=24, frames_per_patient=2, size_px=72, workers=1)
+    small = PhantomConfig(patients=16, frames_per_patient=2, size_px=72, workers=1)
     cohort = write_cohort(folder / "cohorts" / "plain", config=small)
     other = write_cohort(
         folder / "other", config=PhantomConfig(patients=4, frames_per_patient=2, size_px=72, workers=1, seed=7)
@@ -110,8 +110,9 @@ def first_run() -> list[str]:
 
 def invoke(words: list[str]) -> str:
     """Run a command in this process, made small."""
-    known = get_command(app).commands[words[1]].params  # type: ignore[attr-defined]
-    flags = {flag for parameter in known for flag in parameter.opts}
+    known = get_command(app).commands  # type: ignore[attr-defined]
+    assert words[1] in known, f"{' '.join(words)}: there is no such command"
+    flags = {flag for parameter in known[words[1]].params for flag in parameter.opts}
     more = [word for setting in SMALL_RUN for word in ("--set", setting)] if "--set" in flags else []
     more = SMALL_PHANTOM if words[1] == "phantom" else more
     result = CliRunner().invoke(app, [*words[1:], *more])
