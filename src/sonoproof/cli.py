@@ -16,6 +16,7 @@ from sonoproof import __version__
 from sonoproof.errors import SonoproofError
 
 if TYPE_CHECKING:
+    from sonoproof.config import Config
     from sonoproof.runfolder import RunFolder
 
 __all__ = ["app", "main"]
@@ -28,6 +29,8 @@ app = typer.Typer(
     help="From a label sheet and a folder of ultrasound frames to a classifier that can be defended.",
 )
 
+# Settings said on the command line, by stage; None where nothing was said.
+Flags = dict[str, dict[str, object]]
 Sheet = Annotated[Path, typer.Argument(help="Label sheet: xlsx, xls, ods or csv.", show_default=False)]
 Run = Annotated[Path, typer.Argument(help="Run folder.", show_default=False)]
 Images = Annotated[Path, typer.Option("--images", help="Folder with the sheet's images.", show_default=False)]
@@ -85,41 +88,127 @@ def run(
     folds: Annotated[int | None, typer.Option("--folds", help="Folds of a grouped cross-validation.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Seed of split, training and bootstrap.")] = None,
     device: Device = None,
+    masks: Annotated[Path | None, typer.Option("--masks", help="Folder with a mask of what matters a frame.")] = None,
     config: ConfigFile = None,
     settings: Settings = [],  # noqa: B006
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an earlier attempt.")] = False,
 ) -> None:
     """Audit, split, train, evaluate, explain and report."""
-    from sonoproof.config import load_config, override
     from sonoproof.console import Terminal
     from sonoproof.manifest import command_line
     from sonoproof.pipeline import run as run_pipeline
     from sonoproof.stages import Inputs
 
-    flags: dict[str, dict[str, object]] = {
-        "sheet": {
-            "image_column": image_column,
-            "label_column": label_column,
-            "positive": positive,
-            "group_columns": group_column or None,
-        },
+    flags: Flags = {
+        **_sheet_flags(image_column, label_column, positive, group_column),
         "split": {"folds": folds, "seed": seed},
         "model": {"backbone": backbone, "download": download or None, "device": device},
         "fit": {"recipe": recipe, "seed": seed},
         "evaluate": {"seed": seed},
+        "explain": {"masks": str(masks) if masks else None},
     }
-    chosen = override(load_config(config), _given(flags), origin="command line")
+    chosen = _settled(flags, config=config, settings=settings)
     inputs = Inputs(sheet=sheet, images=images, test_images=test_images, test_sheet=test_sheet)
     with Terminal() as terminal:
         finished = run_pipeline(
             out,
             inputs=inputs,
-            config=load_config(settings=settings, over=chosen),
+            config=chosen,
             reporter=terminal,
             command=command_line(),
             resume=resume,
         )
     _show_result(finished)
+
+
+@app.command()
+def audit(
+    sheet: Sheet,
+    images: Images,
+    out: Annotated[Path, typer.Option("--out", help="Folder to write; new or empty.", show_default=False)],
+    against_images: Annotated[Path | None, typer.Option("--against-images", help="Folder with test images.")] = None,
+    against: Annotated[Path | None, typer.Option("--against", help="Sheet with the test labels.")] = None,
+    image_column: ImageColumn = None,
+    label_column: LabelColumn = None,
+    positive: Positive = None,
+    group_column: GroupColumns = [],  # noqa: B006
+    backbone: Annotated[str | None, typer.Option("--backbone", help="Hub id, folder, or random.")] = None,
+    config: ConfigFile = None,
+    settings: Settings = [],  # noqa: B006
+) -> None:
+    """Look for what makes the data unfit: copies, look-alikes, leaks, shortcuts, doubtful labels."""
+    from sonoproof.console import Terminal
+    from sonoproof.manifest import command_line
+    from sonoproof.pipeline import audit as run_audit
+    from sonoproof.reporting.summary import audit_lines
+    from sonoproof.stages import Inputs
+
+    flags: Flags = {**_sheet_flags(image_column, label_column, positive, group_column), "model": {"backbone": backbone}}
+    chosen = _settled(flags, config=config, settings=settings)
+    inputs = Inputs(sheet=sheet, images=images, test_images=against_images, test_sheet=against)
+    with Terminal() as terminal:
+        finished = run_audit(out, inputs=inputs, config=chosen, reporter=terminal, command=command_line())
+    for line in audit_lines(finished):
+        typer.echo(line)
+
+
+@app.command()
+def relabel(
+    sheet: Sheet,
+    reviewed: Annotated[Path, typer.Argument(help="The filled-in review workbook.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", help="The copy to write; must not exist.", show_default=False)],
+    images: Annotated[Path | None, typer.Option("--images", help="Folder with the sheet's images.")] = None,
+    image_column: ImageColumn = None,
+    label_column: LabelColumn = None,
+    positive: Positive = None,
+) -> None:
+    """Apply a clinician's review to a copy of the sheet, with a log of what changed; the original is not touched."""
+    from sonoproof.data.relabel import CHANGE_COLUMNS, apply_review
+    from sonoproof.runfolder import write_table
+
+    chosen = _settled(_sheet_flags(image_column, label_column, positive, []), config=None, settings=[])
+    changes = apply_review(sheet, reviewed=reviewed, out=out, config=chosen.sheet, images=images)
+    log = out.with_name(f"{out.stem}_changes.csv")
+    write_table(log, changes, columns=CHANGE_COLUMNS)
+    typer.echo(f"{out}: {len(changes)} labels changed; {log} says which")
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="Two or more run folders.", show_default=False)],
+    part: Annotated[str, typer.Option("--part", help="Part to compare: val, test or oof.")] = "val",
+) -> None:
+    """Compare the predictions of runs on the same rows: differences with intervals, paired by group."""
+    from sonoproof.reporting.comparison import comparison_lines
+
+    for line in comparison_lines(runs, part=part):
+        typer.echo(line)
+
+
+@app.command("check-table")
+def check_table(
+    n: Annotated[int, typer.Option("--n", help="Rows.", show_default=False)],
+    positives: Annotated[int, typer.Option("--positives", help="Rows of the positive class.", show_default=False)],
+    accuracy: Annotated[str | None, typer.Option("--accuracy", help="As printed, for example .8428.")] = None,
+    precision: Annotated[str | None, typer.Option("--precision", help="As printed.")] = None,
+    recall: Annotated[str | None, typer.Option("--recall", help="As printed.")] = None,
+    specificity: Annotated[str | None, typer.Option("--specificity", help="As printed.")] = None,
+    npv: Annotated[str | None, typer.Option("--npv", help="As printed.")] = None,
+    f1: Annotated[str | None, typer.Option("--f1", help="As printed.")] = None,
+) -> None:
+    """Say whether any confusion matrix gives the figures of a published table."""
+    from sonoproof.errors import ConfigError
+    from sonoproof.evaluation.check_table import check_table as check
+
+    typed = {"accuracy": accuracy, "precision": precision, "recall": recall, "specificity": specificity}
+    typed |= {"npv": npv, "f1": f1}
+    try:
+        found = check(n, positives=positives, **{name: text for name, text in typed.items() if text is not None})
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    typer.echo(found.statement)
+    for cells in found.possible:
+        typer.echo("  " + "  ".join(f"{name} {count}" for name, count in cells.items()))
 
 
 @app.command()
@@ -241,7 +330,27 @@ def _rerun(folder: Path, name: str, *, settings: list[str], device: str | None =
     _show_result(run_folder)
 
 
-def _given(flags: dict[str, dict[str, object]]) -> dict[str, dict[str, object]]:
+def _sheet_flags(
+    image_column: str | None, label_column: str | None, positive: str | None, group_columns: list[str]
+) -> Flags:
+    return {
+        "sheet": {
+            "image_column": image_column,
+            "label_column": label_column,
+            "positive": positive,
+            "group_columns": group_columns or None,
+        }
+    }
+
+
+def _settled(flags: Flags, *, config: Path | None, settings: list[str]) -> Config:
+    """Defaults, then the file, then the flags, then ``--set``."""
+    from sonoproof.config import load_config, override
+
+    return load_config(settings=settings, over=override(load_config(config), _given(flags), origin="command line"))
+
+
+def _given(flags: Flags) -> Flags:
     """Only what was said on the command line: what was not said is left to the file and the defaults."""
     return {stage: {k: v for k, v in table.items() if v is not None} for stage, table in flags.items()}
 

@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sonoproof import stages
-from sonoproof.config import Config, to_toml
-from sonoproof.errors import RunFolderError
+from sonoproof.config import Config, ModelConfig, override, to_toml
+from sonoproof.errors import ConfigError, RunFolderError
 from sonoproof.manifest import Manifest, fingerprint
 from sonoproof.runfolder import RunFolder, sha256_of_file, sweep, write_text
 from sonoproof.stages import Inputs, Job
 from sonoproof.training.model import backbone_image_size, resolve_device
 
-__all__ = ["STAGES", "Reporter", "Stage", "rerun", "run"]
+__all__ = ["STAGES", "Reporter", "Stage", "audit", "rerun", "run"]
 
 
 class Reporter(Protocol):
@@ -72,7 +72,14 @@ STAGES = (
 
 
 def run(
-    out: Path, *, inputs: Inputs, config: Config, reporter: Reporter, command: str = "", resume: bool = False
+    out: Path,
+    *,
+    inputs: Inputs,
+    config: Config,
+    reporter: Reporter,
+    command: str = "",
+    resume: bool = False,
+    stages_wanted: tuple[Stage, ...] = STAGES,
 ) -> RunFolder:
     """Run all stages into a folder.
 
@@ -83,6 +90,7 @@ def run(
         reporter: Who is told how it goes.
         command: The command line, for the manifest.
         resume: Whether to go on with an earlier attempt.
+        stages_wanted: The stages, in their order.
 
     Raises:
         SonoproofError: Anything that the user can mend, with what, where and how.
@@ -96,7 +104,9 @@ def run(
     manifest.begin(command=command, seed=config.fit.seed, inputs=given)
     write_text(run_folder.config, to_toml(config))
     mark = fingerprint({name: _identity(path) for name, path in given.items()})
-    for stage in STAGES:
+    for stage in stages_wanted:
+        if stage.name == "cross-validate" and not config.split.folds:
+            continue
         mark = _mark(stage, config, before=mark)
         if resume and manifest.is_done(stage.name, mark=mark):
             reporter.say(f"{stage.title}: done before")
@@ -104,6 +114,33 @@ def run(
         _do(stage, run_folder, config=config, inputs=inputs, manifest=manifest, mark=mark, reporter=reporter)
     manifest.finish()
     return run_folder
+
+
+def audit(out: Path, *, inputs: Inputs, config: Config, reporter: Reporter, command: str = "") -> RunFolder:
+    """Audit alone, into a folder of its own: nothing is split or trained.
+
+    The probes take features from the backbone; where there is none at hand, from a random network, and that is said.
+
+    Args:
+        out: The folder; must be new or empty.
+        inputs: What the user gives.
+        config: The settings.
+        reporter: Who is told how it goes.
+        command: The command line, for the manifest.
+
+    Raises:
+        AuditBlocked: A policy stops it; what was found is written.
+        SonoproofError: Anything else that the user can mend.
+    """
+    try:
+        backbone_image_size(config.model)
+    except ConfigError:
+        if config.model != ModelConfig():
+            raise
+        reporter.say("no pretrained backbone at hand (--backbone): features come from a random network")
+        config = override(config, {"model": {"backbone": "random"}}, origin="audit")
+    wanted = tuple(stage for stage in STAGES if stage.name in ("audit", "probe", "report"))
+    return run(out, inputs=inputs, config=config, reporter=reporter, command=command, stages_wanted=wanted)
 
 
 def rerun(run_folder: RunFolder, *, name: str, config: Config, reporter: Reporter) -> RunFolder:

@@ -7,7 +7,7 @@ from typing import Any
 from sonoproof.reporting.tables import PART_NAMES, metrics_table
 from sonoproof.runfolder import RunFolder, read_json
 
-__all__ = ["summary_lines"]
+__all__ = ["audit_lines", "summary_lines"]
 
 
 def summary_lines(run: RunFolder) -> list[str]:
@@ -21,6 +21,15 @@ def summary_lines(run: RunFolder) -> list[str]:
     if run.report.is_file():
         lines += ["", f"report: {run.report}"]
     return lines
+
+
+def audit_lines(run: RunFolder) -> list[str]:
+    """The findings of an audit, gravest first, and the path of its report."""
+    audit = read_json(run.audit, schema="audit")
+    lines = []
+    for finding in audit["findings"]:
+        lines += [f"{finding['level']:8s} {finding['title']}", f"         {finding['detail']}"]
+    return [*lines, "", f"report: {run.report}"]
 
 
 def _table(evaluations: dict[str, dict[str, Any]]) -> list[str]:

@@ -10,7 +10,12 @@ from sonoproof.reporting.text import UNDEFINED, format_number, visible_text
 
 __all__ = ["PART_NAMES", "format_interval", "metric_names", "metrics_latex", "metrics_rows"]
 
-PART_NAMES = {"val": "Validation", "test": "Test", "oof": "Out of fold"}
+PART_NAMES = {
+    "val": "Validation",
+    "test": "Test",
+    "test_without_twins": "Test without twins",
+    "oof": "Out of fold",
+}
 _LATEX = {
     "\\": r"\textbackslash{}",
     "{": r"\{",

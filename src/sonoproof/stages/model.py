@@ -35,7 +35,10 @@ from sonoproof.training.bundle import load_bundle
 from sonoproof.training.fit import Parts, fit
 from sonoproof.training.model import resolve_device
 
-__all__ = ["predict", "split", "train"]
+__all__ = ["WITHOUT_TWINS", "cross_validate", "predict", "split", "train"]
+
+# The part of the test rows that have no look-alike in the sheet, where some have one.
+WITHOUT_TWINS = "test_without_twins"
 
 
 def split(job: Job) -> list[Path]:
@@ -81,6 +84,9 @@ def predict(job: Job) -> list[Path]:
     for part, rows in _reported(table).items():
         predictions = predict_records(bundle, records=rows, load=load, device=device, progress=job.progress)
         written += _write_predictions(job.run, part, predictions, rows)
+        if part == "test" and "test_twin" in rows and (rows["test_twin"] == "yes").any():
+            alone = (rows["test_twin"] != "yes").to_numpy()
+            written += _write_predictions(job.run, WITHOUT_TWINS, predictions[alone], rows[alone])
     return written
 
 
@@ -103,7 +109,7 @@ def _write_predictions(run: RunFolder, part: str, predictions: pd.DataFrame, row
     write_table(path, predictions, columns=PREDICTION_COLUMNS)
     write_answers(predictions, path.with_suffix(".xlsx"))
     written = [path, path.with_suffix(".xlsx")]
-    if (rows["origin"] == "test").any():
+    if part == "test" and (rows["origin"] == "test").any():
         challenge = path.with_name("challenge.xlsx")
         write_challenge_sheet(challenge, predictions)
         written.append(challenge)

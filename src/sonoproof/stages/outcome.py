@@ -11,6 +11,7 @@ from sonoproof.evaluation.evaluate import evaluate_run
 from sonoproof.explanation.explain import Classes, explain_part
 from sonoproof.reporting.explanation_figure import draw_explanations
 from sonoproof.reporting.report import build_report
+from sonoproof.reporting.tables import PART_NAMES
 from sonoproof.runfolder import PREDICTION_COLUMNS, read_table
 from sonoproof.stages.job import Job
 from sonoproof.stages.materials import files_in, frames_of, masks_of, records_and_split
@@ -24,7 +25,7 @@ REFERENCES = 8
 
 def evaluate(job: Job) -> list[Path]:
     """Predictions to metrics with intervals."""
-    parts = [part for part in ("val", "test", "oof") if job.run.predictions(part).is_file()]
+    parts = [part for part in PART_NAMES if job.run.predictions(part).is_file()]
     threshold = load_bundle(job.run.model).operating_point.threshold
     evaluate_run(job.run, parts=parts, config=job.config.evaluate, threshold=threshold)
     return files_in(job.run.metrics.parent)

@@ -106,8 +106,12 @@ def _check_name(check: Mapping[str, Any]) -> str:
 
 
 def _details(check: Mapping[str, Any]) -> str:
-    details = {key: value for key, value in check.items() if key not in ("name", "passed")}
-    return in_words(details)
+    """What was measured and where it would fail; the numbers behind it are in the file."""
+    detail, value, threshold = (check.get(key) for key in ("detail", "value", "threshold"))
+    if detail is None or threshold is None:
+        return in_words({key: value for key, value in check.items() if key not in ("name", "passed", "series")})
+    limit = f"passes {check.get('passes', 'above')} {format_number(threshold)}"
+    return f"{detail}: {format_number(value) if value is not None else 'not a number'} ({limit})"
 
 
 def _gallery(part: PartEvidence, kind: str, easel: Easel) -> list[Block]:

@@ -1,0 +1,6 @@
+"""``python -m sonoproof``."""
+
+from sonoproof.cli import main
+
+if __name__ == "__main__":
+    main()

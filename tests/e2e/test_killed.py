@@ -1,0 +1,75 @@
+"""Killed at any moment, a run goes on with ``--resume`` and ends with bitwise the weights of an uninterrupted one."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from sonoproof.phantom import PhantomCohort
+from sonoproof.runfolder import RunFolder, read_json, sha256_of_file
+
+SETTINGS = [
+    "--group-column", "patient_id", "--backbone", "random", "--device", "cpu", "--set", "frames.size=32",
+    "--set", "model.width=0.25", "--set", "fit.epochs=6", "--set", "fit.threads=1", "--set", "explain.top=1",
+    "--set", "explain.errors=0", "--set", "explain.steps=16", "--set", "evaluate.resamples=100",
+    "--set", "split.test=0.25", "--set", "explain.dpi=100",
+]  # fmt: skip
+KILLS = 10
+
+
+def start(cohort: PhantomCohort, out: Path, *more: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "sonoproof", "run", cohort.sheet, "--images", cohort.images, "--out", out]
+    return subprocess.Popen(
+        [*map(str, command), *SETTINGS, *more],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        start_new_session=True,
+    )
+
+
+def finish(process: subprocess.Popen[bytes]) -> None:
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err.decode()
+
+
+def check_nothing_half_written(run: RunFolder) -> None:
+    """Whatever is there under its own name is whole."""
+    for path, schema in ((run.manifest, "manifest"), (run.cohort, "cohort"), (run.audit, "audit")):
+        if path.is_file():
+            read_json(path, schema=schema)
+    for path in (run.records, run.split, run.predictions("val")):
+        if path.is_file():
+            assert path.read_bytes().endswith(b"\n"), path
+
+
+@pytest.mark.slow
+def test_killed_at_ten_random_moments(cohort: PhantomCohort, tmp_path: Path) -> None:
+    whole = tmp_path / "whole"
+    began = time.monotonic()
+    finish(start(cohort, whole))
+    seconds = time.monotonic() - began
+    draw = random.Random(0)
+    killed = tmp_path / "killed"
+    landed = 0
+    for _ in range(KILLS):
+        process = start(cohort, killed, *(["--resume"] if (killed / "manifest.json").is_file() else []))
+        try:
+            process.wait(timeout=draw.uniform(0.25, 0.75) * seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            landed += 1
+        process.communicate()
+        check_nothing_half_written(RunFolder(killed))
+    assert landed >= 3  # later attempts may be done before their moment comes
+    finish(start(cohort, killed, "--resume"))
+    for name in ("model/weights.safetensors", "split.csv", "history.csv", "records.csv"):
+        assert sha256_of_file(killed / name) == sha256_of_file(whole / name), name
+    assert not list(killed.rglob(".partial-*"))
