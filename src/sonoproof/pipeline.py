@@ -135,7 +135,7 @@ def audit(out: Path, *, inputs: Inputs, config: Config, reporter: Reporter, comm
     try:
         backbone_image_size(config.model)
     except ConfigError:
-        if config.model != ModelConfig():
+        if config.model.backbone != ModelConfig().backbone:
             raise
         reporter.say("no pretrained backbone at hand (--backbone): features come from a random network")
         config = override(config, {"model": {"backbone": "random"}}, origin="audit")
