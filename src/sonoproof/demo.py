@@ -25,7 +25,8 @@ def demo_config() -> Config:
         "sheet": {"group_columns": ["patient_id"]},
         "frames": {"size": 112},
         "model": {"backbone": "random", "width": 0.25},
-        "fit": {"epochs": 24, "batch": 16, "zoom": 0.3, "shear_degrees": 10.0},
+        "fit": {"epochs": 14, "batch": 16, "zoom": 0.3, "shear_degrees": 10.0},
+        "explain": {"errors": 2},
         "report": {"title": "Sonoproof on a simulated cohort"},
     }
     return override(Config(), values, origin="demo")
