@@ -13,17 +13,19 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from sonoproof.config import FramesConfig
 from sonoproof.data.concurrency import Progress, map_in_order
 from sonoproof.data.decoding import DecodedFrame, decode_bytes
 from sonoproof.errors import FrameError
 from sonoproof.runfolder import QUARANTINE_COLUMNS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "FrameFacts",
@@ -188,6 +190,8 @@ def _facts_or_reason(
 
 
 def _with_facts(records: pd.DataFrame, outcomes: list[FrameFacts | str]) -> pd.DataFrame:
+    import pandas as pd  # slow to import, and decoding one frame needs no table
+
     usable = [isinstance(outcome, FrameFacts) for outcome in outcomes]
     kept = records.loc[usable].reset_index(drop=True)
     facts = [asdict(outcome) for outcome in outcomes if isinstance(outcome, FrameFacts)]
@@ -196,6 +200,8 @@ def _with_facts(records: pd.DataFrame, outcomes: list[FrameFacts | str]) -> pd.D
 
 
 def _quarantine(records: pd.DataFrame, outcomes: list[FrameFacts | str]) -> pd.DataFrame:
+    import pandas as pd
+
     rows = [
         {**_place(record), "reason": outcome}
         for record, outcome in zip(records.to_dict("records"), outcomes, strict=True)

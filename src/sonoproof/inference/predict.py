@@ -17,6 +17,7 @@ from sonoproof.errors import CohortError, FrameError
 from sonoproof.runfolder import PREDICTION_COLUMNS
 from sonoproof.training.batches import LoadFrames, to_network
 from sonoproof.training.bundle import ModelBundle
+from sonoproof.training.decision import calibrated
 
 __all__ = ["calibrated_probability", "list_files", "predict_files", "predict_records", "score"]
 
@@ -90,10 +91,7 @@ def score(
 
 def calibrated_probability(bundle: ModelBundle, logits: Floats) -> Floats:
     """Probability of the positive class for (N) logits, with the bundle's calibration."""
-    calibrated = bundle.calibration.slope * logits + bundle.calibration.intercept
-    # Written with tanh, the sigmoid neither overflows nor warns.
-    probability: Floats = 0.5 * (1.0 + np.tanh(0.5 * calibrated))
-    return probability
+    return calibrated(logits, calibration=bundle.calibration)
 
 
 def list_files(paths: Sequence[Path]) -> list[Path]:

@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from sonoproof.data.preprocessing import Preprocessing
 from sonoproof.errors import BundleError, RunFolderError
 from sonoproof.runfolder import atomic_path, read_json, sha256_of_file, write_json
+from sonoproof.training.decision import Calibration, OperatingPoint
 from sonoproof.training.model import Architecture, BinaryClassifier, rebuild
 
 __all__ = ["Calibration", "ModelBundle", "OperatingPoint", "load_bundle", "save_bundle"]
@@ -25,38 +26,6 @@ __all__ = ["Calibration", "ModelBundle", "OperatingPoint", "load_bundle", "save_
 WEIGHTS = "weights.safetensors"
 SETTINGS = "model.json"
 SCHEMA = "model"
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """How a logit becomes a probability: ``sigmoid(slope * logit + intercept)``.
-
-    Attributes:
-        method: ``none``, ``temperature`` or ``platt``.
-        slope: Factor on the logit (one over the temperature).
-        intercept: Added after.
-        chosen_on: The rows on which it was chosen, in words.
-    """
-
-    method: str = "none"
-    slope: float = 1.0
-    intercept: float = 0.0
-    chosen_on: str = "not calibrated"
-
-
-@dataclass(frozen=True)
-class OperatingPoint:
-    """From which probability a frame is called positive.
-
-    Attributes:
-        threshold: The probability, itself included.
-        policy: How it was chosen.
-        chosen_on: The rows on which it was chosen, in words.
-    """
-
-    threshold: float = 0.5
-    policy: str = "fixed"
-    chosen_on: str = "set before training"
 
 
 @dataclass(frozen=True)
