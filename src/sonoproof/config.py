@@ -47,6 +47,7 @@ class SheetConfig:
         label_column: Header of the column with the labels.
         positive: Value (or class name) of the label column that is the positive class.
         group_columns: Headers of columns whose values must not be split (patient, clip, site, …).
+        find_groups: Whether columns that name patients, examinations or clips are found where none is given.
     """
 
     worksheet: str = ""
@@ -54,6 +55,7 @@ class SheetConfig:
     label_column: str = ""
     positive: str = ""
     group_columns: tuple[str, ...] = ()
+    find_groups: bool = True
 
 
 @dataclass(frozen=True)

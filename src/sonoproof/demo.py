@@ -22,7 +22,6 @@ def demo_config() -> Config:
     A narrow MobileNet at 112 pixels, trained from random weights: the phantom needs no pretrained ones.
     """
     values = {
-        "sheet": {"group_columns": ["patient_id"]},
         "frames": {"size": 112},
         "model": {"backbone": "random", "width": 0.25},
         "fit": {"epochs": 14, "batch": 16, "zoom": 0.3, "shear_degrees": 10.0},

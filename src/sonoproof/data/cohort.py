@@ -17,7 +17,7 @@ from sonoproof.data.coding import ClassNames, LabelCoding, LabelColumn, code_lab
 from sonoproof.data.joining import join_images
 from sonoproof.data.quarantine import empty_quarantine
 from sonoproof.data.references import FileIndex, index_images
-from sonoproof.data.sheet import LabelSheet, understand_sheet
+from sonoproof.data.sheet import LabelSheet, table_name, understand_sheet
 from sonoproof.errors import CohortError
 from sonoproof.runfolder import QUARANTINE_COLUMNS
 
@@ -33,7 +33,8 @@ class Cohort:
             name, "" where unknown), the group columns, ``sheet_row``, ``reference``.
         quarantine: One row for each that cannot be used, as `QUARANTINE_COLUMNS`.
         classes: The two classes.
-        group_columns: Names of the group columns.
+        group_columns: Names of the group columns in ``records``.
+        group_headers: Their names as the sheet has them.
         rows_read: Rows read; of a test folder, its images and the sheet rows that label none of them.
         inferred: What was inferred from the sheet and the folder, JSON-able.
     """
@@ -43,6 +44,7 @@ class Cohort:
     classes: ClassNames
     group_columns: tuple[str, ...]
     rows_read: int
+    group_headers: tuple[str, ...] = ()
     inferred: dict[str, Any] = field(default_factory=dict)
 
     def check_accounts(self) -> None:
@@ -82,6 +84,7 @@ def build_cohort(sheet: Path, *, images: Path, config: SheetConfig) -> Cohort:
         quarantine=joined.quarantine,
         classes=coding.classes,
         group_columns=label_sheet.group_columns,
+        group_headers=label_sheet.group_headers,
         rows_read=label_sheet.rows_read,
         inferred={**label_sheet.inferred, **_said(coding), **joined.facts},
     )
@@ -107,19 +110,21 @@ def cohort_of_folder(images: Path, *, sheet: Path | None, config: SheetConfig, c
     if not index.files:
         raise CohortError(f"{images}: holds no image ({len(index.others)} other files); is it the right folder?")
     if sheet is None:
-        cohort = _unlabelled(index, groups=config.group_columns, classes=classes or ClassNames("", ""))
+        cohort = _unlabelled(index, headers=config.group_columns, classes=classes or ClassNames("", ""))
     else:
         cohort = _labelled(index, sheet=sheet, config=config, classes=classes)
     cohort.check_accounts()
     return cohort
 
 
-def _unlabelled(index: FileIndex, *, groups: Sequence[str], classes: ClassNames) -> Cohort:
+def _unlabelled(index: FileIndex, *, headers: Sequence[str], classes: ClassNames) -> Cohort:
+    groups = tuple(map(table_name, headers))
     files = _all_files(index).assign(**dict.fromkeys(groups, ""))
     unwritable = _unwritable(index)
     facts = {"images_folder": str(index.root), "images_in_folder": len(files), "other_files": len(index.others)}
     records = _records(files, index, groups, origin="test")
-    return Cohort(records, unwritable, classes, tuple(groups), len(files) + len(unwritable), facts)
+    rows_read = len(files) + len(unwritable)
+    return Cohort(records, unwritable, classes, groups, rows_read, group_headers=tuple(headers), inferred=facts)
 
 
 def _labelled(index: FileIndex, *, sheet: Path, config: SheetConfig, classes: ClassNames | None) -> Cohort:
@@ -136,6 +141,7 @@ def _labelled(index: FileIndex, *, sheet: Path, config: SheetConfig, classes: Cl
         quarantine=quarantine,
         classes=coding.classes,
         group_columns=groups,
+        group_headers=label_sheet.group_headers,
         rows_read=len(files) + len(quarantine),
         inferred={**label_sheet.inferred, **_said(coding), **joined.facts},
     )

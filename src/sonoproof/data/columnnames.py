@@ -12,6 +12,7 @@ __all__ = [
     "IMAGE_SUFFIXES",
     "NAMED_FOR_DISEASE",
     "column_meaning",
+    "group_level",
     "group_like",
     "has_image_suffix",
     "image_name_weight",
@@ -28,10 +29,15 @@ LABEL_WORDS = word_set(
     "label labels class classes diagnosis diagnose diagnostic target category outcome truth gt y pathology finding"
     " status result klasse befund clase classe etiqueta"
 )
-GROUP_WORDS = word_set(
-    "patient patients subject case person participant mrn video clip cine sequence series study exam examination"
-    " session visit site hospital centre center"
+# From the coarsest to the finest.
+GROUP_LEVELS = (
+    word_set("patient patients subject case person participant mrn"),
+    word_set("study exam examination session visit"),
+    word_set("video clip cine sequence series"),
 )
+SITE_WORDS = word_set("site hospital centre center")
+GROUP_WORDS = SITE_WORDS.union(*GROUP_LEVELS)
+IDENTIFIER_WORDS = word_set("id ids identifier no nr num number name code key uid uuid pseudonym anonymised anonymized")
 
 LONGEST_NAME = 80
 NAMED_FOR_DISEASE = "named for a disease"
@@ -55,6 +61,17 @@ def column_meaning(name: str) -> tuple[Meaning, str]:
 def group_like(names: Sequence[str]) -> list[int]:
     """Columns whose name says that their values belong together (patient, clip, site, …)."""
     return [index for index, name in enumerate(names) if GROUP_WORDS & set(name_tokens(name))]
+
+
+def group_level(name: str) -> int | None:
+    """0 for a name that identifies patients, 1 for examinations, 2 for clips, else None.
+
+    ``patient_id`` does, ``patient age`` does not.
+    """
+    tokens = set(name_tokens(name))
+    if tokens - GROUP_WORDS - IDENTIFIER_WORDS:
+        return None
+    return next((level for level, words in enumerate(GROUP_LEVELS) if tokens & words), None)
 
 
 def has_image_suffix(value: str) -> bool:

@@ -16,6 +16,7 @@ from sonoproof.config import SheetConfig
 from sonoproof.data.columnnames import (
     IMAGE_NAMES,
     NAMED_FOR_DISEASE,
+    group_level,
     group_like,
     has_image_suffix,
     image_name_weight,
@@ -23,6 +24,7 @@ from sonoproof.data.columnnames import (
     label_name_rank,
 )
 from sonoproof.data.grid import EMPTY, TEXT, Grid, clean_text
+from sonoproof.data.groupcolumns import FoundGroups, find_groups
 from sonoproof.data.spelling import did_you_mean
 from sonoproof.data.vocabulary import Meaning, concept_of, folded, meaning_of, squeezed
 from sonoproof.data.xmlscan import column_letters
@@ -49,6 +51,8 @@ class Layout:
         image: The column with the image references.
         label: The column with the labels.
         groups: The columns that hold what must not be split.
+        groups_named: Whether the user named them; else they were found.
+        groups_left: Columns that may name patients or clips and were not taken -> why.
         missing_groups: Group columns that were asked for and are not there.
         other_labels: Columns that could have held the labels, had the chosen one not been more likely.
         reasons: Why the columns were chosen: "image_column", "label_column" -> reason.
@@ -59,6 +63,8 @@ class Layout:
     image: int
     label: int
     groups: tuple[int, ...] = ()
+    groups_named: bool = False
+    groups_left: dict[int, str] = field(default_factory=dict)
     missing_groups: tuple[str, ...] = ()
     other_labels: tuple[int, ...] = ()
     reasons: dict[str, str] = field(default_factory=dict)
@@ -100,13 +106,25 @@ def find_layout(
         )
     names = _column_names(grid, header_row)
     finder = _Finder(grid, header_row, names)
-    groups, missing = finder.groups(config.group_columns, required=groups_required)
-    image = finder.named(config.image_column, "image") or finder.image(in_folder, taken=groups)
-    labels = finder.label_candidates(taken=(image.column, *groups))
+    named, missing = finder.groups(config.group_columns, required=groups_required)
+    image = finder.named(config.image_column, "image") or finder.image(in_folder, taken=named)
+    labels = finder.label_candidates(taken=(image.column, *named))
     label = finder.named(config.label_column, "label") or finder.heaviest(labels, role="label", flag="--label-column")
     others = tuple(other.column for other in labels if other.column != label.column and other.weight > (1, 1))
-    reasons = {"image_column": image.reason, "label_column": label.reason}
-    return Layout(header_row, names, image.column, label.column, groups, missing, others, reasons)
+    found = finder.found_groups(taken=(image.column, label.column, *named))
+    take = config.find_groups and not config.group_columns
+    return Layout(
+        header_row,
+        names,
+        image.column,
+        label.column,
+        groups=found.taken if take else named,
+        groups_named=not take,
+        groups_left=found.left if take else {**dict.fromkeys(found.taken, "was not named"), **found.left},
+        missing_groups=missing,
+        other_labels=others,
+        reasons={"image_column": image.reason, "label_column": label.reason},
+    )
 
 
 def find_header(grid: Grid, *, config: SheetConfig, in_folder: Callable[[str], bool]) -> int | None:
@@ -169,6 +187,13 @@ class _Finder:
             else:
                 found += [candidate.column] if candidate and candidate.column not in found else []
         return tuple(found), tuple(missing)
+
+    def found_groups(self, *, taken: Sequence[int]) -> FoundGroups:
+        """The group columns by name and content, of the columns that are nothing else."""
+        names = {
+            column: self.names[column] for column in self._free(taken) if group_level(self.names[column]) is not None
+        }
+        return find_groups(names, {column: self.grid.cleaned(column).iloc[self.first_row :] for column in names})
 
     def image(self, in_folder: Callable[[str], bool], *, taken: Sequence[int]) -> Candidate:
         """The column with the image references."""

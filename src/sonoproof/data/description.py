@@ -28,9 +28,8 @@ def describe_cohort(cohort: Cohort) -> list[str]:
 def _warnings(cohort: Cohort) -> list[str]:
     said = cohort.inferred
     warnings = []
-    if said.get("unused_group_columns"):
-        columns = ", ".join(map(repr, said["unused_group_columns"]))
-        warnings.append(f"{columns} may name patients or clips; keep them together with --group-column")
+    for name, why in said.get("unused_group_columns", {}).items():
+        warnings.append(f"{name!r} may name patients or clips; it {why}; keep them together with --group-column")
     if said.get("hidden_rows"):
         warnings.append(f"{said['hidden_rows']} hidden rows were read like any other")
     if said.get("references_unmatched", 0) > sum(said.get("references_matched", {}).values()):

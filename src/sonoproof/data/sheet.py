@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from sonoproof.config import SheetConfig
-from sonoproof.data.columnnames import group_like
 from sonoproof.data.columns import Layout, find_layout
 from sonoproof.data.grid import DATE, NUMBER, Grid
 from sonoproof.data.quarantine import Check, quarantine_failed
@@ -22,7 +21,7 @@ from sonoproof.data.worksheets import choose_worksheet
 from sonoproof.data.xmlscan import column_letters
 from sonoproof.runfolder import RECORD_COLUMNS
 
-__all__ = ["LabelSheet", "read_sheet", "understand_sheet"]
+__all__ = ["LabelSheet", "read_sheet", "table_name", "understand_sheet"]
 
 # Names that tables of a run give to columns of their own.
 RESERVED_NAMES = frozenset(RECORD_COLUMNS) | {
@@ -48,6 +47,7 @@ class LabelSheet:
         rows_read: Rows of data; rows without any value are not counted.
         label_column: Name of the label column.
         group_columns: Names of the group columns in ``rows``.
+        group_headers: Their names as the sheet has them.
         worksheet: Name of the worksheet.
         letters: "reference", "value" and each group column -> its letters in the spreadsheet program.
         inferred: What was inferred, JSON-able.
@@ -58,6 +58,7 @@ class LabelSheet:
     rows_read: int
     label_column: str
     group_columns: tuple[str, ...] = ()
+    group_headers: tuple[str, ...] = ()
     worksheet: str = ""
     letters: dict[str, str] = field(default_factory=dict)
     inferred: dict[str, Any] = field(default_factory=dict)
@@ -87,7 +88,7 @@ def understand_sheet(
         path: The sheet.
         config: What the user named.
         index: The files of the image folder, or None.
-        groups_required: Whether group columns must be there and filled in every row.
+        groups_required: Whether group columns that the user named must be there and filled in every row.
 
     Raises:
         SheetError: The sheet cannot be read, or it is not clear what it says.
@@ -103,15 +104,15 @@ def understand_sheet(
     letters = _letters(layout, names)
     inferred = _inferred(grid, layout, rows, names)
     rows, inferred["group_spellings_unified"] = unified_groups(rows, names)
-    faults = quarantine_failed(
-        rows, _checks(grid, layout, rows, letters, groups=names if groups_required else ()), worksheet=grid.name
-    )
+    filled = names if groups_required and layout.groups_named else ()
+    faults = quarantine_failed(rows, _checks(grid, layout, rows, letters, groups=filled), worksheet=grid.name)
     return LabelSheet(
         rows=rows.drop(index=faults.index).reset_index(drop=True),
         faults=faults.reset_index(drop=True),
         rows_read=len(rows),
         label_column=layout.names[layout.label],
         group_columns=names,
+        group_headers=tuple(layout.names[column] for column in layout.groups),
         worksheet=grid.name,
         letters=letters,
         inferred=inferred,
@@ -123,9 +124,13 @@ def _in_no_folder(_: str) -> bool:
 
 
 def _group_names(layout: Layout) -> tuple[str, ...]:
-    """Names of the group columns in our tables: their headers, kept apart from the tables' own columns."""
-    names = [layout.names[column] for column in layout.groups]
-    return tuple(f"sheet_{name}" if name in RESERVED_NAMES else name for name in names)
+    """Names of the group columns in our tables."""
+    return tuple(table_name(layout.names[column]) for column in layout.groups)
+
+
+def table_name(header: str) -> str:
+    """The name that a column of the sheet has in our tables, which have columns of their own."""
+    return f"sheet_{header}" if header in RESERVED_NAMES else header
 
 
 def _letters(layout: Layout, names: Sequence[str]) -> dict[str, str]:
@@ -190,16 +195,17 @@ def _trouble(grid: Grid, rows: pd.DataFrame, name: str, column: int) -> list[Che
 
 def _inferred(grid: Grid, layout: Layout, rows: pd.DataFrame, names: Sequence[str]) -> dict[str, Any]:
     blank = int((~grid.kinds[layout.first_row :].any(axis=1)).sum())
-    chosen = {layout.image, layout.label, *layout.groups}
-    unused = [layout.names[column] for column in group_like(layout.names) if column not in chosen]
     return {
         "worksheet": grid.name,
         "header_row": None if layout.header_row is None else layout.header_row + 1,
         "image_column": _described(layout, layout.image, "image_column"),
         "label_column": _described(layout, layout.label, "label_column"),
         "group_columns": list(names),
+        "group_columns_chosen": ("named by the user" if layout.groups_named else "by name and content")
+        if names
+        else "",
         "missing_group_columns": list(layout.missing_groups),
-        "unused_group_columns": unused,
+        "unused_group_columns": {layout.names[column]: why for column, why in layout.groups_left.items()},
         "other_label_columns": [layout.names[column] for column in layout.other_labels],
         "last_row": int(rows["sheet_row"].max()) if len(rows) else None,
         "blank_rows_skipped": blank,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from sonoproof.data.audit import AuditOutcome, add_to_audit, audit_cohort, write_audit
-from sonoproof.data.cohort import ClassNames, Cohort, build_cohort, cohort_of_folder
+from sonoproof.data.cohort import Cohort, build_cohort, cohort_of_folder
 from sonoproof.data.description import describe_cohort
 from sonoproof.data.frames import decode, read_frames_facts
 from sonoproof.data.lookalike import find_lookalikes
@@ -36,7 +37,7 @@ def audit(job: Job) -> list[Path]:
     cohort = build_cohort(job.inputs.sheet, images=job.inputs.images, config=job.config.sheet)
     cohorts = [cohort]
     if job.inputs.test_images is not None:
-        cohorts.append(_test_cohort(job, cohort.classes))
+        cohorts.append(_test_cohort(job, cohort))
     for line in describe_cohort(cohort):
         job.say(line)
     records, quarantine = _read_frames(job, cohorts)
@@ -126,12 +127,12 @@ def _measures(run: RunFolder) -> pd.DataFrame:
     return pd.read_csv(run.audit_folder / "frames.csv", dtype={"image_id": str}, keep_default_na=False, na_values=[""])
 
 
-def _test_cohort(job: Job, classes: ClassNames) -> Cohort:
+def _test_cohort(job: Job, cohort: Cohort) -> Cohort:
+    """The frames of the test folder, with the classes and the group columns of the sheet."""
     assert job.inputs is not None
     assert job.inputs.test_images is not None
-    return cohort_of_folder(
-        job.inputs.test_images, sheet=job.inputs.test_sheet, config=job.config.sheet, classes=classes
-    )
+    config = dataclasses.replace(job.config.sheet, group_columns=cohort.group_headers, find_groups=False)
+    return cohort_of_folder(job.inputs.test_images, sheet=job.inputs.test_sheet, config=config, classes=cohort.classes)
 
 
 def _read_frames(job: Job, cohorts: Sequence[Cohort]) -> tuple[pd.DataFrame, pd.DataFrame]:

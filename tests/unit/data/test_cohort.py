@@ -186,7 +186,8 @@ def test_the_lung_sheet_needs_no_flags() -> None:
     assert cohort.classes == HEALTHY
     assert cohort.records["label"].value_counts().to_dict() == {"healthy": 192, "unhealthy": 74}
     assert cohort.inferred["other_label_columns"] == ["class"]
-    assert cohort.inferred["unused_group_columns"] == ["patient_id", "video"]
+    assert cohort.group_columns == ("patient_id", "video")
+    assert cohort.inferred["unused_group_columns"] == {}
 
 
 @pytest.mark.shared

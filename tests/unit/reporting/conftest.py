@@ -113,7 +113,7 @@ def _cohort(records: pd.DataFrame, hostile: str) -> dict[str, Any]:
         "label_column": "Healthy",
         "coding": {"1": "healthy", "0": "unhealthy"},
         "group_columns": [],
-        "unused_group_columns": ["video"],
+        "unused_group_columns": {"video": "was not named"},
     }
     used = len(records)
     counts = {"rows_read": used + 5, "rows_used": used, "rows_quarantined": 5}
