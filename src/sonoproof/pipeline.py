@@ -119,7 +119,8 @@ def run(
 def audit(out: Path, *, inputs: Inputs, config: Config, reporter: Reporter, command: str = "") -> RunFolder:
     """Audit alone, into a folder of its own: nothing is split or trained.
 
-    The probes take features from the backbone; where there is none at hand, from a random network, and that is said.
+    The cheap classifier takes features from the backbone; where none is at hand, the texture of the frames is described
+    instead, and that is said.
 
     Args:
         out: The folder; must be new or empty.
@@ -137,7 +138,9 @@ def audit(out: Path, *, inputs: Inputs, config: Config, reporter: Reporter, comm
     except ConfigError:
         if config.model.backbone != ModelConfig().backbone:
             raise
-        reporter.say("no pretrained backbone at hand (--backbone): features come from a random network")
+        reporter.say(
+            "no pretrained backbone at hand (--backbone): the cheap classifier works on edges, spots and grey levels"
+        )
         config = override(config, {"model": {"backbone": "random"}}, origin="audit")
     wanted = tuple(stage for stage in STAGES if stage.name in ("audit", "probe", "report"))
     return run(out, inputs=inputs, config=config, reporter=reporter, command=command, stages_wanted=wanted)

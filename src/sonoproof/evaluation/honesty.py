@@ -44,8 +44,8 @@ class SplitComparison:
     rows: int
     groups: int
 
-    def as_json(self) -> dict[str, Any]:
-        """The gap as the report reads it."""
+    def as_json(self, *, features_are: str) -> dict[str, Any]:
+        """The gap as the report reads it, with what the features are in words."""
         return {
             "metric": "auc",
             "naive": _limits(self.naive),
@@ -53,8 +53,8 @@ class SplitComparison:
             "difference": _limits(self.difference),
             "rows": self.rows,
             "groups": self.groups,
-            "detail": "A logistic regression on frozen features of the network, cross-validated in five folds: once "
-            "with frames divided at random, once with every source and group on one side.",
+            "detail": f"A logistic regression on {features_are}, cross-validated in five folds: once with frames "
+            "divided at random, once with every source and group on one side.",
         }
 
 
@@ -99,12 +99,17 @@ def compare_splits(
     return SplitComparison(naive, honest, difference, by_group, len(targets), len(np.unique(names)))
 
 
-def gap_finding(comparison: SplitComparison) -> Finding:
-    """The gap as a finding: for information, since the run's own split is the honest one."""
+def gap_finding(comparison: SplitComparison, *, features_are: str) -> Finding:
+    """The gap as a finding: for information, since the run's own split is the honest one.
+
+    Args:
+        comparison: The two cross-validations.
+        features_are: What the classifier saw, in words that follow "on".
+    """
     gap = comparison.difference
     clear = gap.low > 0
     detail = (
-        "Cross-validated on frames divided at random, the cheap classifier has an AUC of "
+        f"Cross-validated on frames divided at random, a logistic regression on {features_are} has an AUC of "
         f"{_in_words(comparison.naive)}; with every source and group on one side, {_in_words(comparison.honest)}. "
         f"The difference is {_in_words(gap)}. "
         + (
@@ -113,7 +118,9 @@ def gap_finding(comparison: SplitComparison) -> Finding:
             else "A random split would not have misled much here."
         )
     )
-    numbers: Mapping[str, Any] = {key: value for key, value in comparison.as_json().items() if key != "detail"}
+    numbers: Mapping[str, Any] = {
+        key: value for key, value in comparison.as_json(features_are=features_are).items() if key != "detail"
+    }
     title = "What a random split would have reported"
     return Finding("honest-against-naive", "info", title, detail, numbers)
 

@@ -47,6 +47,7 @@ def probe_cohort(
     measures: pd.DataFrame,
     features: npt.NDArray[np.float32] | None,
     classes: Classes,
+    features_are: str = "frozen features",
     confidence: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
@@ -59,6 +60,7 @@ def probe_cohort(
         measures: Measures of the frames (``audit/frames.csv``), with ``image_id``.
         features: Frozen features in the order of `records`, (N, D) float32; None leaves out what needs them.
         classes: The two classes.
+        features_are: What the features are, in words that follow "on".
         confidence: Level of the intervals.
         resamples: Bootstrap resamples.
         seed: Seed of folds, forests and bootstrap.
@@ -83,17 +85,18 @@ def probe_cohort(
         features[asked], targets=targets, groups=groups, confidence=confidence, resamples=resamples, seed=seed
     )
     doubts = rank_label_doubts(comparison.logits, targets=targets, groups=groups)
-    findings += [gap_finding(comparison), doubts_finding(doubts, workbook=REVIEW_WORKBOOK)]
+    findings += [gap_finding(comparison, features_are=features_are), doubts_finding(doubts, workbook=REVIEW_WORKBOOK)]
     table = _doubts_table(rows, doubts, classes=classes)
-    return ProbeOutcome(tuple(findings), _summary(comparison, doubts), table, reviewed_rows(len(rows)))
+    return ProbeOutcome(tuple(findings), _summary(comparison, doubts, features_are), table, reviewed_rows(len(rows)))
 
 
 def _groups_of_rarer_class(targets: npt.NDArray[np.bool_], groups: npt.NDArray[Any]) -> int:
     return min(len(np.unique(groups[targets])), len(np.unique(groups[~targets])))
 
 
-def _summary(comparison: SplitComparison, doubts: LabelDoubts) -> dict[str, Any]:
-    return {"honest_against_naive": comparison.as_json(), "labels_suspected": doubts.n_suspected}
+def _summary(comparison: SplitComparison, doubts: LabelDoubts, features_are: str) -> dict[str, Any]:
+    gap = comparison.as_json(features_are=features_are)
+    return {"honest_against_naive": gap, "labels_suspected": doubts.n_suspected}
 
 
 def _doubts_table(rows: pd.DataFrame, doubts: LabelDoubts, *, classes: Classes) -> pd.DataFrame:

@@ -23,7 +23,7 @@ from sonoproof.reporting.audit_pictures import draw_audit
 from sonoproof.reporting.review_workbook import write_review_workbook
 from sonoproof.runfolder import QUARANTINE_COLUMNS, RECORD_COLUMNS, RunFolder, read_table, write_json, write_table
 from sonoproof.stages.job import Job
-from sonoproof.stages.materials import class_names, features_of, files_in, frames_of, store_of
+from sonoproof.stages.materials import class_names, files_in, probe_features, store_of
 
 __all__ = ["audit", "probe"]
 
@@ -94,11 +94,12 @@ def probe(job: Job) -> list[Path]:
     records = read_table(job.run.records, columns=RECORD_COLUMNS)
     names = class_names(job.run)
     path_of = dict(zip(records["image_id"], records["path"], strict=True))
-    load, preprocessing = frames_of(job)
+    features, features_are = probe_features(job, list(records["image_id"]))
     outcome = probe_cohort(
         records,
         measures=_measures(job.run),
-        features=features_of(job, load, preprocessing)(list(records["image_id"])),
+        features=features,
+        features_are=features_are,
         classes=Classes(negative=names.negative, positive=names.positive),
         confidence=job.config.evaluate.confidence,
         seed=job.config.evaluate.seed,

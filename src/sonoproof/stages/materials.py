@@ -12,10 +12,12 @@ import pandas as pd
 import torch
 
 from sonoproof.data.cohort import ClassNames
+from sonoproof.data.concurrency import map_in_order
 from sonoproof.data.frames import decode
 from sonoproof.data.leakage import check_no_leak
 from sonoproof.data.preprocessing import Preprocessing
 from sonoproof.data.store import FrameStore, open_store
+from sonoproof.data.texture import texture_features
 from sonoproof.errors import ConfigError
 from sonoproof.manifest import fingerprint
 from sonoproof.runfolder import RECORD_COLUMNS, SPLIT_COLUMNS, RunFolder, read_json, read_table
@@ -23,7 +25,7 @@ from sonoproof.stages.job import Job
 from sonoproof.training.batches import LoadFrames, Rows, to_network
 from sonoproof.training.features import BATCH, cached_features
 from sonoproof.training.fit import SETTLE_FRAMES, LoadFeatures
-from sonoproof.training.model import BinaryClassifier, backbone_image_size, load_backbone, resolve_device
+from sonoproof.training.model import RANDOM, BinaryClassifier, backbone_image_size, load_backbone, resolve_device
 from sonoproof.training.module import settle_batch_norm
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "files_in",
     "frames_of",
     "group_columns",
+    "probe_features",
     "records_and_split",
     "rows_of",
     "store_of",
@@ -91,6 +94,23 @@ def features_of(job: Job, load: LoadFrames, preprocessing: Preprocessing) -> Loa
         return features[[row_of[image_id] for image_id in image_ids]]
 
     return load_features
+
+
+def probe_features(job: Job, image_ids: Sequence[str]) -> tuple[npt.NDArray[np.float32], str]:
+    """Features for the audit's cheap classifier, (N, D), and in words what they are.
+
+    They come from the backbone where it is pretrained. A random network sees little, so without one the texture of
+    the frames is described.
+    """
+    load, preprocessing = frames_of(job)
+    if job.config.model.backbone != RANDOM:
+        return features_of(job, load, preprocessing)(image_ids), "frozen features of the network"
+
+    def describe(image_id: str) -> npt.NDArray[np.float32]:
+        return texture_features(load([image_id])[0])
+
+    described = map_in_order(describe, image_ids, workers=job.config.frames.workers, progress=job.progress)
+    return np.stack(list(described)), "measures of edges, spots and grey levels"
 
 
 def masks_of(job: Job) -> LoadMask | None:
