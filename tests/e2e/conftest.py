@@ -1,16 +1,27 @@
 from __future__ import annotations
 
 import functools
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from sonoproof import cli
 from sonoproof.config import Config, override
 from sonoproof.phantom import PhantomCohort, PhantomConfig, write_cohort
 from sonoproof.pipeline import run as run_pipeline
 from sonoproof.runfolder import RunFolder
 from sonoproof.stages import Inputs
+
+FAST = [
+    "--backbone", "random", "--set", "frames.size=32", "--set", "model.width=0.25", "--set", "fit.epochs=1",
+    "--set", "explain.top=1", "--set", "explain.errors=0", "--set", "evaluate.resamples=100",
+    "--set", "explain.steps=16", "--set", "explain.dpi=100", "--device", "cpu",
+]  # fmt: skip
+
+Call = Callable[..., tuple[int, str, str]]
 
 SHARED = Path(__file__).parents[3] / "shared"
 
@@ -73,3 +84,20 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("the real frames of ../shared are not on this machine")
     return SHARED
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    """The command line in this process: exit code, stdout, stderr."""
+
+    def run(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["sonoproof", *map(str, words)])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as ended:
+            code = ended.code if isinstance(ended.code, int) else 0
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run

@@ -13,34 +13,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from tests.e2e.conftest import FAST, Call
 
-from sonoproof import cli
 from sonoproof.phantom import PhantomCohort
-
-FAST = [
-    "--backbone", "random", "--set", "frames.size=32", "--set", "model.width=0.25", "--set", "fit.epochs=1",
-    "--set", "explain.top=1", "--set", "explain.errors=0", "--set", "evaluate.resamples=100",
-    "--set", "explain.steps=16", "--set", "explain.dpi=100", "--device", "cpu",
-]  # fmt: skip
-
-Call = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
-    """The command line in this process: exit code, stdout, stderr."""
-
-    def run(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["sonoproof", *map(str, words)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as ended:
-            code = ended.code if isinstance(ended.code, int) else 0
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return run
 
 
 def sheet(path: Path, cohort: PhantomCohort, change: Callable[[pd.DataFrame], pd.DataFrame]) -> Path:
