@@ -14,6 +14,7 @@ import typer
 
 from sonoproof import __version__
 from sonoproof.errors import SonoproofError
+from sonoproof.memory import limit_malloc_arenas
 
 if TYPE_CHECKING:
     from sonoproof.config import Config
@@ -305,6 +306,7 @@ def env() -> None:
 
 def main() -> None:
     """Run the command line; errors that a user can mend are one message, without a traceback."""
+    limit_malloc_arenas()
     try:
         app()
     except SonoproofError as error:
