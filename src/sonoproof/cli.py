@@ -238,18 +238,39 @@ def report(run_folder: Run, settings: Settings = []) -> None:  # noqa: B006
 
 @app.command()
 def predict(
-    run_folder: Run,
+    model: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder, or an exported model.", show_default=False)],
     paths: Annotated[list[Path], typer.Argument(help="Image files and folders.", show_default=False)],
-    out: Annotated[Path, typer.Option("--out", help="File to write: csv, xlsx or parquet.", show_default=False)],
+    out: Annotated[Path | None, typer.Option("--out", help="File to write: csv, xlsx or parquet.")] = None,
+    engine: Annotated[str, typer.Option("--engine", help="auto, torch, onnxruntime or openvino.")] = "auto",
     device: Device = None,
 ) -> None:
     """Predict image files with a run's model: one row for each file asked for."""
     from sonoproof.console import Terminal
-    from sonoproof.inference.command import predict_to_file
+    from sonoproof.inference.answers import check_format, print_answers, write_file_answers
+    from sonoproof.inference.command import predict_paths
 
+    if out is not None:
+        check_format(out)
     with Terminal() as terminal:
-        answered, refused = predict_to_file(run_folder, paths, out=out, device=device, reporter=terminal)
-    typer.echo(f"{out}: {answered} predicted, {refused} not readable (their rows say why)")
+        answers = predict_paths(model, paths, engine=engine, device=device, reporter=terminal)
+    if out is None:
+        print_answers(answers, sys.stdout)
+        return
+    write_file_answers(answers, out)
+    refused = sum(answer.reason != "" for answer in answers)
+    typer.echo(f"{out}: {len(answers) - refused} predicted, {refused} not readable (their rows say why)")
+
+
+@app.command()
+def export(
+    run_folder: Run,
+    out: Annotated[Path, typer.Option("--out", help="File to write: *.onnx.", show_default=False)],
+    int8: Annotated[bool, typer.Option("--int8", help="In 8-bit integers, if validation allows it.")] = False,
+) -> None:
+    """Export a run's model as one ONNX file, if the file answers as the model does."""
+    from sonoproof.stages.exporting import export_run
+
+    typer.echo(f"{out}: {export_run(run_folder, out=out, int8=int8)}")
 
 
 @app.command()

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import csv
+import dataclasses
+import math
+from collections.abc import Sequence
 from pathlib import Path
-
-import pandas as pd
-from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+from typing import TYPE_CHECKING, TextIO
 
 from sonoproof.errors import ConfigError, MissingExtra
+from sonoproof.inference.files import FileAnswer
 from sonoproof.runfolder import atomic_path
 
-__all__ = ["check_format", "write_answers"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["check_format", "print_answers", "write_answers", "write_file_answers"]
 
 FORMATS = (".csv", ".xlsx", ".parquet")
 
@@ -54,7 +58,38 @@ def write_answers(table: pd.DataFrame, path: Path) -> None:
             _write_xlsx(table, temporary)
 
 
+def write_file_answers(answers: Sequence[FileAnswer], path: Path) -> None:
+    """Write the answers for image files, atomically.
+
+    Args:
+        answers: The answers; missing numbers are left empty.
+        path: The file; its ending names the format.
+
+    Raises:
+        ConfigError: The ending is none of the formats.
+        MissingExtra: The format needs a library that is not installed.
+    """
+    if path.suffix.lower() != ".csv":
+        import pandas as pd  # slow to import, and csv needs no table
+
+        write_answers(pd.DataFrame([dataclasses.asdict(answer) for answer in answers]), path)
+        return
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        print_answers(answers, file)
+
+
+def print_answers(answers: Sequence[FileAnswer], file: TextIO) -> None:
+    """Write the answers for image files as csv to an open file or terminal."""
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow([field.name for field in dataclasses.fields(FileAnswer)])
+    for answer in answers:
+        values = dataclasses.astuple(answer)
+        writer.writerow(["" if isinstance(value, float) and math.isnan(value) else value for value in values])
+
+
 def _write_xlsx(table: pd.DataFrame, path: Path) -> None:
+    from openpyxl import Workbook
+
     workbook = Workbook(write_only=True)
     sheet = workbook.create_sheet("predictions")
     sheet.append(list(table.columns))
@@ -65,6 +100,10 @@ def _write_xlsx(table: pd.DataFrame, path: Path) -> None:
 
 def _cell(sheet: object, value: object) -> object:
     """A cell that is text if the value is: a file may be named like a formula."""
+    import pandas as pd
+    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+
     if not isinstance(value, str):
         return None if pd.isna(value) else value  # type: ignore[call-overload]
     cell = WriteOnlyCell(sheet, value=ILLEGAL_CHARACTERS_RE.sub("�", value))  # type: ignore[arg-type]

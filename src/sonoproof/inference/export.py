@@ -1,0 +1,127 @@
+"""A run's model as one ONNX file that answers alone: scaling, network and calibration in the graph, the rest as text.
+
+Decoding a file and bringing it to the canvas stay outside of the graph; how is written in the metadata.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from sonoproof.errors import BundleError, ConfigError, MissingExtra
+from sonoproof.inference.card import ModelCard
+from sonoproof.inference.engines import CARD_KEY, OnnxRuntimeEngine, TorchEngine
+from sonoproof.inference.parity import BATCHES, TOLERANCE, Parity, measure_parity
+from sonoproof.runfolder import atomic_path
+from sonoproof.training.decision import calibrated
+from sonoproof.training.model import resolve_device
+
+if TYPE_CHECKING:
+    import onnx
+
+    from sonoproof.training.bundle import ModelBundle
+
+__all__ = ["check_export_name", "export_onnx", "require_parity", "serialised"]
+
+Floats = npt.NDArray[np.float64]
+
+
+def export_onnx(bundle: ModelBundle, *, out: Path) -> Parity:
+    """Write a bundle as an ONNX file, if the file answers as the bundle does.
+
+    Args:
+        bundle: The model.
+        out: The file to write, ``.onnx``.
+
+    Returns:
+        The largest differences from the bundle on the parity set.
+
+    Raises:
+        ConfigError: The file has another ending.
+        MissingExtra: The libraries of the extra ``export`` are not installed.
+        BundleError: The exported model differs from the bundle by more than 1e-4; no file is written.
+    """
+    check_export_name(out)
+    content = serialised(bundle)
+    parity = require_parity(bundle, content)
+    with atomic_path(out) as temporary:
+        temporary.write_bytes(content)
+    return parity
+
+
+def check_export_name(out: Path) -> None:
+    """Check that a model can be exported to a file of this name.
+
+    Raises:
+        ConfigError: The name has another ending.
+    """
+    if out.suffix.lower() != ".onnx":
+        raise ConfigError(f"{out}: a model is exported as ONNX; name the file *.onnx")
+
+
+def serialised(bundle: ModelBundle) -> bytes:
+    """The bytes of the ONNX file of a bundle, with its metadata."""
+    try:
+        import onnx
+
+        from sonoproof.inference.onnxgraph import classifier_graph
+    except ImportError as error:
+        raise MissingExtra("exporting a model", extra="export") from error
+    model = classifier_graph(bundle)
+    _describe(model, ModelCard.of_bundle(bundle))
+    onnx.checker.check_model(model)
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def require_parity(bundle: ModelBundle, content: bytes) -> Parity:
+    """Compare an exported model with its bundle.
+
+    Raises:
+        BundleError: They differ by more than 1e-4.
+    """
+    exported = OnnxRuntimeEngine(content)
+    loaded = TorchEngine(bundle, device=resolve_device("cpu"))
+
+    def reference(frames: npt.NDArray[np.uint8]) -> tuple[Floats, Floats]:
+        logits = loaded.logits(frames)
+        return logits, calibrated(logits, calibration=bundle.calibration)
+
+    parity = measure_parity(
+        reference, exported.answers, wanted=bundle.preprocessing, stated=exported.card.preprocessing
+    )
+    if not parity.holds:
+        raise BundleError(
+            f"the exported model differs from the saved one by {parity.logit:.2g} in the logit and "
+            f"{parity.probability:.2g} in the probability, more than {TOLERANCE:g} (frames of odd sizes, batches of "
+            f"{', '.join(map(str, BATCHES))}); no file was written. Predict with --engine torch instead"
+        )
+    return parity
+
+
+def _describe(model: onnx.ModelProto, card: ModelCard) -> None:
+    """Say in the metadata what the graph takes and gives, for Sonoproof (`CARD_KEY`) and for any other reader."""
+    import onnx
+
+    size, threshold = card.preprocessing.size, card.operating_point.threshold
+    words = {
+        CARD_KEY: card.to_json(),
+        "input": f"frames: (n, {size}, {size}, 3) uint8, RGB, upright, not scaled; x/127.5-1 is in the graph",
+        "before_input": _canvas_in_words(card),
+        "output": f"logit and calibrated probability of the class {card.positive!r}, (n) each",
+        "operating_point": f"{card.positive!r} from probability {threshold!r} on, else {card.negative!r}",
+    }
+    onnx.helper.set_model_props(model, words)
+
+
+def _canvas_in_words(card: ModelCard) -> str:
+    size = card.preprocessing.size
+    aspect = {
+        "pad": f"fit into {size} x {size} with the aspect ratio kept, centred, filled with black",
+        "stretch": f"resize to {size} x {size}, the aspect ratio not kept",
+        "crop": f"cut the middle square, resize it to {size} x {size}",
+    }[card.preprocessing.aspect]
+    return f"{aspect}; average over areas along an axis that shrinks, interpolate linearly along one that grows"

@@ -1,0 +1,151 @@
+"""Image files to answers: decoding runs ahead in threads while the network works. Needs neither torch nor pandas."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from sonoproof.config import FramesConfig
+from sonoproof.data.frames import decode
+from sonoproof.errors import CohortError, FrameError
+from sonoproof.inference.card import ModelCard
+from sonoproof.inference.engines import Engine, processors
+from sonoproof.training.decision import calibrated
+
+__all__ = ["FileAnswer", "list_files", "predict_files"]
+
+Progress = Callable[[int, int], None]
+UInt8 = npt.NDArray[np.uint8]
+Canvas = UInt8 | str
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff"})
+
+
+@dataclass(frozen=True)
+class FileAnswer:
+    """The answer for one image file; the fields are the columns of the file of predictions.
+
+    Attributes:
+        path: The file, as it was asked for.
+        predicted: Name of the class; empty where the file cannot be read.
+        probability: Of the positive class; NaN where the file cannot be read.
+        logit: Of the positive class, before calibration; NaN where the file cannot be read.
+        positive_class: Name of the positive class.
+        threshold: Probability from which a frame is called positive.
+        reason: Why the file cannot be read, or empty.
+    """
+
+    path: str
+    predicted: str
+    probability: float
+    logit: float
+    positive_class: str
+    threshold: float
+    reason: str
+
+
+def list_files(paths: Sequence[Path]) -> list[Path]:
+    """The files that were asked for: files as named, folders searched for images, each file once.
+
+    Raises:
+        CohortError: A path does not exist, or a folder holds no image.
+    """
+    found: dict[Path, None] = {}
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(
+                file for file in path.rglob("*") if file.is_file() and file.suffix.lower() in IMAGE_SUFFIXES
+            )
+            if not inside:
+                raise CohortError(f"{path}: holds no image ({', '.join(sorted(IMAGE_SUFFIXES))})")
+            found.update(dict.fromkeys(inside))
+        elif path.exists():
+            found[path] = None
+        else:
+            raise CohortError(f"{path}: there is no such file or folder")
+    return list(found)
+
+
+def predict_files(
+    engine: Engine,
+    *,
+    files: Sequence[Path],
+    frames: FramesConfig,
+    batch: int = 32,
+    progress: Progress | None = None,
+) -> list[FileAnswer]:
+    """Predict image files; a file that cannot be read gets an answer with its reason and no prediction.
+
+    Args:
+        engine: The model.
+        files: The files.
+        frames: Limit on the size of images, and the threads that decode.
+        batch: Frames a batch.
+        progress: Told the files done and the files in all.
+
+    Returns:
+        One answer a file, in their order.
+
+    Raises:
+        FrameError: The model gives no finite number for a file that can be read.
+    """
+    answers: list[FileAnswer] = []
+    for chunk, canvases in _decoded_ahead(engine.card, files=files, frames=frames, batch=batch):
+        answers += _answered(engine, chunk, canvases)
+        if progress is not None:
+            progress(len(answers), len(files))
+    return answers
+
+
+def _decoded_ahead(
+    card: ModelCard, *, files: Sequence[Path], frames: FramesConfig, batch: int
+) -> Iterator[tuple[Sequence[Path], list[Canvas]]]:
+    """Chunks of files with their canvases; the next chunk is decoded while the caller works on this one."""
+
+    def canvas(file: Path) -> Canvas:
+        try:
+            return card.preprocessing(decode(file, max_pixels=frames.max_pixels))
+        except FrameError as error:
+            return error.reason
+
+    chunks = [files[start : start + batch] for start in range(0, len(files), batch)]
+    with ThreadPoolExecutor(frames.workers or processors(), thread_name_prefix="decode") as pool:
+        waiting: list[Future[Canvas]] = [pool.submit(canvas, file) for file in chunks[0]] if chunks else []
+        for chunk, following in zip(chunks, [*chunks[1:], ()], strict=True):
+            ready = [future.result() for future in waiting]
+            waiting = [pool.submit(canvas, file) for file in following]
+            yield chunk, ready
+
+
+def _answered(engine: Engine, files: Sequence[Path], canvases: Sequence[Canvas]) -> list[FileAnswer]:
+    readable = [position for position, canvas in enumerate(canvases) if not isinstance(canvas, str)]
+    logits = np.full(len(files), np.nan)
+    if readable:
+        logits[readable] = engine.logits(np.stack([canvases[position] for position in readable]))
+        for position in readable:
+            if not math.isfinite(logits[position]):
+                raise FrameError("the model gave no finite number", path=files[position])
+    probabilities = calibrated(logits, calibration=engine.card.calibration)
+    return [
+        _answer(engine.card, file, logit=float(logit), probability=float(probability), canvas=canvas)
+        for file, logit, probability, canvas in zip(files, logits, probabilities, canvases, strict=True)
+    ]
+
+
+def _answer(card: ModelCard, file: Path, *, logit: float, probability: float, canvas: Canvas) -> FileAnswer:
+    called = card.positive if probability >= card.operating_point.threshold else card.negative
+    reason = canvas if isinstance(canvas, str) else ""
+    return FileAnswer(
+        path=str(file),
+        predicted="" if reason else called,
+        probability=probability,
+        logit=logit,
+        positive_class=card.positive,
+        threshold=card.operating_point.threshold,
+        reason=reason,
+    )

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from sonoproof.config import ModelConfig
+from sonoproof.data.preprocessing import Preprocessing
+from sonoproof.training.batches import to_network
+from sonoproof.training.bundle import Calibration, ModelBundle, OperatingPoint, save_bundle
+from sonoproof.training.model import load_backbone
+from sonoproof.training.module import settle_batch_norm
+
+
+def lively_bundle(*, size: int, seed: int = 0) -> ModelBundle:
+    """A small network whose batch norm statistics are those of frames, so that its answers differ by frame."""
+    classifier = load_backbone(ModelConfig(backbone="random", width=0.25), seed=seed, image_size=size).eval()
+    noise = np.random.default_rng(seed).integers(0, 255, (16, size, size, 3))
+    darker = (noise * np.linspace(0.1, 1.0, 16)[:, None, None, None]).astype(np.uint8)
+    batch = (to_network(darker), torch.zeros(16))
+    settle_batch_norm(classifier, [batch], device=torch.device("cpu"))
+    nn.init.normal_(classifier.head.weight, 0.0, 0.1, generator=torch.Generator().manual_seed(seed))
+    return ModelBundle(
+        classifier,
+        negative="healthy",
+        positive="unhealthy",
+        preprocessing=Preprocessing(size),
+        calibration=Calibration(method="platt", slope=0.7, intercept=-0.2, chosen_on="set-aside rows"),
+        operating_point=OperatingPoint(threshold=0.35, policy="fixed", chosen_on="set before training"),
+        cohort_sha256="cohort",
+    )
+
+
+@pytest.fixture
+def bundle() -> ModelBundle:
+    return lively_bundle(size=64)
+
+
+@pytest.fixture
+def saved(bundle: ModelBundle, tmp_path: Path) -> Path:
+    save_bundle(bundle, tmp_path / "run" / "model")
+    return tmp_path / "run"
+
+
+def write_frames(folder: Path) -> list[Path]:
+    """Seven frames of different sizes, and one file that is no image."""
+    rng = np.random.default_rng(1)
+    folder.mkdir()
+    paths = [folder / f"{k}.png" for k in range(7)]
+    for k, path in enumerate(paths):
+        Image.fromarray(rng.integers(0, 60 + 25 * k, (40 + 11 * k, 90 - 7 * k, 3), dtype=np.uint8)).save(path)
+    broken = folder / "broken.png"
+    broken.write_bytes(b"no image")
+    return [*paths[:3], broken, *paths[3:]]
+
+
+@pytest.fixture
+def frames(tmp_path: Path) -> list[Path]:
+    return write_frames(tmp_path / "frames")

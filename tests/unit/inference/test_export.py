@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime
+import pytest
+from tests.unit.inference.conftest import lively_bundle
+
+from sonoproof.errors import BundleError, ConfigError
+from sonoproof.inference import onnxgraph
+from sonoproof.inference.engines import OnnxRuntimeEngine
+from sonoproof.inference.export import export_onnx
+from sonoproof.inference.quantise import change_of, quantised, require_small
+from sonoproof.training.bundle import ModelBundle
+from sonoproof.training.decision import Calibration
+
+
+@pytest.mark.parametrize("size", [64, 33])  # at 33 every stride meets an odd side
+def test_the_exported_file_answers_as_the_bundle(tmp_path: Path, size: int) -> None:
+    parity = export_onnx(lively_bundle(size=size), out=tmp_path / "model.onnx")
+    assert parity.holds
+    assert (tmp_path / "model.onnx").is_file()
+
+
+def test_a_backbone_of_another_scale_is_exported_with_it(tmp_path: Path, bundle: ModelBundle) -> None:
+    described = dataclasses.replace(bundle.classifier.architecture, mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.25))
+    classifier = type(bundle.classifier)(bundle.classifier.network, architecture=described).eval()
+    parity = export_onnx(dataclasses.replace(bundle, classifier=classifier), out=tmp_path / "model.onnx")
+    assert parity.holds
+
+
+def test_the_graph_holds_the_calibration(tmp_path: Path, bundle: ModelBundle) -> None:
+    export_onnx(bundle, out=tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
+    frames = np.random.default_rng(0).integers(0, 255, (3, 64, 64, 3), dtype=np.uint8)
+    logit, probability = session.run(["logit", "probability"], {"frames": frames})
+    assert probability == pytest.approx(1.0 / (1.0 + np.exp(-(0.7 * logit - 0.2))), abs=1e-6)
+    assert np.ptp(logit) > 0.01
+
+
+def test_another_reader_finds_names_operating_point_and_preparation(tmp_path: Path, bundle: ModelBundle) -> None:
+    export_onnx(bundle, out=tmp_path / "model.onnx")
+    said = {entry.key: entry.value for entry in onnx.load(tmp_path / "model.onnx").metadata_props}
+    card = json.loads(said["sonoproof"])
+    assert card["classes"] == {"negative": "healthy", "positive": "unhealthy"}
+    assert card["operating_point"]["threshold"] == 0.35
+    assert card["preprocessing"] == bundle.preprocessing.to_dict()
+    assert "64 x 64" in said["before_input"]
+    assert "'unhealthy'" in said["output"]
+
+
+def test_a_graph_that_differs_is_never_published(
+    tmp_path: Path, bundle: ModelBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folded = onnxgraph._folded
+
+    def wrongly_folded(*layer: Any) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        weight, bias = folded(*layer)
+        return weight, bias + np.float32(1e-3)
+
+    monkeypatch.setattr(onnxgraph, "_folded", wrongly_folded)
+    with pytest.raises(BundleError, match=r"differs from the saved one by .* no file was written"):
+        export_onnx(bundle, out=tmp_path / "model.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_calibration_that_is_lost_is_noticed(
+    tmp_path: Path, bundle: ModelBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = onnxgraph.classifier_graph
+    plain = dataclasses.replace(bundle, calibration=Calibration())
+    monkeypatch.setattr(onnxgraph, "classifier_graph", lambda _bundle: graph(plain))
+    with pytest.raises(BundleError, match="in the probability"):
+        export_onnx(bundle, out=tmp_path / "model.onnx")
+
+
+def test_another_ending_is_refused(tmp_path: Path, bundle: ModelBundle) -> None:
+    with pytest.raises(ConfigError, match=r"name the file \*\.onnx"):
+        export_onnx(bundle, out=tmp_path / "model.pt")
+
+
+def test_an_onnx_file_of_another_program_is_refused(tmp_path: Path, bundle: ModelBundle) -> None:
+    export_onnx(bundle, out=tmp_path / "model.onnx")
+    model = onnx.load(tmp_path / "model.onnx")
+    del model.metadata_props[:]
+    onnx.save(model, tmp_path / "other.onnx")
+    with pytest.raises(BundleError, match="was not written by `sonoproof export`"):
+        OnnxRuntimeEngine(tmp_path / "other.onnx")
+
+
+def test_8_bit_integers_are_let_through_or_refused_by_their_figures(tmp_path: Path, bundle: ModelBundle) -> None:
+    frames = np.random.default_rng(0).integers(0, 255, (16, 64, 64, 3), dtype=np.uint8)
+    export_onnx(bundle, out=tmp_path / "model.onnx")
+    content = quantised((tmp_path / "model.onnx").read_bytes(), frames=frames)
+    operators = {node.op_type for node in onnx.load_from_string(content).graph.node}
+    assert "QuantizeLinear" in operators
+    before = OnnxRuntimeEngine(tmp_path / "model.onnx").answers(frames)[1]
+    after = OnnxRuntimeEngine(content).answers(frames)[1]
+    assert 0.0 < np.abs(after - before).mean() < 0.1
+
+
+def test_the_gate_of_8_bit_integers() -> None:
+    positive = np.array([True, False] * 50)
+    before = np.where(positive, 0.8, 0.2) + np.linspace(-0.1, 0.1, 100)
+    require_small(change_of(before, before + 0.009, positive=positive))
+    with pytest.raises(BundleError, match=r"100 validation frames .* changes by 0\.0110"):
+        require_small(change_of(before, before + 0.011, positive=positive))
+    swapped = before.copy()
+    swapped[:2] = swapped[1::-1]
+    with pytest.raises(BundleError, match=r"AUC goes from 1\.0000 to 0\.9"):
+        require_small(change_of(before, swapped, positive=positive))
+    with pytest.raises(BundleError, match="AUC goes from nan"):
+        require_small(change_of(before, before, positive=np.ones(100, bool)))
