@@ -35,7 +35,7 @@ INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 TABLES = "sheet frames audit split model fit evaluate explain report"
 SETTING = re.compile(rf"\b(?:{'|'.join(TABLES.split())})\.([a-z_]+)\b")
-FILE_ENDINGS = {"json", "csv", "html", "py", "xlsx", "toml", "md", "safetensors"}
+FILE_ENDINGS = {"onnx", "json", "csv", "html", "py", "xlsx", "toml", "md", "safetensors"}
 # Names of a column and of a part that look like tests.
 NO_TESTS = {"test_twin", "test_without_twins"}
 
