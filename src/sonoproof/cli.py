@@ -14,7 +14,7 @@ import typer
 
 from sonoproof import __version__
 from sonoproof.errors import SonoproofError
-from sonoproof.memory import limit_malloc_arenas
+from sonoproof.memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from sonoproof.config import Config
@@ -327,7 +327,7 @@ def env() -> None:
 
 def main() -> None:
     """Run the command line; errors that a user can mend are one message, without a traceback."""
-    limit_malloc_arenas()
+    keep_freed_memory()
     try:
         app()
     except SonoproofError as error:
