@@ -17,6 +17,7 @@ from sonoproof.config import AuditConfig, FramesConfig
 from sonoproof.data.audit import AuditOutcome, Finding, add_to_audit, audit_cohort, write_audit
 from sonoproof.data.audit.compression import jpeg_quality
 from sonoproof.data.audit.duplicates import find_exact_duplicates
+from sonoproof.data.audit.naming import series_of
 from sonoproof.data.audit.run import DETECTORS
 from sonoproof.data.audit.sources import effective_sources
 from sonoproof.data.coding import ClassNames
@@ -188,6 +189,10 @@ def plant_scarcity(cohort: Cohort) -> None:
                 table.pop(name)
 
 
+def plant_names_only(cohort: Cohort) -> None:
+    cohort.columns = ()
+
+
 PLANTED: dict[str, tuple[Plant, str, str]] = {
     "exact-duplicates": (plant_copies, "exact duplicates", "warning"),
     "sources": (plant_shared_source, "sources", "info"),
@@ -202,6 +207,7 @@ PLANTED: dict[str, tuple[Plant, str, str]] = {
     "flat-borders": (plant_borders, "appearances", "warning"),
     "properties-by-class": (plant_size, "properties", "warning"),
     "class-balance": (plant_scarcity, "imbalance", "warning"),
+    "name-series": (plant_names_only, "name series", "warning"),
 }
 
 
@@ -222,6 +228,32 @@ def test_each_detector_finds_what_was_planted_and_only_when_enabled(cohort: Coho
     assert finding(cohort.audit(), name).level == level
     without = cohort.audit({key: value for key, value in DETECTORS.items() if key != detector})
     assert name not in ids(without)
+
+
+@pytest.mark.parametrize(
+    ("name", "series"),
+    [
+        ("pat1_clip2__f0013.jpg", "./pat1_clip2"),
+        ("a/scan (4).png", "a/scan"),
+        ("p07-3.png", "./p07"),
+        ("image0505.jpg", ""),
+        ("0505.jpg", ""),
+        ("left ovary.png", "./left ovary"),
+    ],
+)
+def test_the_series_of_a_name_is_what_stands_before_its_last_number(name: str, series: str) -> None:
+    assert series_of(name) == series
+
+
+def test_names_of_classes_or_that_look_alikes_contradict_are_no_series(cohort: Cohort) -> None:
+    cohort.columns = ()
+    cohort.sources = {f"p{patient:02d}_0.png": "p00_0.png" for patient in range(25)}
+    assert "name-series" not in ids(cohort.audit())
+    cohort.sources = {}
+    for number, name in enumerate(list(cohort.frames)):
+        label, patient, pixels = cohort.labels.pop(name), cohort.patients.pop(name), cohort.frames.pop(name)
+        cohort.add(f"{label} ({number}).png", pixels, patient=patient, label=label)
+    assert "name-series" not in ids(cohort.audit())
 
 
 def test_quality_of_jpeg_files_is_seen_by_class(cohort: Cohort) -> None:

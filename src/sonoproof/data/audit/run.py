@@ -19,6 +19,7 @@ from sonoproof.data.audit.duplicates import find_exact_duplicates
 from sonoproof.data.audit.faults import find_blank, find_tiny, find_unreadable
 from sonoproof.data.audit.findings import Finding, gravest_first
 from sonoproof.data.audit.material import Material
+from sonoproof.data.audit.naming import find_name_series
 from sonoproof.data.audit.policies import apply_policies
 from sonoproof.data.audit.sources import (
     effective_sources,
@@ -48,6 +49,7 @@ DETECTORS: Final[Mapping[str, Detector]] = MappingProxyType(
         "appearances": find_appearances,
         "properties": find_properties,
         "imbalance": find_imbalance,
+        "name series": find_name_series,
     }
 )
 """Every detector that changes nothing; those with a policy are in `sonoproof.data.audit.policies`."""
