@@ -54,8 +54,9 @@ def find_name_series(material: Material) -> list[Finding]:
     seen = f" {within:,} of {links:,} look-alike pairs are within one series." if links else ""
     detail = (
         f"{of_rows(covered, len(series))} have names that number the frames of {len(sizes):,} series (such as "
-        f"{example!r}, {int(sizes.iloc[0]):,} frames).{seen} If a series is a clip or a patient, its frames may now stand "
-        "on both sides of the split where they do not look alike. Add a column that names the clip or the patient."
+        f"{example!r}, {int(sizes.iloc[0]):,} frames).{seen} If a series is a clip or a patient, its frames may "
+        "now stand on both sides of the split where they do not look alike. Add a column that names the clip or the "
+        "patient."
     )
     numbers = {"rows": covered, "series": len(sizes), "links": links, "links_within": within}
     return [Finding("name-series", "warning", "File names look like numbered frames of clips", detail, numbers)]
