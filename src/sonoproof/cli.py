@@ -237,6 +237,23 @@ def report(run_folder: Run, settings: Settings = []) -> None:  # noqa: B006
 
 
 @app.command()
+def verify(run_folder: Run) -> None:
+    """Check every hash of a run, and compute every reported number again from its predictions."""
+    from sonoproof.runfolder import RunFolder
+    from sonoproof.verification import verify_run
+
+    found = verify_run(RunFolder(run_folder))
+    for line in found.differences:
+        typer.echo(line)
+    typer.echo(
+        f"{found.files:,} hashes checked, {len(found.recomputed)} files computed again and compared: "
+        f"{f'{len(found.differences):,} differences' if found.differences else 'all agree'}"
+    )
+    if found.differences:
+        raise typer.Exit(1)
+
+
+@app.command()
 def predict(
     model: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder, or an exported model.", show_default=False)],
     paths: Annotated[list[Path], typer.Argument(help="Image files and folders.", show_default=False)],

@@ -61,10 +61,16 @@ class Manifest:
                 "architecture": platform.machine(),
             },
             "inputs": [_input(name, path) for name, path in inputs.items()],
+            "files": {},
             "stages": self.content.get("stages", {}),
             "notes": [],
             "warnings": [],
         }
+        self._write()
+
+    def note_file(self, path: Path) -> None:
+        """Note the hash of a file that no stage writes."""
+        self.content.setdefault("files", {})[self._run.relative(path)] = sha256_of_file(path)
         self._write()
 
     def finish(self) -> None:

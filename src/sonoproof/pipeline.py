@@ -50,12 +50,14 @@ class Stage:
         title: What it does, for the terminal.
         work: Does it; returns the files written.
         settings: Tables of the configuration that it depends on, beside those of the stages before it.
+        from_tables: Whether it computes from the tables of the run alone, so that `sonoproof verify` does it again.
     """
 
     name: str
     title: str
     work: Callable[[Job], list[Path]]
     settings: tuple[str, ...]
+    from_tables: bool = False
 
 
 STAGES = (
@@ -65,9 +67,9 @@ STAGES = (
     Stage("fit", "training", stages.train, ("fit", "model")),
     Stage("cross-validate", "cross-validating by groups", stages.cross_validate, ()),
     Stage("predict", "predicting", stages.predict, ()),
-    Stage("evaluate", "evaluating", stages.evaluate, ("evaluate",)),
+    Stage("evaluate", "evaluating", stages.evaluate, ("evaluate",), from_tables=True),
     Stage("explain", "explaining", stages.explain, ("explain",)),
-    Stage("report", "writing the report", stages.report, ("report",)),
+    Stage("report", "writing the report", stages.report, ("report",), from_tables=True),
 )
 
 
@@ -103,6 +105,7 @@ def run(
     given = {name: path for name, path in dataclasses.asdict(inputs).items() if path is not None}
     manifest.begin(command=command, seed=config.fit.seed, inputs=given)
     write_text(run_folder.config, to_toml(config))
+    manifest.note_file(run_folder.config)
     mark = fingerprint({name: _identity(path) for name, path in given.items()})
     for stage in stages_wanted:
         if stage.name == "cross-validate" and not config.split.folds:
@@ -164,6 +167,7 @@ def rerun(run_folder: RunFolder, *, name: str, config: Config, reporter: Reporte
     stage = next(stage for stage in STAGES if stage.name == name)
     _do(stage, run_folder, config=config, inputs=None, manifest=manifest, mark="alone", reporter=reporter)
     write_text(run_folder.config, to_toml(config))
+    manifest.note_file(run_folder.config)
     later = [other.name for other in STAGES[STAGES.index(stage) + 1 :]]
     if later:
         reporter.say(f"what follows is not done again by itself: {', '.join(later)}")

@@ -148,6 +148,11 @@ class RunFolder:
         return self.root / "figures"
 
     @property
+    def checklists(self) -> Path:
+        """Folder with the model card and the reporting checklists, as far as the run fills them."""
+        return self.root / "checklists"
+
+    @property
     def report(self) -> Path:
         """The report."""
         return self.root / "report.html"
@@ -257,8 +262,11 @@ def read_table(path: Path, *, columns: Sequence[str]) -> pd.DataFrame:
     missing = [column for column in columns if column not in table.columns]
     if missing:
         raise RunFolderError(f"{path}: lacks the column(s) {', '.join(missing)}")
-    for column in NUMERIC_COLUMNS & set(table.columns):
-        table[column] = pd.to_numeric(table[column].replace("", None))
+    for column in sorted(NUMERIC_COLUMNS & set(table.columns)):
+        try:
+            table[column] = pd.to_numeric(table[column].replace("", None))
+        except ValueError as error:
+            raise RunFolderError(f"{path}: the column {column} holds what is no number ({error})") from error
     return table
 
 

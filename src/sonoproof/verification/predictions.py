@@ -1,0 +1,100 @@
+"""Whether the predictions are of the rows that they claim: against records, split, model, and their own workbooks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from sonoproof.inference.answers import write_answers
+from sonoproof.reporting.challenge_sheet import write_challenge_sheet
+from sonoproof.runfolder import PREDICTION_COLUMNS, RECORD_COLUMNS, SPLIT_COLUMNS, RunFolder, read_json, read_table
+from sonoproof.verification.files import differing_places
+
+__all__ = ["prediction_differences"]
+
+_OF_THE_RECORD = ("path", "group", "source", "label")
+_SHOWN = 3
+
+
+def prediction_differences(run: RunFolder, *, work: Path) -> dict[str, list[str]]:
+    """Where tables of predictions contradict the other files of the run, by file.
+
+    Args:
+        run: The run.
+        work: An empty folder to write in.
+
+    Raises:
+        RunFolderError: A table or the model's description is damaged.
+    """
+    tables = sorted(run.predictions("val").parent.glob("*.csv"))
+    records = read_table(run.records, columns=RECORD_COLUMNS).set_index("image_id", drop=False)
+    found = {}
+    for path in tables:
+        table = read_table(path, columns=PREDICTION_COLUMNS)
+        found[run.relative(path)] = [
+            *_against_records(table, records),
+            *_against_split(table, run, part=path.stem),
+            *_against_threshold(table, run, part=path.stem),
+        ]
+        found |= _workbooks(table, path, run=run, work=work)
+    return found
+
+
+def _against_records(table: pd.DataFrame, records: pd.DataFrame) -> list[str]:
+    known = table["image_id"].isin(records.index)
+    found = [_named("is in no record", table.loc[~known, "image_id"])]
+    rows = table[known]
+    if not rows["image_id"].is_unique:
+        return [*found, _named("stands more than once", rows.loc[rows["image_id"].duplicated(), "image_id"])]
+    matched = records.loc[rows["image_id"]]
+    for column in _OF_THE_RECORD:
+        other = rows[column].to_numpy() != matched[column].to_numpy()
+        found.append(_named(f"has another {column} than in records.csv", rows.loc[other, "image_id"]))
+    return [line for line in found if line]
+
+
+def _against_split(table: pd.DataFrame, run: RunFolder, *, part: str) -> list[str]:
+    if part not in ("val", "test"):
+        return []
+    split = read_table(run.split, columns=SPLIT_COLUMNS)
+    expected, present = set(split.loc[split["part"] == part, "image_id"]), set(table["image_id"])
+    lines = (
+        _named(f"is not in the part {part} of split.csv", sorted(present - expected)),
+        _named(f"is in the part {part} of split.csv and was not predicted", sorted(expected - present)),
+    )
+    return [line for line in lines if line]
+
+
+def _against_threshold(table: pd.DataFrame, run: RunFolder, *, part: str) -> list[str]:
+    if part == "oof":  # predicted by the models of the folds
+        return []
+    model = read_json(run.model / "model.json", schema="model")
+    names, threshold = model["classes"], float(model["operating_point"]["threshold"])
+    called = (table["probability"] >= threshold).map({True: names["positive"], False: names["negative"]})
+    decided = table["predicted"].isin([names["positive"], names["negative"]])
+    wrong = decided & (table["predicted"] != called)
+    line = _named(f"is not called as its probability and the threshold {threshold:g} say", table.loc[wrong, "image_id"])
+    return [line] if line else []
+
+
+def _workbooks(table: pd.DataFrame, path: Path, *, run: RunFolder, work: Path) -> dict[str, list[str]]:
+    """The sheets made from the same table, each against what the table gives."""
+    found = {}
+    workbook = path.with_suffix(".xlsx")
+    if workbook.is_file():
+        write_answers(table, work / workbook.name)
+        found[run.relative(workbook)] = differing_places(workbook, work / workbook.name)
+    challenge = path.with_name("challenge.xlsx")
+    if path.stem == "test" and challenge.is_file():
+        write_challenge_sheet(work / challenge.name, table)
+        found[run.relative(challenge)] = differing_places(challenge, work / challenge.name)
+    return found
+
+
+def _named(fault: str, image_ids: object) -> str:
+    names = [str(name) for name in image_ids]  # type: ignore[attr-defined]
+    if not names:
+        return ""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{', '.join(names[:_SHOWN])}{more}: {fault}"

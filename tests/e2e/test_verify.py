@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from openpyxl import load_workbook
+from typer.testing import CliRunner
+
+from sonoproof.cli import app
+from sonoproof.runfolder import RunFolder, sha256_of_file
+from sonoproof.verification import verify_run
+
+
+@pytest.fixture
+def copy(finished: RunFolder, tmp_path: Path) -> RunFolder:
+    shutil.copytree(finished.root, tmp_path / "copy", ignore=shutil.ignore_patterns("store", "checkpoints"))
+    return RunFolder(tmp_path / "copy")
+
+
+def change_one_byte(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    place = len(content) // 2
+    content[place] ^= 1
+    path.write_bytes(bytes(content))
+
+
+def admit(run: RunFolder) -> None:
+    """Write the present hashes into the manifest: what a forger would do."""
+    manifest = json.loads(run.manifest.read_text())
+    for stage in manifest["stages"].values():
+        stage["outputs"] = {name: sha256_of_file(run.root / name) for name in stage["outputs"]}
+    run.manifest.write_text(json.dumps(manifest))
+
+
+def test_an_intact_run_agrees(finished: RunFolder) -> None:
+    before = {path: sha256_of_file(path) for path in finished.root.rglob("*") if path.is_file()}
+    result = CliRunner().invoke(app, ["verify", str(finished.root)])
+    assert result.exit_code == 0, result.output
+    assert "all agree" in result.output
+    found = verify_run(finished)
+    assert found.differences == ()
+    assert {"evaluation/val.json", "evaluation/test_curves.json", "evaluation/metrics.csv", "report.html",
+            "predictions/val.csv", "predictions/val.xlsx"} <= set(found.recomputed)  # fmt: skip
+    assert before == {path: sha256_of_file(path) for path in finished.root.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "predictions/val.csv", "predictions/test.xlsx", "model/weights.safetensors", "figures/val-roc.png",
+        "evaluation/val.json", "config.toml",
+    ],
+)  # fmt: skip
+def test_one_byte_changed_is_found(copy: RunFolder, name: str) -> None:
+    (path, *_) = sorted(copy.root.glob(name))
+    change_one_byte(path)
+    result = CliRunner().invoke(app, ["verify", str(copy.root)])
+    assert result.exit_code == 1
+    assert copy.relative(path) in result.output
+    assert not isinstance(result.exception, ValueError)
+
+
+def test_a_changed_probability_changes_what_is_reported(copy: RunFolder) -> None:
+    path = copy.predictions("val")
+    header, first, *rest = path.read_text().splitlines()
+    cells = dict(zip(header.split(","), first.split(","), strict=True))
+    forged = first.replace(cells["logit"], "7.0").replace(cells["probability"], "0.9990889488055994")
+    path.write_text("\n".join([header, forged, *rest, ""]))
+    admit(copy)
+    differences = verify_run(copy).differences
+    places = ("evaluation/val.json: loss.value", "evaluation/metrics.csv", "report.html: performance",
+              "predictions/val.xlsx")  # fmt: skip
+    for place in places:
+        assert any(line.startswith(place) for line in differences), (place, differences)
+
+
+def test_forgeries_that_the_hashes_admit_are_found(copy: RunFolder) -> None:
+    evaluation = json.loads(copy.evaluation("test").read_text())
+    evaluation["accuracy"]["value"] = 0.97
+    copy.evaluation("test").write_text(json.dumps(evaluation))
+    page = copy.report.read_text()
+    copy.report.write_text(re.sub(r"<dd>0\.\d{3} ", "<dd>0.999 ", page, count=1))
+    workbook = load_workbook(copy.predictions("val").with_suffix(".xlsx"))
+    workbook.worksheets[0]["A2"] = "another.png"
+    workbook.save(copy.predictions("val").with_suffix(".xlsx"))
+    admit(copy)
+    differences = verify_run(copy).differences
+    assert any(line.startswith("evaluation/test.json: accuracy.value: 0.97, should be 0.") for line in differences)
+    assert any(re.match(r"report\.html: summary, text \d+: 0\.999, should be 0\.", line) for line in differences)
+    assert any(
+        line.startswith("predictions/val.xlsx: predictions, row 2, column 1: another.png") for line in differences
+    )
+    assert len(differences) == 3
+
+
+def test_predictions_of_other_rows_are_found(copy: RunFolder) -> None:
+    path = copy.predictions("test")
+    header, first, *rest = path.read_text().splitlines()
+    columns = header.split(",")
+    cells = first.split(",")
+    cells[columns.index("predicted")] = "healthy" if "unhealthy" in cells[columns.index("predicted")] else "unhealthy"
+    cells[columns.index("group")] = "another"
+    path.write_text("\n".join([header, ",".join(cells), *rest[:-1], ""]))
+    admit(copy)
+    told = "\n".join(verify_run(copy).differences)
+    assert "has another group than in records.csv" in told
+    assert "is not called as its probability and the threshold 0.5 say" in told
+    assert "is in the part test of split.csv and was not predicted" in told
+
+
+def test_a_missing_file_and_an_unfinished_stage_are_found(copy: RunFolder) -> None:
+    copy.metrics.unlink()
+    manifest = json.loads(copy.manifest.read_text())
+    manifest["stages"]["explain"]["done"] = False
+    copy.manifest.write_text(json.dumps(manifest))
+    differences = verify_run(copy).differences
+    assert "evaluation/metrics.csv: is missing" in differences
+    assert "manifest.json: the stage explain was not finished" in differences
