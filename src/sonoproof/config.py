@@ -195,6 +195,7 @@ class ExplainConfig:
     Attributes:
         top: Frames explained of each part.
         errors: Worst errors explained.
+        survey: Most frames of each part, of different groups, of which it is measured where the model looked.
         baselines: Baselines of integrated gradients, the first one drawn: ``blur``, ``black``, ``mean tissue``,
             ``references``.
         steps: Most path points of integrated gradients; fewer where the completeness gap allows.
@@ -205,6 +206,7 @@ class ExplainConfig:
 
     top: int = 5
     errors: int = 5
+    survey: int = 64
     baselines: tuple[str, ...] = ("blur", "black")
     steps: int = 256
     tolerance: float = 0.01
@@ -261,6 +263,7 @@ _RANGES: dict[tuple[str, str], tuple[float, float]] = {
     ("evaluate", "resamples"): (100, 1_000_000),
     ("explain", "top"): (0, 1000),
     ("explain", "errors"): (0, 1000),
+    ("explain", "survey"): (0, 100_000),
     ("explain", "steps"): (8, 4096),
     ("explain", "tolerance"): (1e-6, 1),
     ("explain", "dpi"): (50, 2400),

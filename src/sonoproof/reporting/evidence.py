@@ -35,6 +35,7 @@ class PartEvidence:
         curves: ``evaluation/PART_curves.json``, empty if there is none.
         predictions: ``predictions/PART.csv`` or None.
         explanations: ``explanations/PART/explanations.json``, empty if there is none.
+        survey: ``explanations/PART/survey.json``, empty if there is none.
     """
 
     name: str
@@ -42,6 +43,7 @@ class PartEvidence:
     curves: Json = field(default_factory=dict)
     predictions: pd.DataFrame | None = None
     explanations: Json = field(default_factory=dict)
+    survey: Json = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,7 @@ def _read_part(run: RunFolder, name: str) -> PartEvidence:
         curves=_json(evaluation.with_name(f"{name}_curves.json"), schema="curves"),
         predictions=_table(run.predictions(name), columns=PREDICTION_COLUMNS),
         explanations=_json(run.explanations(name) / "explanations.json", schema="explanations"),
+        survey=_json(run.explanations(name) / "survey.json", schema="survey"),
     )
 
 

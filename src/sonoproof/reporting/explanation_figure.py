@@ -7,8 +7,11 @@ automatic layout would draw each figure several times over.
 from __future__ import annotations
 
 import math
+import multiprocessing
+import os
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +43,7 @@ Json = Mapping[str, Any]
 _WIDTH, _MARGIN, _GUTTER = 7.2, 0.12, 0.2
 _HEADER, _TITLE, _FOOT = 0.74, 0.2, 0.5
 _PREVIEW_WIDTH_PX = 1080
+_FIGURES_A_WORKER = 4
 _RC: dict[Any, Any] = {
     "font.size": 7.0,
     "axes.titlesize": 7.5,
@@ -78,13 +82,11 @@ class _Grid:
         return left, _HEADER + _TITLE + row * (_TITLE + self.side + _FOOT)
 
 
-def draw_explanations(
-    folder: Path, *, dpi: int = 600, progress: Callable[[int, int], None] | None = None
-) -> list[Path]:
-    """Draw every frame explained in a folder, and write its caption beside it as ``STEM.txt``.
+def draw_explanations(*folders: Path, dpi: int = 600, progress: Callable[[int, int], None] | None = None) -> list[Path]:
+    """Draw every frame explained in some folders, and write its caption beside it as ``STEM.txt``.
 
     Args:
-        folder: Folder with ``explanations.json`` and the arrays.
+        folders: Folders with ``explanations.json`` and the arrays.
         dpi: Resolution of the png figures in dots per inch.
         progress: Called with figures done and figures in all.
 
@@ -94,20 +96,44 @@ def draw_explanations(
     Raises:
         RunFolderError: The JSON or an array file is missing or damaged.
     """
-    content = read_json(folder / "explanations.json", schema="explanations")
+    contents = [(folder, read_json(folder / "explanations.json", schema="explanations")) for folder in folders]
+    orders = [_Order(folder, item, content, dpi) for folder, content in contents for item in content["frames"]]
     written: list[Path] = []
-    for done, item in enumerate(content["frames"]):
+    for done, files in enumerate(_drawn_orders(orders)):
+        written += files
         if progress is not None:
-            progress(done, len(content["frames"]))
-        arrays = _load_arrays(folder / item["arrays"])
-        png, pdf, preview = (folder / item[key] for key in ("png", "pdf", "preview"))
-        draw_explanation(item, arrays, content=content, png=png, pdf=pdf, preview=preview, dpi=dpi)
-        caption = png.with_suffix(".txt")
-        write_text(caption, figure_caption(item, content) + "\n")
-        written += [png, pdf, preview, caption]
-    if progress is not None:
-        progress(len(content["frames"]), len(content["frames"]))
+            progress(done + 1, len(orders))
     return written
+
+
+@dataclass(frozen=True)
+class _Order:
+    """One figure to draw."""
+
+    folder: Path
+    item: Json
+    content: Json
+    dpi: int
+
+
+def _drawn_orders(orders: Sequence[_Order]) -> Iterator[list[Path]]:
+    """Draw on several processors where there is enough to draw: starting one costs as much as some figures."""
+    workers = min(os.cpu_count() or 1, len(orders) // _FIGURES_A_WORKER)
+    if workers < 2:
+        yield from map(_draw_order, orders)
+        return
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        yield from pool.map(_draw_order, orders)
+
+
+def _draw_order(order: _Order) -> list[Path]:
+    item, content = order.item, order.content
+    arrays = _load_arrays(order.folder / item["arrays"])
+    png, pdf, preview = (order.folder / item[key] for key in ("png", "pdf", "preview"))
+    draw_explanation(item, arrays, content=content, png=png, pdf=pdf, preview=preview, dpi=order.dpi)
+    caption = png.with_suffix(".txt")
+    write_text(caption, figure_caption(item, content) + "\n")
+    return [png, pdf, preview, caption]
 
 
 def draw_explanation(

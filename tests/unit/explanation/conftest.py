@@ -60,6 +60,10 @@ class TrainedPhantom:
 def phantom(tmp_path_factory: pytest.TempPathFactory) -> TrainedPhantom:
     folder = tmp_path_factory.mktemp("phantom") / "cohort"
     config = PhantomConfig(patients=24, frames_per_patient=6, size_px=96, seed=3, image_format="png", workers=1)
+    return train_on_phantom(folder, config)
+
+
+def train_on_phantom(folder: Path, config: PhantomConfig) -> TrainedPhantom:
     cohort = write_cohort(folder, config=config)
     sheet = pd.read_excel(cohort.sheet, engine="calamine").sort_values("imagePath", ignore_index=True)
     frames = np.stack([_square(cohort.images / name) for name in sheet["imagePath"]])

@@ -12,6 +12,7 @@ from sonoproof.reporting.blocks import Block, Gallery, Notice, Picture, Prose, S
 from sonoproof.reporting.evidence import Evidence, PartEvidence
 from sonoproof.reporting.pictures import Easel
 from sonoproof.reporting.sections.cohort import in_words
+from sonoproof.reporting.sections.survey import survey_blocks
 from sonoproof.reporting.tables import PART_NAMES
 from sonoproof.reporting.text import format_number
 
@@ -32,9 +33,10 @@ def explained_frames(part: PartEvidence, kind: str) -> list[Mapping[str, Any]]:
 
 
 def explanations_section(evidence: Evidence, easel: Easel) -> Section:
-    """The frames that the model is surest of, with what it looked at, after the gate that the method passed or not."""
+    """Where the model looked over each part; then the frames that it is surest of, after the gate."""
     explained = [part for part in evidence.parts if part.explanations]
-    blocks: list[Block] = [Prose(_HOW_TO_READ) if explained else Notice("No frame was explained.")]
+    blocks: list[Block] = [block for part in evidence.parts for block in survey_blocks(part, easel)]
+    blocks.append(Prose(_HOW_TO_READ) if explained else Notice("No frame was explained."))
     for part in explained:
         blocks += _gate(part)
         blocks += _gallery(part, "top", easel)

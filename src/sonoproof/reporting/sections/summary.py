@@ -9,6 +9,7 @@ from sonoproof.reporting.pictures import Easel
 from sonoproof.reporting.sections.audit import Gap, measured_gap
 from sonoproof.reporting.sections.cohort import counted
 from sonoproof.reporting.sections.performance import evaluation_source
+from sonoproof.reporting.sections.survey import survey_alarms
 from sonoproof.reporting.tables import PART_NAMES, format_interval, metric_label
 from sonoproof.reporting.text import format_count, format_number
 
@@ -27,6 +28,7 @@ def summary_section(evidence: Evidence, easel: Easel) -> Section:
     if not evidence.evaluated:
         blocks.append(Notice("Nothing was evaluated: there are no headline numbers."))
     blocks += _alarms(evidence)
+    blocks += [alarm for part in evidence.parts for alarm in survey_alarms(part)]
     return Section("summary", "Summary", tuple(blocks))
 
 
