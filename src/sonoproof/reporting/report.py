@@ -12,9 +12,11 @@ from markupsafe import Markup
 
 from sonoproof.config import ReportConfig
 from sonoproof.reporting.blocks import Section
+from sonoproof.reporting.checklists import Checklist, filled_checklists, write_checklists
 from sonoproof.reporting.evidence import Evidence, read_evidence
 from sonoproof.reporting.pictures import Easel
 from sonoproof.reporting.sections.audit import audit_pictures, audit_section
+from sonoproof.reporting.sections.checklists import checklists_section
 from sonoproof.reporting.sections.cohort import cohort_section
 from sonoproof.reporting.sections.explanations import errors_section, explained_frames, explanations_section
 from sonoproof.reporting.sections.limits import limits_section
@@ -30,7 +32,7 @@ __all__ = ["build_report"]
 
 
 def build_report(run: RunFolder, *, config: ReportConfig) -> Path:
-    """Write ``report.html`` and the drawn figures under ``figures/``.
+    """Write ``report.html``, the drawn figures under ``figures/`` and the filled checklists under ``checklists/``.
 
     Sections whose files are missing say so in one line.
 
@@ -45,12 +47,14 @@ def build_report(run: RunFolder, *, config: ReportConfig) -> Path:
         RunFolderError: A file of the run is damaged, or the report cannot be written.
     """
     evidence = read_evidence(run)
-    sections = _sections(evidence, Easel(run, pictures=_count_pictures(evidence)))
+    checklists = filled_checklists(evidence)
+    write_checklists(run, checklists)
+    sections = _sections(evidence, Easel(run, pictures=_count_pictures(evidence)), checklists)
     write_text(run.report, _render(evidence, sections, title=config.title))
     return run.report
 
 
-def _sections(evidence: Evidence, easel: Easel) -> tuple[Section, ...]:
+def _sections(evidence: Evidence, easel: Easel, checklists: tuple[Checklist, ...]) -> tuple[Section, ...]:
     return (
         summary_section(evidence, easel),
         cohort_section(evidence),
@@ -62,6 +66,7 @@ def _sections(evidence: Evidence, easel: Easel) -> tuple[Section, ...]:
         explanations_section(evidence, easel),
         errors_section(evidence, easel),
         limits_section(evidence),
+        checklists_section(checklists),
         provenance_section(evidence),
     )
 

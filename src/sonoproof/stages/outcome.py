@@ -9,10 +9,11 @@ import numpy.typing as npt
 
 from sonoproof.evaluation.evaluate import evaluate_run
 from sonoproof.explanation.explain import Classes, explain_part
+from sonoproof.explanation.survey import REGION_WORDS, survey_part
 from sonoproof.reporting.explanation_figure import draw_explanations
 from sonoproof.reporting.report import build_report
 from sonoproof.reporting.tables import PART_NAMES
-from sonoproof.runfolder import PREDICTION_COLUMNS, read_table
+from sonoproof.runfolder import PREDICTION_COLUMNS, read_table, write_json
 from sonoproof.stages.job import Job
 from sonoproof.stages.materials import files_in, frames_of, masks_of, records_and_split
 from sonoproof.training.batches import LoadFrames
@@ -35,12 +36,23 @@ def explain(job: Job) -> list[Path]:
     """Model and predictions to explained frames and their figures."""
     load, _ = frames_of(job)
     bundle = load_bundle(job.run.model)
-    written = []
-    for part in ("val", "test"):
-        if not job.run.predictions(part).is_file():
-            continue
+    parts = [part for part in ("val", "test") if job.run.predictions(part).is_file()]
+    for part in parts:
         predictions = read_table(job.run.predictions(part), columns=PREDICTION_COLUMNS)
-        folder = job.run.explanations(part)
+        folder, masks = job.run.explanations(part), masks_of(job)
+        survey = survey_part(
+            predictions,
+            part=part,
+            load=load,
+            model=bundle.classifier,
+            positive=bundle.positive,
+            frames=job.config.explain.survey,
+            confidence=job.config.evaluate.confidence,
+            masks=masks,
+        )
+        write_json(folder / "survey.json", survey, schema="survey")
+        for region in survey["looks_at"]:
+            job.say(f"warning: {part}: the model looks at {REGION_WORDS[region]}")
         explain_part(
             predictions,
             part=part,
@@ -50,18 +62,18 @@ def explain(job: Job) -> list[Path]:
             config=job.config.explain,
             out=folder,
             references=_references(job, load),
-            masks=masks_of(job),
+            masks=masks,
             progress=job.progress,
         )
-        draw_explanations(folder, dpi=job.config.explain.dpi, progress=job.progress)
-        written += files_in(folder)
-    return written
+    folders = [job.run.explanations(part) for part in parts]
+    draw_explanations(*folders, dpi=job.config.explain.dpi, progress=job.progress)
+    return [path for folder in folders for path in files_in(folder)]
 
 
 def report(job: Job) -> list[Path]:
-    """The run folder to one page."""
+    """The run folder to one page, and the checklists that it can fill."""
     page = build_report(job.run, config=job.config.report)
-    return [page, *files_in(job.run.figures)]
+    return [page, *files_in(job.run.figures), *files_in(job.run.checklists)]
 
 
 def _references(job: Job, load: LoadFrames) -> npt.NDArray[np.uint8] | None:
