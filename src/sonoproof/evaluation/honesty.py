@@ -48,13 +48,14 @@ class SplitComparison:
         """The gap as the report reads it, with what the features are in words."""
         return {
             "metric": "auc",
+            "classifier": f"a logistic regression on {features_are}",
             "naive": _limits(self.naive),
             "honest": _limits(self.honest),
             "difference": _limits(self.difference),
             "rows": self.rows,
             "groups": self.groups,
-            "detail": f"A logistic regression on {features_are}, cross-validated in five folds: once with frames "
-            "divided at random, once with every source and group on one side.",
+            "detail": "Cross-validated in five folds: once with frames divided at random, once with every source and "
+            "group on one side.",
         }
 
 

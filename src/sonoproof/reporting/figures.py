@@ -245,7 +245,7 @@ def _draw_cell(axis: Axes, row: int, column: int, *, count: int, total: int) -> 
 
 
 def honest_against_naive(rows: Sequence[tuple[str, float, float | None, float | None]], *, metric: str) -> Figure:
-    """The same model and rows under different splits, side by side.
+    """The same classifier and rows under different splits, side by side.
 
     Args:
         rows: Name of the split, value, lower and upper end of its interval (None where there is none).

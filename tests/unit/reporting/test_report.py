@@ -278,3 +278,18 @@ def test_no_picture_is_taken_from_outside_the_run(tmp_path: Path, run_maker: Run
     shutil.copy(run.audit_folder / "groups.png", tmp_path / "outside.png")
     for path in ("../outside.png", str(tmp_path / "outside.png")):
         assert Easel(run).photograph(path, caption="", alt="x").data_uri is None
+
+
+def test_a_network_that_the_cheap_classifier_outdoes_is_said_to_be(run_maker: RunMaker) -> None:
+    run = run_maker()
+
+    def warned() -> bool:
+        page = build_report(run, config=ReportConfig())
+        summary = next(s for s in parsed(page).all("section") if s.attributes["id"] == "summary")
+        return "ranks no better than a cheap classifier" in summary.full_text()
+
+    assert not warned()
+    evaluation = json.loads(run.evaluation("val").read_text())
+    evaluation["auc"] = {"value": 0.7, "low": 0.6, "high": 0.8}
+    run.evaluation("val").write_text(json.dumps(evaluation))
+    assert warned()

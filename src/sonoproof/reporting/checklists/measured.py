@@ -110,8 +110,8 @@ def _robustness(evidence: Evidence) -> Answer | None:
     if gap is None:
         return None
     text = (
-        f"{metric_label(gap.metric)} under a random split {format_interval(gap.naive)}, with sources kept together "
-        f"{format_interval(gap.honest)}; probes for shortcuts."
+        f"{metric_label(gap.metric)} of {gap.classifier} under a random split {format_interval(gap.naive)}, with "
+        f"sources kept together {format_interval(gap.honest)}; probes for shortcuts."
     )
     return Answer(text, ("audit.json", "report.html#audit"))
 

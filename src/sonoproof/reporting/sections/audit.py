@@ -23,18 +23,20 @@ _OWN_KEYS = {"id", "level", "title", "detail", "files"}
 
 @dataclass(frozen=True)
 class Gap:
-    """The same model under a random split and under one that keeps sources together.
+    """The same classifier under a random split and under one that keeps sources together.
 
     Attributes:
         metric: Name of the metric.
         naive: ``value``, ``low``, ``high`` under the random split.
         honest: The same under the grouped split.
+        classifier: What it is, in words.
         detail: What was done, in words; may be empty.
     """
 
     metric: str
     naive: Mapping[str, Any]
     honest: Mapping[str, Any]
+    classifier: str = "a cheap classifier"
     detail: str = ""
 
 
@@ -48,7 +50,8 @@ def measured_gap(audit: Mapping[str, Any]) -> Gap | None:
             and isinstance(gap.get("honest"), Mapping)
         ):
             detail = str(gap.get("detail") or finding.get("detail") or "")
-            return Gap(str(gap.get("metric", "auc")), gap["naive"], gap["honest"], detail)
+            classifier = str(gap.get("classifier") or Gap.classifier)
+            return Gap(str(gap.get("metric", "auc")), gap["naive"], gap["honest"], classifier, detail)
     return None
 
 

@@ -27,6 +27,7 @@ def summary_section(evidence: Evidence, easel: Easel) -> Section:
     blocks += [_headlines(part, evidence) for part in evidence.evaluated]
     if not evidence.evaluated:
         blocks.append(Notice("Nothing was evaluated: there are no headline numbers."))
+    blocks += _outdone(evidence, gap)
     blocks += _alarms(evidence)
     blocks += [alarm for part in evidence.parts for alarm in survey_alarms(part)]
     return Section("summary", "Summary", tuple(blocks))
@@ -46,18 +47,38 @@ def _opening(gap: Gap, easel: Easel) -> list[Block]:
     if naive is None or honest is None:
         return []
     sentence = (
-        f"{metric}: a random split of these frames gives {format_interval(gap.naive)}; keeping every source on one "
-        f"side gives {format_interval(gap.honest)}. The difference, {format_number(naive - honest)}, is what a random "
-        "split would have credited to the model for knowing the sources."
+        f"{metric} of {gap.classifier}: a random split of these frames gives {format_interval(gap.naive)}; keeping "
+        f"every source on one side gives {format_interval(gap.honest)}. The difference, {format_number(naive - honest)}, is what a random "
+        "split would have credited to it for knowing the sources."
     )
     rows = [
         (name, float(entry["value"]), entry.get("low"), entry.get("high"))
         for name, entry in (("Random split", gap.naive), ("Grouped by source", gap.honest))
     ]
     figure = honest_against_naive(rows, metric=metric)
-    caption = "The same model, split at random and split by source."
+    caption = "One classifier, cross-validated at random and by source."
     picture = easel.vector(figure, name="gap", caption=caption, alt=sentence, sources=("audit.json",))
     return [Prose(sentence), Gallery((picture,), wide=True)]
+
+
+def _outdone(evidence: Evidence, gap: Gap | None) -> list[Block]:
+    """A network that does no better than the audit's cheap classifier is not worth its trouble yet."""
+    if gap is None or gap.metric != "auc" or gap.honest.get("value") is None:
+        return []
+    outdone = [
+        f"{PART_NAMES[part.name]} {format_interval(part.evaluation['auc'])}"
+        for part in evidence.evaluated
+        if (part.evaluation.get("auc") or {}).get("value") is not None
+        and part.evaluation["auc"]["value"] < gap.honest["value"]
+    ]
+    if not outdone:
+        return []
+    sentence = (
+        f"The network ranks no better than {gap.classifier} does by source (AUC {format_interval(gap.honest)}): "
+        f"{'; '.join(outdone)}. It has learned too little: more patients, pretrained weights or longer "
+        "training may help."
+    )
+    return [Notice(sentence, level="warning")]
 
 
 def _headlines(part: PartEvidence, evidence: Evidence) -> KeyFigures:
