@@ -48,8 +48,9 @@ def _opening(gap: Gap, easel: Easel) -> list[Block]:
         return []
     sentence = (
         f"{metric} of {gap.classifier}: a random split of these frames gives {format_interval(gap.naive)}; keeping "
-        f"every source on one side gives {format_interval(gap.honest)}. The difference, {format_number(naive - honest)}, is what a random "
-        "split would have credited to it for knowing the sources."
+        f"every source on one side gives {format_interval(gap.honest)}. "
+        f"The difference, {format_number(naive - honest)}, is what a random split would have credited to it for "
+        "knowing the sources."
     )
     rows = [
         (name, float(entry["value"]), entry.get("low"), entry.get("high"))
