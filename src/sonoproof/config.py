@@ -196,21 +196,27 @@ class ExplainConfig:
         top: Frames explained of each part.
         errors: Worst errors explained.
         survey: Most frames of each part, of different groups, of which it is measured where the model looked.
-        baselines: Baselines of integrated gradients, the first one drawn: ``blur``, ``black``, ``mean tissue``,
-            ``references``.
+        methods: Maps that are drawn, and judged by the trust gate: ``saliency``, ``integrated_gradients``,
+            ``smoothgrad``, ``grad_cam``, ``occlusion``. Integrated gradients are always computed.
+        baselines: Baselines of integrated gradients, the main one first: ``blur``, ``black``, ``mean`` (of the
+            tissue), ``references`` (frames of the fit part, averaged over).
         steps: Most path points of integrated gradients; fewer where the completeness gap allows.
         tolerance: Completeness gap, as a share of the logit difference, under which a path counts as converged.
         dpi: Resolution of the figures in dots per inch.
+        label_randomisation: Whether the gate also compares with a network trained on shuffled labels; it is trained
+            for that, which takes as long as the training did.
         masks: Folder with a mask (PNG, not zero inside) for each image, where the truth is known; else empty.
     """
 
     top: int = 5
     errors: int = 5
     survey: int = 64
+    methods: tuple[str, ...] = ("saliency", "integrated_gradients")
     baselines: tuple[str, ...] = ("blur", "black")
     steps: int = 256
     tolerance: float = 0.01
     dpi: int = 600
+    label_randomisation: bool = False
     masks: str = ""
 
 
@@ -267,6 +273,12 @@ _RANGES: dict[tuple[str, str], tuple[float, float]] = {
     ("explain", "steps"): (8, 4096),
     ("explain", "tolerance"): (1e-6, 1),
     ("explain", "dpi"): (50, 2400),
+}
+
+# (stage, key) -> the words that a list may hold; an empty list is refused.
+_WORDS: dict[tuple[str, str], tuple[str, ...]] = {
+    ("explain", "methods"): ("saliency", "integrated_gradients", "smoothgrad", "grad_cam", "occlusion"),
+    ("explain", "baselines"): ("blur", "black", "mean", "references"),
 }
 
 
@@ -338,6 +350,7 @@ def _checked(value: Any, kind: Any, *, stage: str, key: str, origin: str) -> Any
         items = [value] if isinstance(value, str) else value
         if not isinstance(items, list | tuple) or not all(isinstance(item, str) for item in items):
             raise ConfigError(f"{name} must be a list of strings, not {value!r}")
+        _check_words(items, name=name, allowed=_WORDS.get((stage, key)))
         return tuple(items)
     if kind is str and isinstance(value, int | float) and not isinstance(value, bool):
         value = str(value)
@@ -349,6 +362,16 @@ def _checked(value: Any, kind: Any, *, stage: str, key: str, origin: str) -> Any
     if isinstance(value, int | float) and not low <= value <= high:
         raise ConfigError(f"{name} must be between {low:g} and {high:g}, not {value!r}")
     return value
+
+
+def _check_words(items: Sequence[str], *, name: str, allowed: tuple[str, ...] | None) -> None:
+    if allowed is None:
+        return
+    unknown = [item for item in items if item not in allowed]
+    if unknown:
+        raise ConfigError(f"{name} has no {unknown[0]!r}{_suggest(unknown[0], allowed)}")
+    if not items or len(set(items)) != len(items):
+        raise ConfigError(f"{name} must hold each of its words once, and one at least: {', '.join(allowed)}")
 
 
 def _parse_setting(setting: str) -> dict[str, dict[str, Any]]:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from captum.attr import IntegratedGradients as CaptumIntegratedGradients
+from captum.attr import LayerAttribution, LayerGradCam, NoiseTunnel, Occlusion
 from captum.attr import Saliency as CaptumSaliency
 from torch import nn
 
@@ -126,6 +127,44 @@ def test_grad_cam_by_hand(grey: np.ndarray[Any, np.dtype[np.uint8]]) -> None:
     # The gradient of a mean is the head's weight over the number of places.
     weights = network.head.weight.detach().numpy()[0] / SIDE**2
     np.testing.assert_allclose(map_, np.maximum(np.tensordot(weights, features, axes=1), 0), rtol=1e-4, atol=1e-7)
+
+
+def test_smoothgrad_equals_captums_noise_tunnel(grey: np.ndarray[Any, np.dtype[np.uint8]]) -> None:
+    logit = ClassLogit(Curved().eval(), positive=True)
+    frame = network_input(grey[None], like=logit)
+    samples, share = 3000, 0.1
+    ours = explainer("smoothgrad", settings=MethodSettings(samples=samples, noise_share=share))(logit, grey)
+    spread = share * float(frame.max() - frame.min())
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        tunnel = NoiseTunnel(CaptumSaliency(logit))
+        theirs = tunnel.attribute(
+            frame.clone().requires_grad_(), nt_type="smoothgrad", nt_samples=samples, stdevs=spread, abs=False
+        )
+    expected = theirs[0].abs().amax(dim=0).detach().numpy()
+    # Two independent draws of the noise: they agree to its Monte Carlo error, a single gradient does not.
+    np.testing.assert_allclose(ours, expected, atol=0.03 * expected.max())
+    single = explainer("saliency")(logit, grey)
+    assert np.abs(single - expected).max() > 0.1 * expected.max()
+
+
+def test_grad_cam_equals_captums_on_the_last_convolution(grey: np.ndarray[Any, np.dtype[np.uint8]]) -> None:
+    network = Curved().eval()
+    logit = ClassLogit(network, positive=True)
+    frame = network_input(grey[None], like=logit)
+    last = network.layers[3]  # after the second convolution, before the picture is flattened
+    coarse = LayerGradCam(logit, last).attribute(frame, relu_attributions=True)
+    expected = LayerAttribution.interpolate(coarse, (SIDE, SIDE), interpolate_mode="bilinear")[0, 0]
+    np.testing.assert_allclose(explainer("grad_cam")(logit, grey), expected.detach().numpy(), rtol=1e-5, atol=1e-9)
+
+
+def test_occlusion_equals_captums(grey: np.ndarray[Any, np.dtype[np.uint8]]) -> None:
+    logit = ClassLogit(Curved().eval(), positive=False)
+    frame, black = network_input(grey[None], like=logit), network_input(make_baselines("black", grey), like=logit)
+    with torch.no_grad():
+        theirs = Occlusion(logit).attribute(frame, sliding_window_shapes=(3, 3, 3), strides=(3, 3, 3), baselines=black)
+    ours = explainer("occlusion", settings=MethodSettings(baseline="black", patches=SIDE // 3))(logit, grey)
+    np.testing.assert_allclose(ours, theirs[0, 0].numpy(), rtol=1e-5, atol=1e-7)
 
 
 @pytest.fixture

@@ -13,10 +13,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SCALE_PERCENTILE", "colour_scale", "display_sigma_px", "shown_map"]
+__all__ = ["SCALE_PERCENTILE", "SIGNED_METHODS", "colour_scale", "display_sigma_px", "shown_map"]
 
 # The colour scale of a set ends at this percentile: one hot pixel must not turn the rest invisible.
 SCALE_PERCENTILE = 99.5
+# Methods whose values have a sign: towards the class explained or away from it.
+SIGNED_METHODS = frozenset({"integrated_gradients", "occlusion"})
 _SIGMA_SHARE = 1 / 75
 
 

@@ -20,7 +20,7 @@ from torch import nn
 from sonoproof.config import ExplainConfig
 from sonoproof.explanation.display import SCALE_PERCENTILE, colour_scale, display_sigma_px
 from sonoproof.explanation.frame import BaselineResult, Classes, ExplainedFrame, explain_frame
-from sonoproof.explanation.methods import MethodSettings, explainer
+from sonoproof.explanation.methods import FURTHER_METHODS, Explainer, MethodSettings, explainer
 from sonoproof.explanation.saturation import ToProbability
 from sonoproof.explanation.selection import select_frames
 from sonoproof.explanation.trust import GateReport, run_gate
@@ -35,6 +35,7 @@ Masks = Callable[[str], NDArray[np.bool_] | None]
 _OWN_FILE = re.compile(r"(top|error)-\d{2,}-[0-9a-f]{8}\.(npz|png|pdf|txt|preview\.jpg)")
 # The gate judges the method, not each frame: a few frames and a coarse path tell it apart from an edge detector.
 _GATE_FRAMES, _GATE_STEPS = 3, 16
+_MAP_NAMES = ("saliency", "ig_", *FURTHER_METHODS)
 
 
 def explain_part(
@@ -48,6 +49,7 @@ def explain_part(
     out: Path,
     references: Frames | None = None,
     masks: Masks | None = None,
+    random_labels: nn.Module | None = None,
     to_probability: ToProbability = expit,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[ExplainedFrame]:
@@ -63,6 +65,7 @@ def explain_part(
         out: Folder of the part's explanations; what an earlier run explained is removed.
         references: Frames of the baseline ``references``, uint8, shape (R, H, W, 3).
         masks: Returns where the truth of an image id is, shape (H, W) as the network sees the frame, where known.
+        random_labels: Network trained on shuffled labels, for the gate; None to leave that check out.
         to_probability: Turns logits of the positive class into its probability, for the curves.
         progress: Called with frames done and frames in all.
 
@@ -91,19 +94,29 @@ def explain_part(
         )
         _save_arrays(out / item.arrays, arrays)
         explained.append(item)
-        maps.append({name: arrays[name] for name in arrays if name.startswith(("saliency", "ig_"))})
+        maps.append({name: arrays[name] for name in arrays if name.startswith(_MAP_NAMES)})
     if progress is not None:
         progress(len(chosen), len(chosen))
-    gate = _gate(explained, load=load, model=model, classes=classes, config=config, references=references)
+    gates = _gates(
+        explained,
+        load=load,
+        model=model,
+        classes=classes,
+        config=config,
+        references=references,
+        random_labels=random_labels,
+    )
     content = {
         "part": part,
         "classes": dataclasses.asdict(classes),
         "asked": {"top": config.top, "error": config.errors},
         "found": {kind: sum(item.kind == kind for item in explained) for kind in ("top", "error")},
+        "methods": list(config.methods),
         "baselines": list(config.baselines),
         "tolerance": config.tolerance,
         "scale": _scales(maps),
-        "gate": dataclasses.asdict(gate) if gate is not None else None,
+        "gate": dataclasses.asdict(gates[0]) if gates else None,
+        "further_gates": [dataclasses.asdict(gate) for gate in gates[1:]],
         "frames": [dataclasses.asdict(item) for item in explained],
     }
     write_json(out / "explanations.json", content, schema="explanations")
@@ -124,7 +137,7 @@ def _save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
         np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
-def _gate(
+def _gates(
     explained: Sequence[ExplainedFrame],
     *,
     load: Callable[[Sequence[str]], Frames],
@@ -132,38 +145,54 @@ def _gate(
     classes: Classes,
     config: ExplainConfig,
     references: Frames | None,
-) -> GateReport | None:
-    """Judge integrated gradients from the main baseline on the first frames explained; None where there is none."""
+    random_labels: nn.Module | None,
+) -> list[GateReport]:
+    """Judge every method on the first frames explained: integrated gradients from the main baseline, then the others.
+
+    Empty where no frame was explained.
+    """
     judged = explained[:_GATE_FRAMES]
     if not judged:
-        return None
-    by_baseline = {
-        name: explainer(
-            "integrated_gradients",
-            settings=MethodSettings(baseline=name, references=references, steps=_GATE_STEPS),
-        )
-        for name in config.baselines
-    }
+        return []
     main, *others = config.baselines
-    return run_gate(
-        by_baseline[main],
-        method=f"integrated_gradients, {main}",
-        network=model,
-        frames=load([item.image_id for item in judged]),
-        positive=[item.explained_class == classes.positive for item in judged],
-        gaps=[item.baselines[0].gap for item in explained],
-        tolerance=config.tolerance,
-        other_baselines={name: by_baseline[name] for name in others},
-    )
+    frames, positive = load([item.image_id for item in judged]), [i.explained_class == classes.positive for i in judged]
+
+    def method(name: str, baseline: str) -> Explainer:
+        return explainer(name, settings=MethodSettings(baseline=baseline, references=references, steps=_GATE_STEPS))
+
+    reports = [
+        run_gate(
+            method("integrated_gradients", main),
+            method=f"integrated_gradients, {main}",
+            network=model,
+            frames=frames,
+            positive=positive,
+            gaps=[item.baselines[0].gap for item in explained],
+            tolerance=config.tolerance,
+            other_baselines={name: method("integrated_gradients", name) for name in others},
+            random_labels=random_labels,
+        )
+    ]
+    for name in config.methods:
+        if name != "integrated_gradients":
+            explain = method(name, main)
+            reports.append(
+                run_gate(
+                    explain, method=name, network=model, frames=frames, positive=positive, random_labels=random_labels
+                )
+            )
+    return reports
 
 
 def _scales(maps: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, float]:
     """Where the colour scales of the set end, for maps as they are shown."""
     side = max((max(m["saliency"].shape) for m in maps), default=0)
     signed = [m[name].sum(axis=0) for m in maps for name in m if name.startswith("ig_")]
+    further = [name for name in FURTHER_METHODS if maps and name in maps[0]]
     return {
         "percentile": SCALE_PERCENTILE,
         "sigma_px": display_sigma_px(side),
         "integrated_gradients": colour_scale(signed),
         "saliency": colour_scale([m["saliency"] for m in maps]),
+        **{name: colour_scale([m[name] for m in maps]) for name in further},
     }

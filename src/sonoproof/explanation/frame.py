@@ -17,7 +17,7 @@ from sonoproof.errors import RunFolderError
 from sonoproof.explanation.attribution import ClassLogit, IntegratedGradients, integrated_gradients
 from sonoproof.explanation.baselines import make_baselines
 from sonoproof.explanation.localisation import Localisation, localise
-from sonoproof.explanation.methods import network_input
+from sonoproof.explanation.methods import FURTHER_METHODS, MethodSettings, explainer, network_input
 from sonoproof.explanation.regions import attribution_shares
 from sonoproof.explanation.saturation import ToProbability, mean_curve, saturation_curve, share_saturated
 
@@ -119,7 +119,7 @@ def explain_frame(
         row: The frame's row of the predictions, with ``kind`` and ``rank``.
         model: Network in evaluation mode.
         classes: Names of the classes.
-        config: Baselines, steps and tolerance.
+        config: Methods, baselines, steps and tolerance.
         references: Frames of the baseline ``references``.
         mask: Where the truth is, shape (H, W), if known.
         to_probability: Turns logits of the positive class into its probability.
@@ -146,6 +146,7 @@ def explain_frame(
         arrays[f"probability_{name}"] = curve.probability
         arrays[f"gradient_{name}"] = curve.mean_absolute_gradient
         results.append(_baseline_result(name, paths, config.tolerance, saturated=share_saturated(curve)))
+    arrays |= _further_maps(logit, frame, config=config, references=references)
     probability = float(row["probability"])
     main = arrays[f"ig_{config.baselines[0]}"].sum(axis=0)
     stem = _file_stem(row)
@@ -168,6 +169,14 @@ def explain_frame(
         preview=f"{stem}.preview.jpg",
     )
     return item, arrays
+
+
+def _further_maps(
+    logit: ClassLogit, frame: Frames, *, config: ExplainConfig, references: Frames | None
+) -> dict[str, NDArray[Any]]:
+    settings = MethodSettings(baseline=config.baselines[0], references=references)
+    names = [name for name in FURTHER_METHODS if name in config.methods]
+    return {name: np.asarray(explainer(name, settings=settings)(logit, frame), dtype=np.float32) for name in names}
 
 
 def _integrate(

@@ -20,7 +20,7 @@ from sonoproof.errors import ConfigError
 from sonoproof.explanation.attribution import ClassLogit, integrated_gradients, logit_gradients
 from sonoproof.explanation.baselines import make_baselines
 
-__all__ = ["METHODS", "Explainer", "MethodSettings", "explainer", "network_input"]
+__all__ = ["FURTHER_METHODS", "METHODS", "Explainer", "MethodSettings", "explainer", "network_input"]
 
 Frame = NDArray[np.uint8]
 Explainer = Callable[[ClassLogit, Frame], NDArray[Any]]
@@ -131,6 +131,10 @@ METHODS: dict[str, Callable[..., NDArray[Any]]] = {
     "grad_cam": _grad_cam,
     "occlusion": _occlusion,
 }
+
+
+# Methods beside saliency and integrated gradients, which come with every frame explained.
+FURTHER_METHODS = ("smoothgrad", "grad_cam", "occlusion")
 
 
 def _last_feature_layer(logit: ClassLogit, target: torch.Tensor) -> nn.Module:

@@ -65,6 +65,7 @@ def run_gate(
     gaps: Sequence[float] = (),
     tolerance: float = 0.01,
     other_baselines: Mapping[str, Explainer] | None = None,
+    random_labels: nn.Module | None = None,
     settings: GateSettings | None = None,
 ) -> GateReport:
     """Put an explainer before the gate.
@@ -78,6 +79,7 @@ def run_gate(
         gaps: Completeness gaps of the frames explained; empty where the method promises no completeness.
         tolerance: Largest completeness gap that counts as converged.
         other_baselines: The same method from other baselines.
+        random_labels: A network of the same kind trained on shuffled labels, for the check on request.
         settings: How much work is done.
     """
     settings = settings or GateSettings()
@@ -95,4 +97,7 @@ def run_gate(
         ]
         if other_baselines:
             checks.append(baseline_agreement(other_baselines, shown, logits=logits, frames=frames))
+        if random_labels is not None:
+            pair = {"network": network, "random_labels": random_labels}
+            checks.append(label_randomisation(explain, **pair, frames=frames, positive=positive))
     return GateReport(method, all(check.passed for check in checks), len(frames), tuple(checks))

@@ -27,8 +27,16 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from sonoproof.errors import RunFolderError
-from sonoproof.explanation.display import shown_map
-from sonoproof.reporting.explanation_text import figure_caption, title_lines
+from sonoproof.explanation.display import SIGNED_METHODS, shown_map
+from sonoproof.reporting.explanation_text import (
+    BAR_WORDS,
+    METHOD_WORDS,
+    Panel,
+    figure_caption,
+    panel_verdict,
+    panels_of,
+    title_lines,
+)
 from sonoproof.reporting.overlays import bar, overlay
 from sonoproof.reporting.style import BLUE, INK, NO_GLYPH, ORANGE, drawn
 from sonoproof.reporting.text import visible_text
@@ -166,27 +174,39 @@ def draw_explanation(
 
 def explanation_figure(item: Json, arrays: Arrays, *, content: Json) -> Figure:
     """The figure of one frame; see `draw_explanation`."""
-    names = [result["name"] for result in item["baselines"]]
-    grid = _Grid(2 + 2 * len(names))
-    # Colours stand for classes in the whole set, whichever class's logit is explained.
-    towards_positive = 1.0 if item["explained_class"] == content["classes"]["positive"] else -1.0
+    panels = panels_of(item, content)
+    grid = _Grid(len(panels))
     with drawn(), rc_context(_RC):
         figure = Figure(figsize=(_WIDTH, grid.height), facecolor="white")
         FigureCanvasAgg(figure)
         _draw_header(figure, item, content)
-        _picture(figure, grid, 0, arrays["frame"], "Frame, as the network sees it")
-        seen = overlay(arrays["frame"], shown_map(arrays["saliency"]), scale=content["scale"]["saliency"], signed=False)
-        _picture(figure, grid, 1, seen, "Saliency")
-        _plain_bar(figure, grid, 1, content["scale"]["saliency"])
-        for number, name in enumerate(names):
-            panel = 2 + number
-            signed = towards_positive * arrays[f"ig_{name}"].sum(axis=0)
-            scale = content["scale"]["integrated_gradients"]
-            seen = overlay(arrays["frame"], shown_map(signed), scale=scale, signed=True)
-            _picture(figure, grid, panel, seen, f"Integrated gradients ({_short(name)})")
-            _signed_bar(figure, grid, panel, scale, content["classes"])
-            _curves(figure, grid, panel + len(names), arrays, name)
+        for number, panel in enumerate(panels):
+            _draw_panel(figure, grid, number, panel, arrays=arrays, item=item, content=content)
     return figure
+
+
+def _draw_panel(
+    figure: Figure, grid: _Grid, number: int, panel: Panel, *, arrays: Arrays, item: Json, content: Json
+) -> None:
+    if panel.kind == "frame":
+        _picture(figure, grid, number, arrays["frame"], "Frame, as the network sees it")
+        return
+    if panel.kind == "curves":
+        _curves(figure, grid, number, arrays, panel.baseline)
+        return
+    # Colours stand for classes in the whole set, whichever class's logit is explained.
+    towards_positive = 1.0 if item["explained_class"] == content["classes"]["positive"] else -1.0
+    signed, scale = panel.kind in SIGNED_METHODS, content["scale"][panel.kind]
+    values = arrays[f"ig_{panel.baseline}"].sum(axis=0) if panel.baseline else arrays[panel.kind]
+    values = towards_positive * values if signed else values
+    seen = overlay(arrays["frame"], shown_map(values), scale=scale, signed=signed)
+    title = METHOD_WORDS[panel.kind] + (f" ({_short(panel.baseline)})" if panel.baseline else "")
+    verdict = panel_verdict(panel, content)
+    _picture(figure, grid, number, seen, f"{title}: {verdict}" if verdict else title, alarmed="FAILED" in verdict)
+    if signed:
+        _signed_bar(figure, grid, number, scale, content["classes"], middle=BAR_WORDS[panel.kind])
+    else:
+        _plain_bar(figure, grid, number, scale, words=BAR_WORDS[panel.kind])
 
 
 def _rendered(figure: Figure, *, dpi: int) -> Image.Image:
@@ -215,7 +235,7 @@ def _draw_header(figure: Figure, item: Json, content: Json) -> None:
     lines = title_lines(item, content)
     tops = (0.1, 0.29, 0.43, 0.57)
     for number, (line, top) in enumerate(zip(lines, tops, strict=True)):
-        size, longest = (9.0, 92) if number == 0 else (7.0, 138)
+        size, longest = (9.0, 88) if number == 0 else (7.0, 116)
         shrunk = min(1.0, longest / len(line))
         alarmed = "NOT CONVERGED" in line or "FAILED" in line or (number == 0 and "WRONG" in line)
         figure.text(
@@ -235,7 +255,7 @@ def _axes(figure: Figure, left: float, top: float, width: float, height: float) 
     return figure.add_axes((left / _WIDTH, 1.0 - (top + height) / total, width / _WIDTH, height / total))
 
 
-def _panel_title(axis: Axes, number: int, words: str) -> None:
+def _panel_title(axis: Axes, number: int, words: str, *, alarmed: bool = False) -> None:
     axis.set_title(chr(ord("A") + number), loc="left", pad=3.0)
     axis.annotate(
         _drawable(words),
@@ -244,26 +264,29 @@ def _panel_title(axis: Axes, number: int, words: str) -> None:
         xycoords="axes fraction",
         textcoords="offset points",
         size=7.5,
+        color=ORANGE if alarmed else INK,
     )
 
 
-def _picture(figure: Figure, grid: _Grid, number: int, pixels: NDArray[np.uint8], title: str) -> None:
+def _picture(
+    figure: Figure, grid: _Grid, number: int, pixels: NDArray[np.uint8], title: str, *, alarmed: bool = False
+) -> None:
     axis = _axes(figure, *grid.place(number), grid.side, grid.side)
     axis.imshow(pixels, interpolation="none", aspect="equal")
     axis.set_axis_off()
-    _panel_title(axis, number, title)
+    _panel_title(axis, number, title, alarmed=alarmed)
 
 
-def _plain_bar(figure: Figure, grid: _Grid, number: int, scale: float) -> None:
+def _plain_bar(figure: Figure, grid: _Grid, number: int, scale: float, *, words: str) -> None:
     axis = _bar(figure, grid, number, signed=False)
     axis.set_xticks([0.0, 1.0], ["0", f"≥ {scale:.2g}"])
-    axis.set_xlabel("|gradient of the logit|, per unit of input", labelpad=1.0)
+    axis.set_xlabel(words, labelpad=1.0)
     _align_ends(axis)
 
 
-def _signed_bar(figure: Figure, grid: _Grid, number: int, scale: float, classes: Json) -> None:
+def _signed_bar(figure: Figure, grid: _Grid, number: int, scale: float, classes: Json, *, middle: str) -> None:
     axis = _bar(figure, grid, number, signed=True)
-    axis.set_xticks([0.0, 0.5, 1.0], [f"≥ {scale:.2g}", "0 logits a pixel", f"≥ {scale:.2g}"])
+    axis.set_xticks([0.0, 0.5, 1.0], [f"≥ {scale:.2g}", middle, f"≥ {scale:.2g}"])
     _align_ends(axis)
     ends = (("left", 0.0, f"← towards {classes['negative']}"), ("right", 1.0, f"towards {classes['positive']} →"))
     for side, position, words in ends:

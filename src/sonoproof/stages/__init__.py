@@ -1,9 +1,10 @@
 """The stages of a run. Each reads from the run folder, does one thing through one room, and writes to the folder."""
 
 from sonoproof.stages.data import audit, probe
+from sonoproof.stages.explaining import explain
 from sonoproof.stages.job import Inputs, Job
 from sonoproof.stages.model import cross_validate, predict, split, train
-from sonoproof.stages.outcome import evaluate, explain, report
+from sonoproof.stages.outcome import evaluate, report
 
 __all__ = [
     "Inputs", "Job", "audit", "cross_validate", "evaluate", "explain", "predict", "probe", "report", "split", "train",

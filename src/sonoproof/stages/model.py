@@ -35,7 +35,7 @@ from sonoproof.training.bundle import load_bundle
 from sonoproof.training.fit import Parts, fit
 from sonoproof.training.model import resolve_device
 
-__all__ = ["WITHOUT_TWINS", "cross_validate", "predict", "split", "train"]
+__all__ = ["WITHOUT_TWINS", "cross_validate", "predict", "split", "train", "training_parts"]
 
 # The part of the test rows that have no look-alike in the sheet, where some have one.
 WITHOUT_TWINS = "test_without_twins"
@@ -59,7 +59,7 @@ def train(job: Job) -> list[Path]:
     load, preprocessing = frames_of(job)
     bundle = fit(
         job.run,
-        parts=_parts(table, positive=classes.positive),
+        parts=training_parts(table, positive=classes.positive),
         load=load,
         load_features=features_of(job, load, preprocessing),
         preprocessing=preprocessing,
@@ -90,7 +90,8 @@ def predict(job: Job) -> list[Path]:
     return written
 
 
-def _parts(table: pd.DataFrame, *, positive: str) -> Parts:
+def training_parts(table: pd.DataFrame, *, positive: str) -> Parts:
+    """The rows to learn from, to choose the checkpoint on, and to validate on."""
     fit_rows = table[table["part"] == "fit"]
     return Parts(
         train=rows_of(fit_rows[fit_rows["use"] == "train"], positive=positive),

@@ -87,6 +87,23 @@ def test_both_classes_are_explained(explained: Path) -> None:
     assert {item["explained_class"] for item in frames if item["kind"] == "top"} == {"healthy", "unhealthy"}
 
 
+def test_methods_by_name_are_explained_judged_and_scaled(phantom: Any, tmp_path: Path) -> None:
+    methods = ("saliency", "integrated_gradients", "smoothgrad", "grad_cam", "occlusion")
+    config = ExplainConfig(top=1, errors=0, methods=methods, baselines=("mean",))
+    _explain(phantom, tmp_path, config=config, random_labels=phantom.network)
+    content = read_json(tmp_path / "explanations.json", schema="explanations")
+    arrays = np.load(tmp_path / content["frames"][0]["arrays"], allow_pickle=False)
+    assert content["gate"]["method"] == "integrated_gradients, mean"
+    assert [gate["method"] for gate in content["further_gates"]] == [m for m in methods if "integrated" not in m]
+    for name in ("smoothgrad", "grad_cam", "occlusion"):
+        assert arrays[name].shape == arrays["saliency"].shape
+        assert np.isfinite(arrays[name]).all()
+        assert content["scale"][name] > 0
+    for gate in (content["gate"], *content["further_gates"]):
+        (check,) = (check for check in gate["checks"] if check["name"] == "label_randomisation")
+        assert not check["passed"]  # the very same network is no network of shuffled labels
+
+
 def test_predictions_of_another_model_are_refused(phantom: Any, tmp_path: Path) -> None:
     other = phantom.predictions.assign(logit=phantom.predictions["logit"] * 1.5)
     with pytest.raises(RunFolderError, match="different models"):

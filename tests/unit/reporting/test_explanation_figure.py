@@ -159,3 +159,24 @@ def test_damaged_arrays_are_an_error_that_names_the_file(tmp_path: Path) -> None
     (tmp_path / "a.npz").write_bytes(b"PK\x03\x04 half a file")
     with pytest.raises(RunFolderError, match=r"a\.npz"):
         draw_explanations(tmp_path, dpi=60)
+
+
+def test_methods_asked_for_are_drawn_each_under_its_own_verdict(tmp_path: Path) -> None:
+    methods = ["smoothgrad", "grad_cam", "occlusion", "integrated_gradients"]
+    gates = [
+        {"method": name, "checks": [{"name": "repeatability", "passed": name != "grad_cam"}]} for name in methods[:3]
+    ]
+    scale = _content()["scale"] | {"smoothgrad": 0.3, "grad_cam": 0.2, "occlusion": 1.0}
+    content = _content(methods=methods, further_gates=gates, scale=scale)
+    arrays = _arrays() | {name: _arrays()["saliency"] for name in methods[:3]}
+    figure = explanation_figure(_item(), arrays, content=content)
+    titles = " | ".join(text.get_text() for axis in figure.axes for text in axis.texts)
+    assert "SmoothGrad: trust gate passed" in titles
+    assert "Grad-CAM: trust gate FAILED" in titles
+    assert "Saliency" not in titles
+    assert sum("Saturation" in text for text in titles.split(" | ")) == 2
+    caption = figure_caption(_item(), content)
+    assert "(B) SmoothGrad" in caption
+    assert "(E, F) Integrated gradients" in caption
+    assert "of Grad-CAM: FAILED (repeatability)" in caption
+    assert "Trust gate, integrated gradients: passed" in title_lines(_item(), content)[3]

@@ -93,14 +93,22 @@ def _gate(part: PartEvidence) -> list[Block]:
         return [
             Notice(f"{name}: the trust gate was not run, so nothing says that these maps can be relied on.", "warning")
         ]
+    gates = [gate, *(part.explanations.get("further_gates") or [])]
+    return [block for entry in gates for block in _judged(part, entry)]
+
+
+def _judged(part: PartEvidence, gate: Mapping[str, Any]) -> list[Block]:
+    """The checks of one method, and a warning where it failed one."""
+    name, method = PART_NAMES[part.name], str(gate.get("method", "maps")).replace("_", " ")
     checks = gate.get("checks") or []
     rows = tuple(
         (_check_name(check), "passed" if check.get("passed") else "FAILED", _details(check)) for check in checks
     )
-    table = Table(f"{name}: trust gate.", ("Check", "Result", "Detail"), rows, sources=(_source(part),))
+    caption = f"{name}: trust gate of {method}."
+    table = Table(caption, ("Check", "Result", "Detail"), rows, sources=(_source(part),))
     if all(check.get("passed") for check in checks):
         return [table]
-    return [table, Notice(f"{name}: the trust gate FAILED; do not rely on these maps.", "warning")]
+    return [table, Notice(f"{name}: {method} FAILED the trust gate; do not rely on these maps.", "warning")]
 
 
 def _check_name(check: Mapping[str, Any]) -> str:
