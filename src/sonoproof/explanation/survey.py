@@ -172,7 +172,7 @@ def _region_summary(name: str, surveyed: Sequence[Surveyed], *, confidence: floa
     present = [(item.group or item.image_id, shares) for item in surveyed if (shares := item.regions[name]) is not None]
     units = [unit for unit, _ in present]
     summary: dict[str, Any] = {
-        kind: _mean([shares[kind] for _, shares in present], units=units, confidence=confidence)
+        kind: _mean([shares[kind] for _, shares in present], units=units, confidence=confidence, bounds=(0.0, 1.0))
         for kind in ("attribution", "structure", "area")
     }
     excess = _mean([s["attribution"] - s["structure"] for _, s in present], units=units, confidence=confidence)
@@ -193,14 +193,16 @@ def _mask_summary(surveyed: Sequence[Surveyed], *, confidence: float) -> dict[st
     return {
         "frames": len(present),
         **{
-            kind: _mean([found[kind] for _, found in present], units=units, confidence=confidence)
-            for kind in ("mass", "area", "lift", "pointing")
+            kind: _mean([found[kind] for _, found in present], units=units, confidence=confidence, bounds=(0.0, most))
+            for kind, most in (("mass", 1.0), ("area", 1.0), ("lift", np.inf), ("pointing", 1.0))
         },
     }
 
 
-def _mean(values: Sequence[float], *, units: Sequence[str], confidence: float) -> dict[str, float | None]:
-    """Mean over groups of their means, with Student's interval; no interval of fewer than two groups."""
+def _mean(
+    values: Sequence[float], *, units: Sequence[str], confidence: float, bounds: tuple[float, float] = (-np.inf, np.inf)
+) -> dict[str, float | None]:
+    """Mean over groups of their means, with Student's interval within bounds; none of fewer than two groups."""
     if not values:
         return {"value": None, "low": None, "high": None}
     means = pd.Series(values).groupby(list(units), sort=False).mean().to_numpy()
@@ -208,4 +210,5 @@ def _mean(values: Sequence[float], *, units: Sequence[str], confidence: float) -
     if len(means) < 2:
         return {"value": centre, "low": None, "high": None}
     reach = float(student.ppf(0.5 + confidence / 2, len(means) - 1) * means.std(ddof=1) / np.sqrt(len(means)))
-    return {"value": centre, "low": centre - reach, "high": centre + reach}
+    low, high = bounds
+    return {"value": centre, "low": max(centre - reach, low), "high": min(centre + reach, high)}

@@ -10,9 +10,10 @@ import pandas as pd
 
 from sonoproof.reporting.blocks import Block, Gallery, Notice, Picture, Prose, Section, Table
 from sonoproof.reporting.evidence import Evidence, PartEvidence
+from sonoproof.reporting.explanation_text import METHOD_WORDS
 from sonoproof.reporting.pictures import Easel
 from sonoproof.reporting.sections.cohort import in_words
-from sonoproof.reporting.sections.survey import survey_blocks
+from sonoproof.reporting.sections.survey import SURVEY_WORDS, survey_blocks
 from sonoproof.reporting.tables import PART_NAMES
 from sonoproof.reporting.text import format_number
 
@@ -36,6 +37,8 @@ def explanations_section(evidence: Evidence, easel: Easel) -> Section:
     """Where the model looked over each part; then the frames that it is surest of, after the gate."""
     explained = [part for part in evidence.parts if part.explanations]
     blocks: list[Block] = [block for part in evidence.parts for block in survey_blocks(part, easel)]
+    if blocks:
+        blocks.insert(0, Prose(SURVEY_WORDS))
     blocks.append(Prose(_HOW_TO_READ) if explained else Notice("No frame was explained."))
     for part in explained:
         blocks += _gate(part)
@@ -99,12 +102,13 @@ def _gate(part: PartEvidence) -> list[Block]:
 
 def _judged(part: PartEvidence, gate: Mapping[str, Any]) -> list[Block]:
     """The checks of one method, and a warning where it failed one."""
-    name, method = PART_NAMES[part.name], str(gate.get("method", "maps")).replace("_", " ")
+    name, (kind, _, baseline) = PART_NAMES[part.name], str(gate.get("method", "maps")).partition(", ")
+    method = METHOD_WORDS.get(kind, kind) + (f" ({baseline})" if baseline else "")
     checks = gate.get("checks") or []
     rows = tuple(
         (_check_name(check), "passed" if check.get("passed") else "FAILED", _details(check)) for check in checks
     )
-    caption = f"{name}: trust gate of {method}."
+    caption = f"{name}, trust gate: {method}."
     table = Table(caption, ("Check", "Result", "Detail"), rows, sources=(_source(part),))
     if all(check.get("passed") for check in checks):
         return [table]

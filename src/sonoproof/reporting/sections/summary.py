@@ -48,9 +48,7 @@ def _opening(gap: Gap, easel: Easel) -> list[Block]:
         return []
     sentence = (
         f"{metric} of {gap.classifier}: a random split of these frames gives {format_interval(gap.naive)}; keeping "
-        f"every source on one side gives {format_interval(gap.honest)}. "
-        f"The difference, {format_number(naive - honest)}, is what a random split would have credited to it for "
-        "knowing the sources."
+        f"every source on one side gives {format_interval(gap.honest)}. {_gap_sentence(naive - honest)}"
     )
     rows = [
         (name, float(entry["value"]), entry.get("low"), entry.get("high"))
@@ -80,6 +78,15 @@ def _outdone(evidence: Evidence, gap: Gap | None) -> list[Block]:
         "training may help."
     )
     return [Notice(sentence, level="warning")]
+
+
+def _gap_sentence(difference: float) -> str:
+    if difference <= 0:
+        return "Here a random split would not have flattered it."
+    return (
+        f"The difference, {format_number(difference)}, is what a random split would have credited to it for "
+        "knowing the sources."
+    )
 
 
 def _headlines(part: PartEvidence, evidence: Evidence) -> KeyFigures:

@@ -13,13 +13,14 @@ from sonoproof.reporting.sections.cohort import counted
 from sonoproof.reporting.survey_figure import survey_figure
 from sonoproof.reporting.tables import PART_NAMES, format_interval
 
-__all__ = ["survey_alarms", "survey_blocks", "survey_source"]
+__all__ = ["SURVEY_WORDS", "survey_alarms", "survey_blocks", "survey_source"]
 
 Json = Mapping[str, Any]
 
 _ROW_WORDS = {"outside_sector": "Outside the sector", "border": "Border of the picture", "overlay": "Burnt-in overlays"}
-_HOW = (
-    "Attribution grows with contrast: a bright mark gets some from any model. It is therefore held against the share "
+SURVEY_WORDS = (
+    "Where the model looked over a whole part is measured on a sample of its frames. Attribution grows with contrast: "
+    "a bright mark gets some from any model. It is therefore held against the share "
     "of the frame's structure in the same place, which is what a model would give that weighs all structure alike."
 )
 
@@ -36,7 +37,7 @@ def survey_blocks(part: PartEvidence, easel: Easel) -> list[Block]:
         return []
     rows = [(name, survey["regions"][name]) for name in REGIONS]
     present = [(name, entry) for name, entry in rows if entry["frames"]]
-    blocks: list[Block] = [Prose(f"{_what(part)} {_HOW}"), *_verdict(part)]
+    blocks: list[Block] = [Prose(_what(part)), *_verdict(part)]
     if present:
         figure = survey_figure([(_ROW_WORDS[name], entry) for name, entry in present])
         caption = f"{PART_NAMES[part.name]}: where the attribution lies, mean over frames with its interval."
@@ -63,10 +64,8 @@ def survey_alarms(part: PartEvidence) -> list[Notice]:
 def _what(part: PartEvidence) -> str:
     survey = part.survey
     frames, groups = counted(survey["frames_surveyed"], "frame"), counted(survey["groups"], "group")
-    return (
-        f"{PART_NAMES[part.name]}: where the model looked was measured on {frames} of {groups} "
-        f"(of {survey['frames_in_part']:,} in the part), by {survey['method']}."
-    )
+    name, whole = PART_NAMES[part.name], f"{survey['frames_in_part']:,} in the part"
+    return f"{name}: measured on {frames} of {groups} ({whole}), by {survey['method']}."
 
 
 def _verdict(part: PartEvidence) -> list[Block]:
