@@ -42,7 +42,7 @@ def _uncertainty(evidence: Evidence) -> Answer | None:
 
 
 def _performance(evidence: Evidence) -> Answer | None:
-    return _listed(evidence, (*_ACCURACY, "f1", "loss", "brier"))
+    return _listed(evidence, ("auc", "recall", "specificity", "precision", "brier"))
 
 
 def _accuracy(evidence: Evidence) -> Answer | None:
