@@ -219,6 +219,12 @@ def fit(run_folder: Run, device: Device = None, settings: Settings = []) -> None
 
 
 @app.command()
+def calibrate(run_folder: Run, device: Device = None, settings: Settings = []) -> None:  # noqa: B006
+    """Choose calibration, threshold and abstention again, on rows that are not reported."""
+    _rerun(run_folder, "calibrate", settings=settings, device=device)
+
+
+@app.command()
 def evaluate(run_folder: Run, settings: Settings = []) -> None:  # noqa: B006
     """Evaluate again, from the run folder's predictions."""
     _rerun(run_folder, "evaluate", settings=settings)

@@ -20,6 +20,7 @@ from sonoproof.errors import ConfigError
 
 __all__ = [
     "AuditConfig",
+    "CalibrateConfig",
     "Config",
     "EvaluateConfig",
     "ExplainConfig",
@@ -172,20 +173,51 @@ class FitConfig:
 
 
 @dataclass(frozen=True)
+class CalibrateConfig:
+    """What is chosen after training, on rows that are not reported.
+
+    Attributes:
+        method: How probabilities are calibrated; ``isotonic`` needs 100 groups and is ``temperature`` below that.
+        policy: How the threshold is chosen: ``fixed`` takes ``evaluate.threshold``; ``youden`` the greatest
+            sensitivity + specificity; ``sensitivity`` and ``specificity`` reach ``target``; ``cost`` the lowest cost.
+        target: Sensitivity or specificity to be reached.
+        cost_false_positive: Cost of calling a negative frame positive.
+        cost_false_negative: Cost of missing a positive frame, in the same unit.
+        prevalence: Share of positive cases where the costs arise; 0 takes that of the rows.
+        error: Share of wrong answers allowed before the model says that it is not sure; 0 always answers.
+        least_groups: Fewest groups of each class on which anything is chosen.
+    """
+
+    method: Literal["temperature", "platt", "isotonic", "none"] = "temperature"
+    policy: Literal["fixed", "youden", "sensitivity", "specificity", "cost"] = "fixed"
+    target: float = 0.9
+    cost_false_positive: float = 1.0
+    cost_false_negative: float = 1.0
+    prevalence: float = 0.0
+    error: float = 0.1
+    least_groups: int = 8
+
+
+@dataclass(frozen=True)
 class EvaluateConfig:
     """Metrics and their intervals.
 
     Attributes:
-        threshold: Probability from which a frame is called positive.
+        threshold: Probability from which a frame is called positive, where ``calibrate.policy`` is ``fixed``.
         confidence: Level of the intervals.
         resamples: Bootstrap resamples.
         seed: Seed of the bootstrap.
+        prevalence: Share of positive cases for which predictive values are stated beside the sample's own; 0 for none.
+        exam: How frames become one prediction of an exam: ``mean_logit``, ``mean_probability``, ``max`` (the frame
+            most likely positive decides) or ``vote``.
     """
 
     threshold: float = 0.5
     confidence: float = 0.95
     resamples: int = 2000
     seed: int = 0
+    prevalence: float = 0.0
+    exam: Literal["mean_logit", "mean_probability", "max", "vote"] = "mean_logit"
 
 
 @dataclass(frozen=True)
@@ -241,6 +273,7 @@ class Config:
     split: SplitConfig = field(default_factory=SplitConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     fit: FitConfig = field(default_factory=FitConfig)
+    calibrate: CalibrateConfig = field(default_factory=CalibrateConfig)
     evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
     explain: ExplainConfig = field(default_factory=ExplainConfig)
     report: ReportConfig = field(default_factory=ReportConfig)
@@ -264,9 +297,16 @@ _RANGES: dict[tuple[str, str], tuple[float, float]] = {
     ("fit", "zoom"): (0, 0.9),
     ("fit", "shear_degrees"): (0, 60),
     ("fit", "threads"): (0, 1024),
+    ("calibrate", "target"): (0, 1),
+    ("calibrate", "cost_false_positive"): (1e-9, 1e9),
+    ("calibrate", "cost_false_negative"): (1e-9, 1e9),
+    ("calibrate", "prevalence"): (0, 0.999999),
+    ("calibrate", "error"): (0, 0.5),
+    ("calibrate", "least_groups"): (2, 10_000),
     ("evaluate", "threshold"): (0, 1),
     ("evaluate", "confidence"): (0.5, 0.999),
     ("evaluate", "resamples"): (100, 1_000_000),
+    ("evaluate", "prevalence"): (0, 0.999999),
     ("explain", "top"): (0, 1000),
     ("explain", "errors"): (0, 1000),
     ("explain", "survey"): (0, 100_000),

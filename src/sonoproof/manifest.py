@@ -63,6 +63,7 @@ class Manifest:
             "inputs": [_input(name, path) for name, path in inputs.items()],
             "files": {},
             "stages": self.content.get("stages", {}),
+            "opened": self.content.get("opened", {}),
             "notes": [],
             "warnings": [],
         }
@@ -103,6 +104,20 @@ class Manifest:
             "outputs": {self._run.relative(path): sha256_of_file(path) for path in sorted(outputs)},
             "notes": list(notes),
         }
+        self._write()
+
+    def open_part(self, part: str, *, predictions: Path) -> None:
+        """Note that the labels of a part were read to measure predictions; a part is opened anew by other predictions.
+
+        Args:
+            part: Name of the part, such as ``test``.
+            predictions: The predictions measured; equal bytes are the same opening, measured again.
+        """
+        opened = self.content.setdefault("opened", {}).setdefault(part, [])
+        sha256 = sha256_of_file(predictions)
+        if not opened or opened[-1]["predictions_sha256"] != sha256:
+            opened.append({"predictions_sha256": sha256, "first": _now(), "times": 0})
+        opened[-1]["times"] += 1
         self._write()
 
     def stages_since(self, stage: str) -> list[str]:

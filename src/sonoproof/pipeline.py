@@ -2,7 +2,7 @@
 
 ::
 
-    audit -> probe -> split -> fit -> (cross-validate) -> predict -> evaluate -> explain -> report
+    audit -> probe -> split -> fit -> (cross-validate) -> calibrate -> predict -> evaluate -> explain -> report
 
 A stage is skipped on ``--resume`` when it was finished from the same inputs and settings and everything that it wrote
 is still there, byte for byte.
@@ -49,7 +49,8 @@ class Stage:
         name: Its name, also on the command line.
         title: What it does, for the terminal.
         work: Does it; returns the files written.
-        settings: Tables of the configuration that it depends on, beside those of the stages before it.
+        settings: Tables of the configuration, or single keys of one, that it depends on, beside those of the stages
+            before it.
         from_tables: Whether it computes from the tables of the run alone, so that `sonoproof verify` does it again.
     """
 
@@ -66,6 +67,7 @@ STAGES = (
     Stage("split", "splitting by groups", stages.split, ("split",)),
     Stage("fit", "training", stages.train, ("fit", "model")),
     Stage("cross-validate", "cross-validating by groups", stages.cross_validate, ()),
+    Stage("calibrate", "calibrating, choosing the threshold", stages.calibrate, ("calibrate", "evaluate.threshold")),
     Stage("predict", "predicting", stages.predict, ()),
     Stage("evaluate", "evaluating", stages.evaluate, ("evaluate",), from_tables=True),
     Stage("explain", "explaining", stages.explain, ("explain",)),
@@ -197,6 +199,8 @@ def _do(
     job = Job(run=run_folder, config=config, inputs=inputs, say=say, progress=reporter.progress, resume=begun)
     written = stage.work(job)
     manifest.end_stage(stage.name, mark=mark, seconds=time.monotonic() - started, outputs=written, notes=lines)
+    if stage.name == "evaluate" and run_folder.evaluation("test") in written:
+        manifest.open_part("test", predictions=run_folder.predictions("test"))
 
 
 def _open(run_folder: RunFolder, *, resume: bool) -> Manifest:
@@ -213,8 +217,14 @@ def _open(run_folder: RunFolder, *, resume: bool) -> Manifest:
 
 
 def _mark(stage: Stage, config: Config, *, before: str) -> str:
-    settings = {table: dataclasses.asdict(getattr(config, table)) for table in stage.settings}
-    return fingerprint(stage.name, before, settings)
+    return fingerprint(stage.name, before, {name: _setting(config, name) for name in stage.settings})
+
+
+def _setting(config: Config, name: str) -> Any:
+    """A table of the configuration, or one key of it, by ``table`` or ``table.key``."""
+    table, _, key = name.partition(".")
+    values = dataclasses.asdict(getattr(config, table))
+    return values[key] if key else values
 
 
 def _identity(path: Path) -> Any:

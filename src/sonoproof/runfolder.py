@@ -121,6 +121,11 @@ class RunFolder:
         return self.root / "checkpoints"
 
     @property
+    def out_of_fold(self) -> Path:
+        """The networks' logits of every row that they did not learn from, before anything is chosen on them."""
+        return self.root / "folds" / "oof.csv"
+
+    @property
     def store(self) -> Path:
         """Decoded frames."""
         return self.root / "store"
@@ -270,7 +275,10 @@ def read_table(path: Path, *, columns: Sequence[str]) -> pd.DataFrame:
     return table
 
 
-NUMERIC_COLUMNS = {"width", "height", "target", "logit", "probability", "fold", "sheet_row", "epoch"}
+NUMERIC_COLUMNS = {
+    "width", "height", "target", "logit", "probability", "calibrated_logit", "threshold", "unlike", "fold",
+    "sheet_row", "epoch",
+}  # fmt: skip
 
 
 def sha256_of_file(path: Path) -> str:

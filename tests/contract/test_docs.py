@@ -33,7 +33,7 @@ PAGES += sorted((ROOT / "docs").glob("*.md"))
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
-TABLES = "sheet frames audit split model fit evaluate explain report"
+TABLES = "sheet frames audit split model fit calibrate evaluate explain report"
 SETTING = re.compile(rf"\b(?:{'|'.join(TABLES.split())})\.([a-z_]+)\b")
 FILE_ENDINGS = {"onnx", "json", "csv", "html", "py", "xlsx", "toml", "md", "safetensors"}
 # Names of a column and of a part that look like tests.

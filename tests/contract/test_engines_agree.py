@@ -44,7 +44,7 @@ def assert_same(found: list[FileAnswer], wanted: list[FileAnswer]) -> None:
     for answer in wanted:
         other = by_path[answer.path]
         assert other.reason == answer.reason
-        assert other.predicted == answer.predicted
+        assert (other.predicted, other.answer) == (answer.predicted, answer.answer)
         if not answer.reason:
             assert other.probability == pytest.approx(answer.probability, abs=1e-4)
             assert other.logit == pytest.approx(answer.logit, abs=1e-4)

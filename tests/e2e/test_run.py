@@ -28,9 +28,9 @@ def table(path: Path) -> pd.DataFrame:
 def test_every_artefact_is_there(finished: RunFolder) -> None:
     expected = [
         "manifest.json", "config.toml", "records.csv", "quarantine.csv", "cohort.json", "split.csv", "history.csv",
-        "model/weights.safetensors", "model/model.json", "predictions/val.csv", "predictions/val.xlsx",
-        "predictions/test.csv", "predictions/test.xlsx", "evaluation/val.json", "evaluation/test.json",
-        "evaluation/metrics.csv", "explanations/val/explanations.json", "report.html",
+        "model/weights.safetensors", "model/model.json", "model/decision.json", "predictions/val.csv",
+        "predictions/val.xlsx", "predictions/test.csv", "predictions/test.xlsx", "evaluation/val.json",
+        "evaluation/test.json", "evaluation/metrics.csv", "explanations/val/explanations.json", "report.html",
     ]  # fmt: skip
     assert [name for name in expected if not (finished.root / name).is_file()] == []
     assert not list(finished.root.rglob(".partial-*"))
@@ -203,3 +203,41 @@ def test_cross_validation_predicts_every_row_from_other_groups(cohort: PhantomCo
     assert (oof.groupby("group")["fold"].nunique() == 1).all()
     assert oof["fold"].nunique() == 3
     assert read_json(finished.evaluation("oof"), schema="evaluation")["n"] == len(oof)
+
+
+def test_poisoned_labels_of_the_reported_parts_change_nothing_that_was_chosen(
+    finished: RunFolder, tmp_path: Path
+) -> None:
+    clean, poisoned = RunFolder(tmp_path / "clean"), RunFolder(tmp_path / "poisoned")
+    # A wide band of rows set aside, a policy that follows the labels, and as few groups as it takes.
+    config = small_config(
+        calibrate={"policy": "youden", "least_groups": 2, "error": 0.3}, fit={"epochs": 1}, split={"stop": 0.3}
+    )
+    for copy in (clean, poisoned):
+        shutil.copytree(finished.root, copy.root)
+        rerun(copy, name="split", config=config, reporter=Silent())
+    records = pd.read_csv(poisoned.records, dtype=str, keep_default_na=False)
+    parts = pd.read_csv(poisoned.split, dtype=str).set_index("image_id")["part"]
+    reported = records["image_id"].map(parts).isin(["val", "test"])
+    records.loc[reported, "label"] = records.loc[reported, "label"].map(
+        {"healthy": "unhealthy", "unhealthy": "healthy"}
+    )
+    records.to_csv(poisoned.records, index=False)
+    for copy in (clean, poisoned):
+        for stage in ("fit", "calibrate", "predict"):
+            rerun(copy, name=stage, config=config, reporter=Silent())
+    decision = read_json(clean.model / "decision.json", schema="decision")
+    assert "set aside" in decision["operating_point"]["chosen_on"]  # something was chosen
+    assert decision["abstention"]["quantile"] < 1
+    for name in ("weights.safetensors", "decision.json", "likeness.safetensors"):
+        assert sha256_of_file(clean.model / name) == sha256_of_file(poisoned.model / name), name
+    for part in ("val", "test"):
+        one, other = (table(copy.predictions(part)).drop(columns=["label", "target"]) for copy in (clean, poisoned))
+        pd.testing.assert_frame_equal(one, other)
+    # The poison is seen where it may be: on rows that choose.
+    records.loc[~reported, "label"] = records.loc[~reported, "label"].map(
+        {"healthy": "unhealthy", "unhealthy": "healthy"}
+    )
+    records.to_csv(poisoned.records, index=False)
+    rerun(poisoned, name="calibrate", config=config, reporter=Silent())
+    assert read_json(poisoned.model / "decision.json", schema="decision")["abstention"] != decision["abstention"]

@@ -32,3 +32,15 @@ def test_midranks_equal_pairs(seed: int, decimals: int) -> None:
 def test_statsmodels_agrees_on_exact_limits(successes: int, n: int) -> None:
     expected = proportion_confint(successes, n, method="beta")
     assert clopper_pearson(successes, n=n) == pytest.approx(expected, abs=1e-12)
+
+
+def test_the_published_example_of_109_ct_images() -> None:
+    """Ratings of Hanley and McNeil (1982), table 1; DeLong's error as the Stata manual prints it ([R] roctab)."""
+    normal, abnormal = (33, 6, 6, 11, 2), (3, 2, 2, 11, 33)
+    ratings = np.concatenate([np.repeat(np.arange(1.0, 6.0), counts) for counts in (normal, abnormal)])
+    targets = np.repeat([False, True], [sum(normal), sum(abnormal)])
+    (auc,), covariance = auc_covariance(ratings[None], targets=targets)
+    error = float(np.sqrt(covariance[0, 0]))
+    assert auc == pytest.approx(0.8932, abs=5e-5)
+    assert error == pytest.approx(0.0307, abs=5e-5)
+    assert (auc - 1.959964 * error, auc + 1.959964 * error) == pytest.approx((0.83295, 0.95339), abs=5e-6)

@@ -8,9 +8,6 @@ References:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
@@ -18,65 +15,19 @@ from scipy.optimize import brentq, isotonic_regression
 from scipy.special import expit, logit
 
 from sonoproof.errors import ConfigError
-from sonoproof.evaluation.folds import group_folds
 from sonoproof.evaluation.intervals import Interval
 from sonoproof.evaluation.logistic import cluster_covariance, fit_logistic
 from sonoproof.evaluation.resampling import kish
+from sonoproof.training.decision import Calibration, Method
 
-__all__ = ["Calibration", "CrossFit", "Method", "cross_fit", "fit_calibration", "temperature_interval"]
+__all__ = ["ISOTONIC_GROUPS", "SLOPES", "Calibration", "Method", "fit_calibration", "temperature_interval"]
 
 FloatArray = npt.NDArray[np.float64]
-Method = Literal["none", "temperature", "platt", "isotonic"]
 
 ISOTONIC_GROUPS = 100
 # A slope within these keeps the order of the scores, and stays finite where a score separates the classes.
-_SLOPES = (0.05, 20.0)
+SLOPES = (0.05, 20.0)
 _INTERCEPTS = (-20.0, 20.0)
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """A rising map from the network's logit to a calibrated one.
-
-    Attributes:
-        method: How it was fitted.
-        slope: Factor of the logit; 1 / temperature.
-        intercept: Added after the factor.
-        knots: For ``isotonic``: pairs of logit and calibrated logit, between which it is linear.
-    """
-
-    method: Method = "none"
-    slope: float = 1.0
-    intercept: float = 0.0
-    knots: tuple[tuple[float, float], ...] = ()
-
-    @property
-    def temperature(self) -> float:
-        """By what the logit is divided."""
-        return 1 / self.slope
-
-    def apply(self, logits: npt.ArrayLike) -> FloatArray:
-        """Calibrated logits, same shape."""
-        scores = np.asarray(logits, dtype=np.float64)
-        if self.knots:
-            before, after = np.array(self.knots).T
-            return np.asarray(np.interp(scores, before, after), dtype=np.float64)
-        return self.slope * scores + self.intercept
-
-
-@dataclass(frozen=True)
-class CrossFit:
-    """Calibrated logits of rows, none of which its own fold's calibration has seen.
-
-    Attributes:
-        logits: Calibrated logits, shape (N,).
-        fold: Fold of each row, shape (N,).
-        calibrations: The calibration applied to each fold, fitted on the others.
-    """
-
-    logits: FloatArray
-    fold: npt.NDArray[np.intp]
-    calibrations: tuple[Calibration, ...]
 
 
 def fit_calibration(
@@ -102,7 +53,7 @@ def fit_calibration(
         return Calibration(method, _best_slope(scores, targets=y))
     if method == "platt":
         slope, intercept = fit_logistic(
-            np.column_stack([scores, np.ones_like(scores)]), targets=_smoothed(y), bounds=[_SLOPES, _INTERCEPTS]
+            np.column_stack([scores, np.ones_like(scores)]), targets=_smoothed(y), bounds=[SLOPES, _INTERCEPTS]
         )
         return Calibration(method, float(slope), float(intercept))
     if method == "isotonic":
@@ -116,40 +67,6 @@ def fit_calibration(
     raise ConfigError(f"there is no calibration {method!r}; there are none, temperature, platt, isotonic")
 
 
-def cross_fit(
-    logits: npt.ArrayLike,
-    *,
-    targets: npt.ArrayLike,
-    groups: npt.ArrayLike,
-    method: Method,
-    folds: int = 5,
-    seed: int = 0,
-) -> CrossFit:
-    """Calibrate each fold of groups with what the other folds fitted.
-
-    Args:
-        logits: Log-odds of the positive class, shape (N,).
-        targets: 1 for the positive class, else 0, shape (N,).
-        groups: Name of the group of each row, shape (N,).
-        method: See `fit_calibration`.
-        folds: Number of folds.
-        seed: Seed of the division into folds.
-
-    Raises:
-        ConfigError: There are fewer groups than folds, or the other folds cannot be fitted.
-    """
-    scores, y, names = np.asarray(logits, dtype=np.float64), np.asarray(targets), np.asarray(groups)
-    fold = group_folds(names, folds=folds, seed=seed)
-    calibrated = np.empty_like(scores)
-    calibrations = []
-    for index in range(folds):
-        inside, outside = fold == index, fold != index
-        fitted = fit_calibration(scores[outside], targets=y[outside], groups=names[outside], method=method)
-        calibrated[inside] = fitted.apply(scores[inside])
-        calibrations.append(fitted)
-    return CrossFit(calibrated, fold, tuple(calibrations))
-
-
 def temperature_interval(
     logits: npt.ArrayLike, *, targets: npt.ArrayLike, groups: npt.ArrayLike, confidence: float = 0.95
 ) -> Interval:
@@ -157,7 +74,7 @@ def temperature_interval(
     scores, y = np.asarray(logits, dtype=np.float64), np.asarray(targets, dtype=np.float64)
     slope = fit_calibration(scores, targets=y, groups=groups, method="temperature").slope
     nan = float("nan")
-    if slope in _SLOPES:
+    if slope in SLOPES:
         return Interval(1 / slope, nan, nan, "no limits: the likelihood has no inner maximum")
     _, group_of_row = np.unique(np.asarray(groups), return_inverse=True)
     covariance = cluster_covariance(
@@ -169,12 +86,12 @@ def temperature_interval(
 
 
 def _best_slope(scores: FloatArray, *, targets: FloatArray) -> float:
-    """The slope within `_SLOPES` of the highest likelihood, which is concave: the root of its derivative."""
+    """The slope within `SLOPES` of the highest likelihood, which is concave: the root of its derivative."""
 
     def derivative(slope: float) -> float:
         return float(np.sum((expit(slope * scores) - targets) * scores))
 
-    lowest, highest = _SLOPES
+    lowest, highest = SLOPES
     if derivative(highest) <= 0:
         return highest
     if derivative(lowest) >= 0:

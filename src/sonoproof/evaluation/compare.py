@@ -21,7 +21,7 @@ from sonoproof.config import EvaluateConfig
 from sonoproof.errors import RunFolderError
 from sonoproof.evaluation.delong import PairedTest, delong_test
 from sonoproof.evaluation.intervals import MOST_UNDEFINED, STRATUM_RESAMPLES, degrees_of_freedom, standard_deviation
-from sonoproof.evaluation.labelled import Classes, labelled_rows, scored, units_of
+from sonoproof.evaluation.labelled import Classes, labelled_rows, scored, thresholds_of, units_of
 from sonoproof.evaluation.metrics import METRICS, Metric
 from sonoproof.evaluation.resampling import GroupedRows, Grouping, chunk_sizes
 
@@ -90,7 +90,7 @@ def compare(
         classes: The class names.
         config: Threshold, level, resamples and seed.
         unit: Column whose values are resampled, see `units_of`.
-        thresholds: Threshold of a table where it is not that of `config`.
+        thresholds: Threshold of a table where it is not that of its rows, or of `config` where they have none.
         metrics: What to compare.
 
     Raises:
@@ -99,7 +99,10 @@ def compare(
     if len(tables) < 2:
         raise ValueError("two or more prediction tables are needed")
     aligned = _aligned({name: labelled_rows(table, classes=classes) for name, table in tables.items()}, unit=unit)
-    cuts = {name: (thresholds or {}).get(name, config.threshold) for name in aligned}
+    cuts = {
+        name: (thresholds or {}).get(name, thresholds_of(table, otherwise=config.threshold))
+        for name, table in aligned.items()
+    }
     rows = {name: scored(table, classes=classes, threshold=cuts[name]) for name, table in aligned.items()}
     first = next(iter(aligned))
     units = units_of(aligned[first], unit=unit)

@@ -33,7 +33,14 @@ from sonoproof.evaluation.metrics import METRICS, Metric
 from sonoproof.evaluation.resampling import GroupedRows, Grouping, kish, resample
 from sonoproof.evaluation.rows import ScoredRows
 
-__all__ = ["Interval", "degrees_of_freedom", "metric_intervals", "standard_deviation", "transformed_interval"]
+__all__ = [
+    "Interval",
+    "as_json",
+    "degrees_of_freedom",
+    "metric_intervals",
+    "standard_deviation",
+    "transformed_interval",
+]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -58,6 +65,12 @@ class Interval:
     low: float
     high: float
     reason: str = ""
+
+
+def as_json(interval: Interval) -> dict[str, float | None]:
+    """Value, low and high as JSON has them: None for what is not finite."""
+    numbers = {"value": interval.value, "low": interval.low, "high": interval.high}
+    return {key: float(number) if np.isfinite(number) else None for key, number in numbers.items()}
 
 
 def metric_intervals(

@@ -12,7 +12,7 @@ from scipy.special import expit
 from sonoproof.errors import RunFolderError
 from sonoproof.evaluation.rows import ScoredRows
 
-__all__ = ["Classes", "labelled_rows", "scored", "units_of"]
+__all__ = ["Classes", "labelled_rows", "scored", "thresholds_of", "units_of"]
 
 # Probabilities may be rounded in a table, but not to another prediction.
 _TOLERANCE = 1e-3
@@ -51,7 +51,7 @@ def labelled_rows(predictions: pd.DataFrame, *, classes: Classes) -> pd.DataFram
     positive = rows["label"] == classes.positive
     known = positive | (rows["label"] == classes.negative)
     target = pd.to_numeric(rows["target"]).astype("float64")
-    logit = pd.to_numeric(rows["logit"]).astype("float64")
+    logit = _scores(rows)
     probability = pd.to_numeric(rows["probability"]).astype("float64")
     _require(rows, ~rows["image_id"].duplicated(keep=False), "the frame stands more than once")
     _require(rows, known, f"the label is neither {classes.negative!r} nor {classes.positive!r}")
@@ -62,12 +62,31 @@ def labelled_rows(predictions: pd.DataFrame, *, classes: Classes) -> pd.DataFram
     return rows
 
 
-def scored(rows: pd.DataFrame, *, classes: Classes, threshold: float) -> ScoredRows:
-    """Targets, logits and calls of the rows from `labelled_rows`; positive from `threshold` on."""
+def scored(rows: pd.DataFrame, *, classes: Classes, threshold: float | npt.NDArray[np.float64]) -> ScoredRows:
+    """Targets, calibrated logits and calls of the rows from `labelled_rows`; positive from `threshold` on.
+
+    Args:
+        rows: The rows.
+        classes: The class names.
+        threshold: One probability, or one for each row, shape (N,).
+    """
     targets = (rows["label"] == classes.positive).to_numpy()
-    logits = pd.to_numeric(rows["logit"]).to_numpy(dtype=np.float64)
     probabilities = pd.to_numeric(rows["probability"]).to_numpy(dtype=np.float64)
+    logits = np.asarray(_scores(rows), dtype=np.float64)
     return ScoredRows(targets, logits, probabilities >= threshold)
+
+
+def thresholds_of(rows: pd.DataFrame, *, otherwise: float) -> npt.NDArray[np.float64]:
+    """The threshold that each row was called with, shape (N,); `otherwise` in a table that does not say."""
+    if "threshold" not in rows.columns:
+        return np.full(len(rows), otherwise)
+    return pd.to_numeric(rows["threshold"]).fillna(otherwise).to_numpy(dtype=np.float64)
+
+
+def _scores(rows: pd.DataFrame) -> pd.Series[float]:
+    """The logits that the probabilities were made of: the calibrated ones, where rows were calibrated."""
+    column = "calibrated_logit" if "calibrated_logit" in rows.columns else "logit"
+    return pd.to_numeric(rows[column]).astype("float64")
 
 
 def units_of(rows: pd.DataFrame, *, unit: str) -> npt.NDArray[np.str_]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -10,7 +12,7 @@ from sonoproof.evaluation.labelled import Classes
 from sonoproof.evaluation.metrics import METRICS
 from sonoproof.evaluation.rows import ScoredRows
 
-__all__ = ["notes"]
+__all__ = ["notes", "notes_on_choices"]
 
 _FEW_UNITS = 20
 
@@ -32,6 +34,26 @@ def notes(rows: ScoredRows, *, table: pd.DataFrame, classes: Classes, units: npt
     if differing:
         said.append(
             f"{differing} rows are called otherwise in the prediction table, which was written at another threshold."
+        )
+    return said
+
+
+def notes_on_choices(chosen_here: Sequence[str], *, part: str, predictions: pd.DataFrame) -> list[str]:
+    """What was chosen on these rows, and which of them were seen in training, one sentence each.
+
+    Args:
+        chosen_here: What was chosen on the rows of this part, in words.
+        part: Name of the part.
+        predictions: Its predictions, with ``test_twin`` where look-alikes of test frames were searched.
+    """
+    said = []
+    if "checkpoint" in chosen_here:
+        said.append("The checkpoint was chosen on these very rows: the numbers are somewhat too good.")
+    twins = int((predictions["test_twin"] == "yes").sum()) if "test_twin" in predictions.columns else 0
+    if twins and part == "test":
+        said.append(
+            f"{twins} of the {len(predictions)} test frames have a look-alike among the frames of the sheet: what was "
+            "seen in training is no test. Read the part without twins."
         )
     return said
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from sonoproof.data.preprocessing import Preprocessing
 from sonoproof.errors import BundleError
-from sonoproof.training.decision import Calibration, OperatingPoint
+from sonoproof.training.decision import Calibration, Decision, OperatingPoint
+from sonoproof.training.likeness import Likeness
 
 if TYPE_CHECKING:
     from sonoproof.training.bundle import ModelBundle
@@ -28,17 +29,27 @@ class ModelCard:
         negative: Name of the negative class.
         positive: Name of the positive class.
         preprocessing: How a frame becomes the network's input.
-        calibration: How a logit becomes a probability.
-        operating_point: From which probability a frame is called positive.
+        decision: How a logit becomes a probability, a call and an answer.
+        likeness: What the training frames look like; None where it was not learned.
         cohort_sha256: Hash of the records that the model was trained on.
     """
 
     negative: str
     positive: str
     preprocessing: Preprocessing
-    calibration: Calibration
-    operating_point: OperatingPoint
+    decision: Decision
+    likeness: Likeness | None = None
     cohort_sha256: str = ""
+
+    @property
+    def calibration(self) -> Calibration:
+        """How a logit becomes a probability."""
+        return self.decision.calibration
+
+    @property
+    def operating_point(self) -> OperatingPoint:
+        """From which probability a frame is called positive."""
+        return self.decision.operating_point
 
     @classmethod
     def of_bundle(cls, bundle: ModelBundle) -> ModelCard:
@@ -47,8 +58,8 @@ class ModelCard:
             negative=bundle.negative,
             positive=bundle.positive,
             preprocessing=bundle.preprocessing,
-            calibration=bundle.calibration,
-            operating_point=bundle.operating_point,
+            decision=bundle.decision,
+            likeness=bundle.likeness,
             cohort_sha256=bundle.cohort_sha256,
         )
 
@@ -58,8 +69,8 @@ class ModelCard:
             "card_version": CARD_VERSION,
             "classes": {"negative": self.negative, "positive": self.positive},
             "preprocessing": self.preprocessing.to_dict(),
-            "calibration": dataclasses.asdict(self.calibration),
-            "operating_point": dataclasses.asdict(self.operating_point),
+            **dataclasses.asdict(self.decision),
+            "likeness": self.likeness.to_dict() if self.likeness is not None else None,
             "cohort_sha256": self.cohort_sha256,
         }
         return json.dumps(content, ensure_ascii=False, sort_keys=True)
@@ -84,7 +95,7 @@ class ModelCard:
             negative=content["classes"]["negative"],
             positive=content["classes"]["positive"],
             preprocessing=Preprocessing.from_dict(content["preprocessing"]),
-            calibration=Calibration(**content["calibration"]),
-            operating_point=OperatingPoint(**content["operating_point"]),
+            decision=Decision.from_dict(content),
+            likeness=Likeness.from_dict(content["likeness"]) if content["likeness"] is not None else None,
             cohort_sha256=content["cohort_sha256"],
         )

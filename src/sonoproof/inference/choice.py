@@ -122,9 +122,13 @@ class _Place:
         return self._file
 
     def model_sha256(self) -> str:
-        """Hash of the saved model's description, which holds that of its weights."""
+        """Hash of the saved model: of its description, which holds that of the weights, and of what was chosen."""
+        decision = self._description.with_name("decision.json")
         try:
-            return sha256_of_file(self._description)
+            hashes = [
+                sha256_of_file(path) for path in (self._description, decision) if path.is_file() or path != decision
+            ]
+            return hashlib.sha256("".join(hashes).encode()).hexdigest()
         except OSError as error:
             raise BundleError(f"{self.folder}: holds no usable model ({self._description.name} is missing)") from error
 

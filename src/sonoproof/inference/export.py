@@ -63,7 +63,14 @@ def check_export_name(out: Path) -> None:
 
 
 def serialised(bundle: ModelBundle) -> bytes:
-    """The bytes of the ONNX file of a bundle, with its metadata."""
+    """The bytes of the ONNX file of a bundle, with its metadata.
+
+    Raises:
+        MissingExtra: The libraries of the extra ``export`` are not installed.
+        BundleError: The calibration is a staircase, which the graph has no place for.
+    """
+    if bundle.calibration.knots:
+        raise BundleError("a model with isotonic calibration cannot be exported; set calibrate.method=platt")
     try:
         import onnx
 

@@ -16,7 +16,7 @@ from sonoproof.data.frames import decode
 from sonoproof.errors import CohortError, FrameError
 from sonoproof.inference.card import ModelCard
 from sonoproof.inference.engines import Engine, processors
-from sonoproof.training.decision import calibrated
+from sonoproof.training.decision import answers_of
 
 __all__ = ["FileAnswer", "list_files", "predict_files"]
 
@@ -33,19 +33,23 @@ class FileAnswer:
     Attributes:
         path: The file, as it was asked for.
         predicted: Name of the class; empty where the file cannot be read.
+        answer: The same, or "not sure", or "unlike the training frames".
         probability: Of the positive class; NaN where the file cannot be read.
         logit: Of the positive class, before calibration; NaN where the file cannot be read.
         positive_class: Name of the positive class.
         threshold: Probability from which a frame is called positive.
+        unlike: How unlike the training frames, more than 1 is unlike; NaN where that is not known.
         reason: Why the file cannot be read, or empty.
     """
 
     path: str
     predicted: str
+    answer: str
     probability: float
     logit: float
     positive_class: str
     threshold: float
+    unlike: float
     reason: str
 
 
@@ -124,28 +128,30 @@ def _decoded_ahead(
 
 def _answered(engine: Engine, files: Sequence[Path], canvases: Sequence[Canvas]) -> list[FileAnswer]:
     readable = [position for position, canvas in enumerate(canvases) if not isinstance(canvas, str)]
-    logits = np.full(len(files), np.nan)
+    logits, unlike = np.full(len(files), np.nan), np.full(len(files), np.nan)
     if readable:
-        logits[readable] = engine.logits(np.stack([canvases[position] for position in readable]))
+        frames = np.stack([canvases[position] for position in readable])
+        logits[readable] = engine.logits(frames)
+        if engine.card.likeness is not None:
+            unlike[readable] = engine.card.likeness.score(frames)
         for position in readable:
             if not math.isfinite(logits[position]):
                 raise FrameError("the model gave no finite number", path=files[position])
-    probabilities = calibrated(logits, calibration=engine.card.calibration)
+    decision = engine.card.decision
+    called = np.where(decision.called(logits), engine.card.positive, engine.card.negative)
+    said = answers_of(called, sure=decision.sure(logits), unlike=unlike)
+    probabilities = decision.probability(logits)
     return [
-        _answer(engine.card, file, logit=float(logit), probability=float(probability), canvas=canvas)
-        for file, logit, probability, canvas in zip(files, logits, probabilities, canvases, strict=True)
+        FileAnswer(
+            path=str(file),
+            predicted="" if isinstance(canvas, str) else str(called[k]),
+            answer="" if isinstance(canvas, str) else str(said[k]),
+            probability=float(probabilities[k]),
+            logit=float(logits[k]),
+            positive_class=engine.card.positive,
+            threshold=decision.operating_point.threshold,
+            unlike=float(unlike[k]),
+            reason=canvas if isinstance(canvas, str) else "",
+        )
+        for k, (file, canvas) in enumerate(zip(files, canvases, strict=True))
     ]
-
-
-def _answer(card: ModelCard, file: Path, *, logit: float, probability: float, canvas: Canvas) -> FileAnswer:
-    called = card.positive if probability >= card.operating_point.threshold else card.negative
-    reason = canvas if isinstance(canvas, str) else ""
-    return FileAnswer(
-        path=str(file),
-        predicted="" if reason else called,
-        probability=probability,
-        logit=logit,
-        positive_class=card.positive,
-        threshold=card.operating_point.threshold,
-        reason=reason,
-    )

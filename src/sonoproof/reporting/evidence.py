@@ -93,7 +93,10 @@ def read_evidence(run: RunFolder) -> Evidence:
         audit=_json(run.audit, schema="audit"),
         split=_table(run.split, columns=SPLIT_COLUMNS),
         history=_table(run.history, columns=("epoch",)),
-        model=_json(run.model / "model.json", schema="model"),
+        model={
+            **_json(run.model / "model.json", schema="model"),
+            **_json(run.model / "decision.json", schema="decision"),
+        },
         parts=tuple(_read_part(run, name) for name in PARTS),
     )
 

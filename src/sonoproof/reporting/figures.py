@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -12,14 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from sonoproof.reporting.style import BLUE, GREEN, INK, MUTED, ORANGE, RULE, drawn, label_text, panels, stacked
+from sonoproof.reporting.style import BLUE, GREEN, INK, MUTED, ORANGE, RULE, drawn, label_text, panels
 
 __all__ = [
-    "Bin",
     "confusion_matrix",
     "precision_recall_curve",
     "probability_histogram",
-    "reliability_diagram",
     "roc_curve",
     "training_curves",
 ]
@@ -28,25 +25,6 @@ FloatArray = npt.NDArray[np.float64]
 HISTOGRAM_BINS = 20
 # The columns of history.csv that are drawn, with the name each goes by.
 _CURVES = (("loss", "Loss"), ("auc", "AUC"), ("recall", "Recall"))
-
-
-@dataclass(frozen=True)
-class Bin:
-    """One bin of a reliability diagram.
-
-    Attributes:
-        low: Lower edge of the bin, a probability.
-        high: Upper edge.
-        mean: Mean predicted probability of its rows.
-        observed: Share of them that is of the positive class.
-        count: Rows, at least 1.
-    """
-
-    low: float
-    high: float
-    mean: float
-    observed: float
-    count: int
 
 
 def training_curves(history: pd.DataFrame, *, parts: Sequence[tuple[str, str]]) -> Figure:
@@ -151,35 +129,6 @@ def _mark_operating_point(axis: Axes, x: float, y: float) -> None:
 
 def _unit_square(axis: Axes) -> None:
     axis.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
-
-
-def reliability_diagram(bins: Sequence[Bin], *, positive_class: str) -> Figure:
-    """Observed share of the positive class over the predicted probability; below it the rows in each bin.
-
-    Args:
-        bins: Bins with at least one row, in the order of their probability.
-        positive_class: Name of the positive class.
-    """
-    with drawn():
-        figure, (axis, below) = stacked(height_ratios=(4, 1))
-        axis.plot([0, 1], [0, 1], color=MUTED, linewidth=1.0, linestyle=":", label="Perfect calibration")
-        means, observed = [bin_.mean for bin_ in bins], [bin_.observed for bin_ in bins]
-        axis.plot(means, observed, color=BLUE, marker="o", markersize=4.5, label="Observed")
-        axis.set(ylabel=f"Share that is {label_text(positive_class)}", title="Calibration")
-        axis.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-        axis.legend(loc="upper left")
-        _draw_counts(below, bins)
-    return figure
-
-
-def _draw_counts(axis: Axes, bins: Sequence[Bin]) -> None:
-    centres = [(bin_.low + bin_.high) / 2 for bin_ in bins]
-    widths = [0.9 * (bin_.high - bin_.low) for bin_ in bins]
-    bars = axis.bar(centres, [bin_.count for bin_ in bins], width=widths, color=BLUE, alpha=0.35)
-    axis.bar_label(bars, fmt="{:,.0f}", fontsize=7.5, color=MUTED, padding=1)
-    axis.set(xlim=(-0.02, 1.02), xlabel="Predicted probability", ylabel="Rows", yticks=[])
-    axis.margins(y=0.35)
-    axis.grid(visible=False)
 
 
 def probability_histogram(

@@ -16,11 +16,14 @@ from sonoproof.reporting.checklists import Checklist, filled_checklists, write_c
 from sonoproof.reporting.evidence import Evidence, read_evidence
 from sonoproof.reporting.pictures import Easel
 from sonoproof.reporting.sections.audit import audit_pictures, audit_section
+from sonoproof.reporting.sections.calibration import calibration_section
 from sonoproof.reporting.sections.checklists import checklists_section
 from sonoproof.reporting.sections.cohort import cohort_section
+from sonoproof.reporting.sections.exams import exams_section
 from sonoproof.reporting.sections.explanations import errors_section, explained_frames, explanations_section
 from sonoproof.reporting.sections.limits import limits_section
-from sonoproof.reporting.sections.performance import calibration_section, performance_section
+from sonoproof.reporting.sections.operating_point import operating_point_section
+from sonoproof.reporting.sections.performance import performance_section
 from sonoproof.reporting.sections.provenance import provenance_section
 from sonoproof.reporting.sections.split import split_section
 from sonoproof.reporting.sections.summary import summary_section
@@ -63,6 +66,8 @@ def _sections(evidence: Evidence, easel: Easel, checklists: tuple[Checklist, ...
         training_section(evidence, easel),
         performance_section(evidence, easel),
         calibration_section(evidence, easel),
+        operating_point_section(evidence, easel),
+        exams_section(evidence),
         explanations_section(evidence, easel),
         errors_section(evidence, easel),
         limits_section(evidence),

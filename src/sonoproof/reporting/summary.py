@@ -47,4 +47,6 @@ def _table(evaluations: dict[str, dict[str, Any]]) -> list[str]:
         "  ".join([label.ljust(width), *(cell.ljust(w) for cell, w in zip(cells, widths, strict=True))]).rstrip()
         for label, cells in rows
     ]
-    return [*head, "", *body]
+    beware = [f"beware, {PART_NAMES[part].lower()}: {note}" for part, entry in evaluations.items()
+              for note in entry.get("notes") or []]  # fmt: skip
+    return [*head, "", *body, *(["", *beware] if beware else [])]

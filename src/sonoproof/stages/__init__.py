@@ -1,11 +1,13 @@
 """The stages of a run. Each reads from the run folder, does one thing through one room, and writes to the folder."""
 
 from sonoproof.stages.data import audit, probe
+from sonoproof.stages.decision import calibrate
 from sonoproof.stages.explaining import explain
 from sonoproof.stages.job import Inputs, Job
 from sonoproof.stages.model import cross_validate, predict, split, train
 from sonoproof.stages.outcome import evaluate, report
 
 __all__ = [
-    "Inputs", "Job", "audit", "cross_validate", "evaluate", "explain", "predict", "probe", "report", "split", "train",
+    "Inputs", "Job", "audit", "calibrate", "cross_validate", "evaluate", "explain", "predict", "probe", "report",
+    "split", "train",
 ]  # fmt: skip

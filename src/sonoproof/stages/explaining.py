@@ -48,6 +48,7 @@ def explain(job: Job) -> list[Path]:
             references=_references(job, load),
             masks=masks_of(job),
             random_labels=random_labels,
+            to_probability=bundle.decision.probability,
             progress=job.progress,
         )
     draw_explanations(*folders, dpi=job.config.explain.dpi, progress=job.progress)

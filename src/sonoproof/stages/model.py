@@ -10,7 +10,7 @@ from sonoproof.config import SplitConfig
 from sonoproof.data.leakage import check_no_leak
 from sonoproof.data.split import split_groups
 from sonoproof.inference.answers import write_answers
-from sonoproof.inference.predict import predict_records
+from sonoproof.inference.predict import answer_rows, predict_records, score_frames
 from sonoproof.reporting.challenge_sheet import write_challenge_sheet
 from sonoproof.runfolder import (
     PREDICTION_COLUMNS,
@@ -21,6 +21,7 @@ from sonoproof.runfolder import (
     sha256_of_file,
     write_table,
 )
+from sonoproof.stages.decision import crosswise, is_crosswise, out_of_fold
 from sonoproof.stages.job import Job
 from sonoproof.stages.materials import (
     class_names,
@@ -67,7 +68,6 @@ def train(job: Job) -> list[Path]:
         cohort_sha256=sha256_of_file(job.run.records),
         model=job.config.model,
         config=job.config.fit,
-        threshold=job.config.evaluate.threshold,
         resume=job.resume,
         progress=job.progress,
     )
@@ -82,11 +82,18 @@ def predict(job: Job) -> list[Path]:
     bundle, device = load_bundle(job.run.model), resolve_device(job.config.model.device)
     written = []
     for part, rows in _reported(table).items():
-        predictions = predict_records(bundle, records=rows, load=load, device=device, progress=job.progress)
+        scores = score_frames(bundle, image_ids=list(rows["image_id"]), load=load, device=device, progress=job.progress)
+        if is_crosswise(job.run, part):
+            predictions = crosswise(job, rows.drop(columns="fold"), bundle=bundle, scores=scores)
+        else:
+            predictions = answer_rows(rows, bundle=bundle, scores=scores)
         written += _write_predictions(job.run, part, predictions, rows)
         if part == "test" and "test_twin" in rows and (rows["test_twin"] == "yes").any():
             alone = (rows["test_twin"] != "yes").to_numpy()
             written += _write_predictions(job.run, WITHOUT_TWINS, predictions[alone], rows[alone])
+    if job.config.split.folds and job.run.out_of_fold.is_file():
+        write_table(job.run.predictions("oof"), out_of_fold(job), columns=PREDICTION_COLUMNS)
+        written.append(job.run.predictions("oof"))
     return written
 
 
@@ -125,8 +132,8 @@ def cross_validate(job: Job) -> list[Path]:
     table = records_and_split(job.run)
     table = table[table["fold"].notna()]
     predictions = pd.concat([_fold(job, table, fold=fold) for fold in range(folds)], ignore_index=True)
-    write_table(job.run.predictions("oof"), predictions, columns=PREDICTION_COLUMNS)
-    return [job.run.predictions("oof")]
+    write_table(job.run.out_of_fold, predictions, columns=PREDICTION_COLUMNS)
+    return [job.run.out_of_fold]
 
 
 def _fold(job: Job, table: pd.DataFrame, *, fold: int) -> pd.DataFrame:
@@ -145,7 +152,6 @@ def _fold(job: Job, table: pd.DataFrame, *, fold: int) -> pd.DataFrame:
             cohort_sha256=sha256_of_file(job.run.records),
             model=job.config.model,
             config=job.config.fit,
-            threshold=job.config.evaluate.threshold,
             resume=job.resume,
             progress=job.progress,
         )

@@ -10,7 +10,6 @@ from sonoproof.reporting.tables import PART_NAMES, metrics_latex
 from sonoproof.runfolder import write_text
 from sonoproof.stages.job import Job
 from sonoproof.stages.materials import files_in
-from sonoproof.training.bundle import load_bundle
 
 __all__ = ["evaluate", "report"]
 
@@ -18,8 +17,7 @@ __all__ = ["evaluate", "report"]
 def evaluate(job: Job) -> list[Path]:
     """Predictions to metrics with intervals."""
     parts = [part for part in PART_NAMES if job.run.predictions(part).is_file()]
-    threshold = load_bundle(job.run.model).operating_point.threshold
-    evaluations = evaluate_run(job.run, parts=parts, config=job.config.evaluate, threshold=threshold)
+    evaluations = evaluate_run(job.run, parts=parts, config=job.config.evaluate)
     write_text(job.run.metrics.with_suffix(".tex"), metrics_latex(evaluations))
     return files_in(job.run.metrics.parent)
 

@@ -1,6 +1,7 @@
 """The saved model: everything that predicting, explaining and exporting need, and nothing that runs on loading.
 
-``weights.safetensors`` holds the numbers, ``model.json`` the rest. There is no pickle in it.
+``weights.safetensors`` holds the numbers and ``model.json`` what they are, both written by training;
+``decision.json`` and ``likeness.safetensors`` hold what was chosen after it. There is no pickle in it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import safetensors.numpy
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -18,14 +20,27 @@ from safetensors.torch import load_file, save_file
 from sonoproof.data.preprocessing import Preprocessing
 from sonoproof.errors import BundleError, RunFolderError
 from sonoproof.runfolder import atomic_path, read_json, sha256_of_file, write_json
-from sonoproof.training.decision import Calibration, OperatingPoint
+from sonoproof.training.decision import Abstention, Calibration, Decision, OperatingPoint
+from sonoproof.training.likeness import Likeness
 from sonoproof.training.model import Architecture, BinaryClassifier, rebuild
 
-__all__ = ["Calibration", "ModelBundle", "OperatingPoint", "load_bundle", "save_bundle"]
+__all__ = [
+    "Calibration",
+    "Decision",
+    "ModelBundle",
+    "OperatingPoint",
+    "forget_decision",
+    "load_bundle",
+    "save_bundle",
+    "save_decision",
+]
 
 WEIGHTS = "weights.safetensors"
 SETTINGS = "model.json"
 SCHEMA = "model"
+DECISION = "decision.json"
+DECISION_SCHEMA = "decision"
+LIKENESS = "likeness.safetensors"
 
 
 @dataclass(frozen=True)
@@ -37,8 +52,8 @@ class ModelBundle:
         negative: Name of the negative class.
         positive: Name of the positive class.
         preprocessing: How a frame becomes the network's input.
-        calibration: How a logit becomes a probability.
-        operating_point: From which probability a frame is called positive.
+        decision: How a logit becomes a probability, a call and an answer.
+        likeness: What the training frames look like; None where it was not learned.
         cohort_sha256: Hash of the records it was trained on.
         training: How it was trained (recipe, epoch chosen, …), for the reader.
     """
@@ -47,14 +62,33 @@ class ModelBundle:
     negative: str
     positive: str
     preprocessing: Preprocessing
-    calibration: Calibration = field(default_factory=Calibration)
-    operating_point: OperatingPoint = field(default_factory=OperatingPoint)
+    decision: Decision = field(default_factory=Decision)
+    likeness: Likeness | None = None
     cohort_sha256: str = ""
     training: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def calibration(self) -> Calibration:
+        """How a logit becomes a probability."""
+        return self.decision.calibration
+
+    @property
+    def operating_point(self) -> OperatingPoint:
+        """From which probability a frame is called positive."""
+        return self.decision.operating_point
+
+    @property
+    def abstention(self) -> Abstention:
+        """When the model says that it is not sure."""
+        return self.decision.abstention
+
 
 def save_bundle(bundle: ModelBundle, folder: Path) -> None:
-    """Write the bundle; ``model.json`` last, with the hash of the weights, so that half a bundle is noticed."""
+    """Write the bundle; ``model.json`` after the weights, with their hash, so that half a bundle is noticed.
+
+    What was chosen for earlier weights is removed: it does not hold for these.
+    """
+    forget_decision(folder)
     state = {
         name: tensor.detach().cpu().contiguous() for name, tensor in bundle.classifier.network.state_dict().items()
     }
@@ -66,31 +100,66 @@ def save_bundle(bundle: ModelBundle, folder: Path) -> None:
             "architecture": dataclasses.asdict(bundle.classifier.architecture),
             "classes": {"negative": bundle.negative, "positive": bundle.positive},
             "preprocessing": bundle.preprocessing.to_dict(),
-            "calibration": dataclasses.asdict(bundle.calibration),
-            "operating_point": dataclasses.asdict(bundle.operating_point),
             "cohort_sha256": bundle.cohort_sha256,
             "training": bundle.training,
             "weights_sha256": sha256_of_file(folder / WEIGHTS),
         },
         schema=SCHEMA,
     )
+    if bundle.decision != Decision() or bundle.likeness is not None:
+        save_decision(bundle.decision, folder, likeness=bundle.likeness)
+
+
+def save_decision(
+    decision: Decision, folder: Path, *, likeness: Likeness | None = None, facts: Mapping[str, Any] | None = None
+) -> list[Path]:
+    """Write what was chosen after training beside the weights that it was chosen for.
+
+    Args:
+        decision: Calibration, operating point and abstention.
+        folder: The folder of the saved model.
+        likeness: What the training frames look like, if learned.
+        facts: How it was chosen, for the reader.
+
+    Returns:
+        The files written.
+    """
+    forget_decision(folder)
+    written = []
+    if likeness is not None:
+        with atomic_path(folder / LIKENESS) as temporary:
+            safetensors.numpy.save_file(likeness.__dict__, temporary)
+        written.append(folder / LIKENESS)
+    hashes = {
+        "weights_sha256": sha256_of_file(folder / WEIGHTS),
+        "likeness_sha256": sha256_of_file(folder / LIKENESS) if likeness is not None else None,
+    }
+    write_json(folder / DECISION, {**dataclasses.asdict(decision), **(facts or {}), **hashes}, schema=DECISION_SCHEMA)
+    return [*written, folder / DECISION]
+
+
+def forget_decision(folder: Path) -> None:
+    """Remove what was chosen for other weights."""
+    for name in (DECISION, LIKENESS):
+        (folder / name).unlink(missing_ok=True)
 
 
 def load_bundle(folder: Path) -> ModelBundle:
-    """Load a bundle written by `save_bundle`.
+    """Load a bundle written by `save_bundle`, with what `save_decision` added.
 
     Args:
         folder: The folder with ``model.json`` and ``weights.safetensors``, or a run folder that holds ``model/``.
 
     Raises:
-        BundleError: It is missing, damaged, or its weights are not those that ``model.json`` names.
+        BundleError: It is missing, damaged, or a file is not the one that another names by its hash.
     """
     if not (folder / SETTINGS).is_file() and (folder / "model" / SETTINGS).is_file():
         folder = folder / "model"
     try:
         content = read_json(folder / SETTINGS, schema=SCHEMA)
         state = _checked_weights(folder / WEIGHTS, sha256=content["weights_sha256"])
-        return _assemble(content, state)
+        decision, likeness = _decided(folder, weights_sha256=content["weights_sha256"])
+        return _assemble(content, state, decision=decision, likeness=likeness)
     except (RunFolderError, KeyError, TypeError) as error:
         raise BundleError(f"{folder}: holds no usable model ({error})") from error
 
@@ -104,7 +173,30 @@ def _checked_weights(path: Path, *, sha256: str) -> dict[str, torch.Tensor]:
         raise BundleError(f"{path}: cannot be read ({error})") from error
 
 
-def _assemble(content: Mapping[str, Any], state: dict[str, torch.Tensor]) -> ModelBundle:
+def _decided(folder: Path, *, weights_sha256: str) -> tuple[Decision, Likeness | None]:
+    """What was chosen for these weights; nothing where nothing was."""
+    if not (folder / DECISION).is_file():
+        return Decision(), None
+    content = read_json(folder / DECISION, schema=DECISION_SCHEMA)
+    if content["weights_sha256"] != weights_sha256:
+        raise BundleError(f"{folder / DECISION}: was chosen for other weights; calibrate again")
+    return Decision.from_dict(content), _checked_likeness(folder / LIKENESS, sha256=content["likeness_sha256"])
+
+
+def _checked_likeness(path: Path, *, sha256: str | None) -> Likeness | None:
+    if sha256 is None:
+        return None
+    try:
+        if sha256_of_file(path) != sha256:
+            raise BundleError(f"{path}: is not the file that {DECISION} was written for; calibrate again")
+        return Likeness(**safetensors.numpy.load_file(path))
+    except (OSError, SafetensorError) as error:
+        raise BundleError(f"{path}: cannot be read ({error})") from error
+
+
+def _assemble(
+    content: Mapping[str, Any], state: dict[str, torch.Tensor], *, decision: Decision, likeness: Likeness | None
+) -> ModelBundle:
     described = dict(content["architecture"])
     described["mean"], described["std"] = tuple(described["mean"]), tuple(described["std"])
     return ModelBundle(
@@ -112,8 +204,8 @@ def _assemble(content: Mapping[str, Any], state: dict[str, torch.Tensor]) -> Mod
         negative=content["classes"]["negative"],
         positive=content["classes"]["positive"],
         preprocessing=Preprocessing.from_dict(content["preprocessing"]),
-        calibration=Calibration(**content["calibration"]),
-        operating_point=OperatingPoint(**content["operating_point"]),
+        decision=decision,
+        likeness=likeness,
         cohort_sha256=content["cohort_sha256"],
         training=content["training"],
     )

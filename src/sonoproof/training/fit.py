@@ -26,7 +26,7 @@ from sonoproof.errors import CohortError
 from sonoproof.runfolder import RunFolder
 from sonoproof.training.augmentation import Augmentation
 from sonoproof.training.batches import LoadFrames, OrderedBatches, Rows, ShuffledBatches
-from sonoproof.training.bundle import ModelBundle, OperatingPoint, save_bundle
+from sonoproof.training.bundle import ModelBundle, save_bundle
 from sonoproof.training.checkpoints import (
     BEST,
     LAST,
@@ -76,7 +76,6 @@ def fit(
     cohort_sha256: str,
     model: ModelConfig,
     config: FitConfig,
-    threshold: float = 0.5,
     resume: bool = False,
     progress: Progress | None = None,
 ) -> ModelBundle:
@@ -92,7 +91,6 @@ def fit(
         cohort_sha256: Hash of the records, saved with the model.
         model: Where the weights come from and where the network runs.
         config: How it is trained.
-        threshold: Probability from which a frame is called positive, set before training.
         resume: Whether to go on from the last whole epoch.
         progress: Told the epochs done and the epochs at most.
 
@@ -115,7 +113,6 @@ def fit(
         negative=classes[0],
         positive=classes[1],
         preprocessing=preprocessing,
-        operating_point=OperatingPoint(threshold=threshold),
         cohort_sha256=cohort_sha256,
         training={**recipe.__dict__, "epoch_chosen": chosen, "monitor": trainer.monitor, "seed": config.seed},
     )

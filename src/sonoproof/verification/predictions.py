@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from sonoproof.inference.answers import write_answers
 from sonoproof.reporting.challenge_sheet import write_challenge_sheet
 from sonoproof.runfolder import PREDICTION_COLUMNS, RECORD_COLUMNS, SPLIT_COLUMNS, RunFolder, read_json, read_table
+from sonoproof.training.decision import Decision
 from sonoproof.verification.files import differing_places
 
 __all__ = ["prediction_differences"]
 
 _OF_THE_RECORD = ("path", "group", "source", "label")
 _SHOWN = 3
+_SAME_PROBABILITY = 1e-9
 
 
 def prediction_differences(run: RunFolder, *, work: Path) -> dict[str, list[str]]:
@@ -35,7 +40,7 @@ def prediction_differences(run: RunFolder, *, work: Path) -> dict[str, list[str]
         found[run.relative(path)] = [
             *_against_records(table, records),
             *_against_split(table, run, part=path.stem),
-            *_against_threshold(table, run, part=path.stem),
+            *_against_decision(table, run, part=path.stem),
         ]
         found |= _workbooks(table, path, run=run, work=work)
     return found
@@ -66,16 +71,30 @@ def _against_split(table: pd.DataFrame, run: RunFolder, *, part: str) -> list[st
     return [line for line in lines if line]
 
 
-def _against_threshold(table: pd.DataFrame, run: RunFolder, *, part: str) -> list[str]:
-    if part == "oof":  # predicted by the models of the folds
-        return []
-    model = read_json(run.model / "model.json", schema="model")
-    names, threshold = model["classes"], float(model["operating_point"]["threshold"])
-    called = (table["probability"] >= threshold).map({True: names["positive"], False: names["negative"]})
+def _against_decision(table: pd.DataFrame, run: RunFolder, *, part: str) -> list[str]:
+    """Rows whose probability or call is not what the saved decision makes of the network's logit."""
+    names, chosen = read_json(run.model / "model.json", schema="model")["classes"], _decision(run)
+    decision = Decision.from_dict(chosen)
+    # Where each fold was decided by the others, the rows carry their own decision.
+    own = part == "oof" or part in chosen.get("crosswise", [])
+    probability = table["probability"].to_numpy(np.float64)
+    threshold: Any = table["threshold"] if own and "threshold" in table else decision.operating_point.threshold
+    called = np.where(probability >= threshold, names["positive"], names["negative"])
     decided = table["predicted"].isin([names["positive"], names["negative"]])
     wrong = decided & (table["predicted"] != called)
-    line = _named(f"is not called as its probability and the threshold {threshold:g} say", table.loc[wrong, "image_id"])
-    return [line] if line else []
+    said = "its own threshold" if own else f"the threshold {threshold:g}"
+    lines = [_named(f"is not called as its probability and {said} say", table.loc[wrong, "image_id"])]
+    if not own:
+        off = np.abs(decision.probability(table["logit"]) - probability) > _SAME_PROBABILITY
+        lines.append(
+            _named("has another probability than its logit and the calibration give", table.loc[off, "image_id"])
+        )
+    return [line for line in lines if line]
+
+
+def _decision(run: RunFolder) -> dict[str, Any]:
+    path = run.model / "decision.json"
+    return read_json(path, schema="decision") if path.is_file() else dataclasses.asdict(Decision())
 
 
 def _workbooks(table: pd.DataFrame, path: Path, *, run: RunFolder, work: Path) -> dict[str, list[str]]:

@@ -163,7 +163,7 @@ def test_delong_stands_beside_only_where_rows_are_independent() -> None:
 def test_calibration_is_reported_with_limits_and_its_bins() -> None:
     calibration = evaluated(predictions())["calibration"]
     assert calibration.pop("bins") == 10
-    assert set(calibration) == {"calibration_error", "slope", "intercept", "in_the_large"}
+    assert set(calibration) == {"calibration_error", "slope", "intercept", "in_the_large", "brier", "loss"}
     for found in calibration.values():
         assert found["low"] < found["value"] < found["high"]
 

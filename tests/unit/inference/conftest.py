@@ -11,7 +11,9 @@ from torch import nn
 from sonoproof.config import ModelConfig
 from sonoproof.data.preprocessing import Preprocessing
 from sonoproof.training.batches import to_network
-from sonoproof.training.bundle import Calibration, ModelBundle, OperatingPoint, save_bundle
+from sonoproof.training.bundle import ModelBundle, save_bundle
+from sonoproof.training.decision import Abstention, Calibration, Decision, OperatingPoint
+from sonoproof.training.likeness import fit_likeness
 from sonoproof.training.model import load_backbone
 from sonoproof.training.module import settle_batch_norm
 
@@ -29,8 +31,12 @@ def lively_bundle(*, size: int, seed: int = 0) -> ModelBundle:
         negative="healthy",
         positive="unhealthy",
         preprocessing=Preprocessing(size),
-        calibration=Calibration(method="platt", slope=0.7, intercept=-0.2, chosen_on="set-aside rows"),
-        operating_point=OperatingPoint(threshold=0.35, policy="fixed", chosen_on="set before training"),
+        decision=Decision(
+            Calibration(method="platt", slope=0.7, intercept=-0.2, chosen_on="set-aside rows"),
+            OperatingPoint(threshold=0.35, policy="fixed", chosen_on="set before training"),
+            Abstention(error=0.1, quantile=0.45),
+        ),
+        likeness=fit_likeness(darker, held_out=darker[::2], groups=np.arange(8)),
         cohort_sha256="cohort",
     )
 

@@ -18,7 +18,7 @@ from sonoproof.inference.engines import OnnxRuntimeEngine
 from sonoproof.inference.export import export_onnx
 from sonoproof.inference.quantise import change_of, quantised, require_small
 from sonoproof.training.bundle import ModelBundle
-from sonoproof.training.decision import Calibration
+from sonoproof.training.decision import Calibration, Decision
 
 
 @pytest.mark.parametrize("size", [64, 33])  # at 33 every stride meets an odd side
@@ -74,7 +74,7 @@ def test_a_calibration_that_is_lost_is_noticed(
     tmp_path: Path, bundle: ModelBundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     graph = onnxgraph.classifier_graph
-    plain = dataclasses.replace(bundle, calibration=Calibration())
+    plain = dataclasses.replace(bundle, decision=Decision())
     monkeypatch.setattr(onnxgraph, "classifier_graph", lambda _bundle: graph(plain))
     with pytest.raises(BundleError, match="in the probability"):
         export_onnx(bundle, out=tmp_path / "model.onnx")
@@ -117,3 +117,9 @@ def test_the_gate_of_8_bit_integers() -> None:
         require_small(change_of(before, swapped, positive=positive))
     with pytest.raises(BundleError, match="AUC goes from nan"):
         require_small(change_of(before, before, positive=np.ones(100, bool)))
+
+
+def test_a_staircase_of_probabilities_is_not_exported(tmp_path: Path, bundle: ModelBundle) -> None:
+    steps = Decision(Calibration(method="isotonic", knots=((-1.0, -2.0), (1.0, 2.0))))
+    with pytest.raises(BundleError, match=r"calibrate\.method=platt"):
+        export_onnx(dataclasses.replace(bundle, decision=steps), out=tmp_path / "model.onnx")

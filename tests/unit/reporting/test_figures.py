@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Polygon, Rectangle
 from PIL import Image
 
-from sonoproof.reporting import figures
+from sonoproof.reporting import decision_figures, figures
 from sonoproof.reporting.style import inline_svg, label_text, save
 
 
@@ -65,8 +65,8 @@ def test_training_curves_draw_each_part_and_mark_the_chosen_epoch() -> None:
 
 
 def test_reliability_draws_shares_over_probabilities_and_counts() -> None:
-    bins = [figures.Bin(0.0, 0.1, 0.04, 0.2, 30), figures.Bin(0.9, 1.0, 0.93, 0.8, 1200)]
-    figure = figures.reliability_diagram(bins, positive_class="unhealthy")
+    bins = [decision_figures.Bin(0.0, 0.1, 0.04, 0.2, 30), decision_figures.Bin(0.9, 1.0, 0.93, 0.8, 1200)]
+    figure = decision_figures.reliability_diagram(bins, positive_class="unhealthy")
     above, below = figure.axes
     assert lines_of(above)["Observed"] == ([0.04, 0.93], [0.2, 0.8])
     assert [text.get_text() for text in below.texts] == ["30", "1,200"]

@@ -234,7 +234,7 @@ def test_missing_files_cost_their_sections_only(run_maker: RunMaker, missing: tu
         gone = run.root / name
         shutil.rmtree(gone) if gone.is_dir() else gone.unlink()
     page = parsed(build_report(run, config=ReportConfig()))
-    assert len(page.all("section")) == 12
+    assert len(page.all("section")) == 14
     assert ("No labelled test set was given." in page.full_text()) == ("evaluation/test.json" in missing)
 
 

@@ -1,4 +1,4 @@
-"""Sections "Performance" and "Calibration": the numbers with their intervals, and the curves behind them."""
+"""Section "Performance": the numbers with their intervals, and the curves behind them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sonoproof.reporting.sections.cohort import counted
 from sonoproof.reporting.tables import PART_NAMES, format_interval, metrics_table
 from sonoproof.reporting.text import format_count, format_number
 
-__all__ = ["calibration_section", "evaluation_source", "performance_section", "reliability_bins"]
+__all__ = ["evaluation_source", "performance_section"]
 
 
 def performance_section(evidence: Evidence, easel: Easel) -> Section:
@@ -35,16 +35,6 @@ def performance_section(evidence: Evidence, easel: Easel) -> Section:
     for part in evidence.evaluated:
         blocks += _part(part, evidence, easel)
     return Section("performance", "Performance", tuple(blocks))
-
-
-def calibration_section(evidence: Evidence, easel: Easel) -> Section:
-    """Whether a probability of 0.8 means eight in ten."""
-    pictures = [picture for part in evidence.evaluated for picture in _reliability(part, evidence, easel)]
-    if not pictures:
-        missing = "No calibration was computed: the run holds no reliability curve."
-        return Section("calibration", "Calibration", (Notice(missing),))
-    blocks = (Prose(_how_calibrated(evidence.model)), Gallery(tuple(pictures)))
-    return Section("calibration", "Calibration", blocks)
 
 
 def evaluation_source(part: PartEvidence) -> str:
@@ -160,33 +150,6 @@ def _confusion(part: PartEvidence, evidence: Evidence, easel: Easel) -> list[Pic
     return [_drawn(part, easel, figure, kind="confusion", caption=caption)]
 
 
-def _reliability(part: PartEvidence, evidence: Evidence, easel: Easel) -> list[Picture]:
-    bins = reliability_bins(part.curves.get("reliability") or {})
-    if not bins:
-        return []
-    figure = figures.reliability_diagram(bins, positive_class=evidence.class_names[1])
-    brier = format_interval(part.evaluation.get("brier"))
-    caption = f"{PART_NAMES[part.name]}: observed share over predicted probability. Brier score {brier}."
-    words = "; ".join(f"predicted {bin_.mean:.2f}, observed {bin_.observed:.2f}, {bin_.count} rows" for bin_ in bins)
-    return [_drawn(part, easel, figure, kind="reliability", caption=caption, alt=f"{caption} By bin: {words}.")]
-
-
-def reliability_bins(reliability: Mapping[str, Any]) -> list[figures.Bin]:
-    """The bins of ``PART_curves.json`` that hold rows."""
-    edges = reliability.get("edges") or []
-    columns = (reliability.get(key) or [] for key in ("mean_probability", "share_positive", "n"))
-    bins = zip(edges[:-1], edges[1:], *columns, strict=True)
-    return [figures.Bin(low, high, mean, share, int(n)) for low, high, mean, share, n in bins if n]
-
-
-def _how_calibrated(model: Mapping[str, Any]) -> str:
-    calibration = model.get("calibration") or {}
-    method = calibration.get("method", "none")
-    if method == "none":
-        return "The probabilities are the model's own; nothing was recalibrated."
-    return f"The probabilities were recalibrated ({method}), chosen on: {calibration.get('chosen_on', 'not said')}."
-
-
 def _drawn(
     part: PartEvidence,
     easel: Easel,
@@ -197,7 +160,7 @@ def _drawn(
     alt: str = "",
     source: str = "",
 ) -> Picture:
-    curves = kind in ("roc", "precision-recall", "reliability")
+    curves = kind in ("roc", "precision-recall")
     sources = (evaluation_source(part), f"evaluation/{part.name}_curves.json") if curves else (evaluation_source(part),)
     return easel.vector(
         figure,

@@ -1,0 +1,82 @@
+"""Metrics of exams: the frames of a clip or patient are made one prediction, which is then measured like a frame."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from sonoproof.config import EvaluateConfig
+from sonoproof.errors import RunFolderError
+from sonoproof.evaluation.aggregate import aggregate
+from sonoproof.evaluation.intervals import as_json, metric_intervals
+from sonoproof.evaluation.labelled import Classes, labelled_rows, scored, units_of
+from sonoproof.evaluation.metrics import confusion
+
+__all__ = ["exam_columns", "exam_file", "measure_exams"]
+
+
+def exam_columns(table: pd.DataFrame, *, group_columns: Sequence[str]) -> list[str]:
+    """The columns by which frames form exams: the sheet's own, else the groups that were kept together.
+
+    Args:
+        table: Predictions, with the group columns where they are known.
+        group_columns: Columns of the sheet whose values were kept together.
+    """
+    named = [column for column in group_columns if column in table.columns]
+    return named or ["group"]
+
+
+def exam_file(part: str, *, column: str) -> str:
+    """Name of the file with the predictions of exams."""
+    plain = re.sub(r"[^\w-]+", "_", column)
+    return f"{part}_by_{plain}.csv"
+
+
+def measure_exams(
+    table: pd.DataFrame, *, by: str, classes: Classes, threshold: float, config: EvaluateConfig
+) -> tuple[dict[str, Any], pd.DataFrame | None]:
+    """Metrics of exams with their intervals, and the exams' predictions.
+
+    The means are of calibrated logits. The threshold is that of frames: it was not chosen for exams, and the
+    probability of an exam is not calibrated anew.
+
+    Args:
+        table: Predictions of frames with the column `by`.
+        by: Column that names the exam of each frame.
+        classes: The class names.
+        threshold: Probability from which an exam is called positive.
+        config: Level, resamples and seed of the intervals, and how frames become an exam.
+
+    Returns:
+        ``n``, ``n_positive``, ``how``, ``confusion`` and every metric; or ``reason`` where frames form no exams, with
+        None instead of predictions.
+    """
+    frames = labelled_rows(table, classes=classes)
+    if "calibrated_logit" in frames.columns:
+        frames = frames.assign(logit=frames["calibrated_logit"])
+    try:
+        exams = aggregate(frames, by=by, classes=classes, how=config.exam, threshold=threshold)
+    except RunFolderError as error:
+        return {"how": config.exam, "reason": str(error)}, None
+    if len(exams) == len(frames):
+        return {"how": config.exam, "reason": "every frame is an exam of its own"}, None
+    rows, units = scored(exams, classes=classes, threshold=threshold), units_of(exams, unit="group")
+    found = metric_intervals(
+        rows, groups=units, confidence=config.confidence, resamples=config.resamples, seed=config.seed
+    )
+    facts = {
+        "how": config.exam,
+        "n": rows.n,
+        "n_positive": int(rows.targets.sum()),
+        "n_frames": len(frames),
+        "threshold": threshold,
+        "unit": "group",
+        "n_units": exams["group"].nunique(),
+        **{name: as_json(interval) for name, interval in found.items()},
+        "confusion": confusion(rows),
+        "undefined": {name: interval.reason for name, interval in found.items() if interval.reason},
+    }
+    return facts, exams

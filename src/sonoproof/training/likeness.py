@@ -1,0 +1,159 @@
+"""Whether a frame is like those that a model was trained on, or something else: a photograph, noise, a blank screen.
+
+The score is the distance to the nearest training frames among simple statistics of the picture. The limit is the level
+that only few held-out frames exceed; no label has a part in it. The network has no part in it either: so every engine
+that runs it says the same, and what the network was never taught to see is seen.
+
+References:
+    Sun, Ming, Zhu, Li (2022), Out-of-distribution detection with deep nearest neighbors, ICML.
+    Bates, Candès, Lei, Romano, Sesia (2023), Testing for outliers with conformal p-values, Ann. Stat. 51:149.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Likeness", "fit_likeness", "frame_statistics"]
+
+Floats = npt.NDArray[np.float32]
+Frames = npt.NDArray[np.uint8]
+
+# Distance to the mean of this many nearest training frames.
+NEIGHBOURS = 5
+# Share of held-out frames that may be called unlike, where there are groups enough to measure it.
+FALSE_ALARMS = 0.02
+# Side to which larger frames are reduced for the statistics, in pixels: more costs time and tells no more.
+_SIDE = 128
+# Spread below which two frames do not differ in a statistic: that of recompression.
+_LEAST_SPREAD = 0.02
+
+
+@dataclass(frozen=True, eq=False)
+class Likeness:
+    """The training frames as points, and how far from them a frame may lie.
+
+    Attributes:
+        points: Standardised picture statistics of training frames, float32, shape (R, K).
+        centre: Subtracted before, float32, shape (K,).
+        spread: Divided by before, float32, shape (K,).
+        limit: Distance from which a frame is called unlike, float32, shape (1,).
+    """
+
+    points: Floats
+    centre: Floats
+    spread: Floats
+    limit: Floats
+
+    def score(self, frames: Frames) -> npt.NDArray[np.float64]:
+        """Distance to the nearest training frames as a share of the limit: more than 1 is unlike, shape (N,).
+
+        Args:
+            frames: Frames as the network takes them, uint8, shape (N, H, W, 3).
+        """
+        return self._distances(frames) / float(self.limit[0])
+
+    def to_dict(self) -> dict[str, list[Any]]:
+        """The same as plain numbers, for JSON."""
+        return {name: array.tolist() for name, array in self.__dict__.items()}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Likeness:
+        """What `to_dict` wrote.
+
+        Raises:
+            TypeError: An entry is missing or not known.
+        """
+        return cls(**{name: np.asarray(values, dtype=np.float32) for name, values in content.items()})
+
+    def _distances(self, frames: Frames) -> npt.NDArray[np.float64]:
+        # In double precision: a score must not depend on the company that a frame is scored in.
+        points = (frame_statistics(frames).astype(np.float64) - self.centre) / self.spread
+        known = self.points.astype(np.float64)
+        squared = (points**2).sum(axis=1)[:, None] + (known**2).sum(axis=1) - 2 * points @ known.T
+        nearest = np.partition(squared, NEIGHBOURS - 1, axis=1)[:, :NEIGHBOURS]
+        return np.asarray(np.sqrt(np.maximum(nearest, 0)).mean(axis=1), dtype=np.float64)
+
+
+def fit_likeness(train: Frames, *, held_out: Frames, groups: npt.ArrayLike) -> Likeness:
+    """Learn what training frames look like, and from held-out ones how far such frames may lie from them.
+
+    Args:
+        train: Training frames, uint8, shape (R, H, W, 3), at least `NEIGHBOURS` of them.
+        held_out: Frames that no gradient has seen, uint8, shape (N, H, W, 3).
+        groups: Name of the group of each held-out frame, shape (N,).
+    """
+    statistics = frame_statistics(train)
+    centre, spread = statistics.mean(axis=0), np.maximum(statistics.std(axis=0), _LEAST_SPREAD)
+    points = ((statistics - centre) / spread).astype(np.float32)
+    fitted = Likeness(points, centre.astype(np.float32), spread.astype(np.float32), np.ones(1, np.float32))
+    limit = max(_limit(fitted.score(held_out), groups=groups), 1e-6)
+    return replace(fitted, limit=np.array([limit], np.float32))
+
+
+def frame_statistics(frames: Frames) -> Floats:
+    """Brightness, contrast, colour, grain and layout of frames, each of the order of one.
+
+    Args:
+        frames: uint8, shape (N, H, W, 3).
+
+    Returns:
+        Shape (N, 13).
+    """
+    return np.stack([_statistics(frame) for frame in frames]).astype(np.float32)
+
+
+def _statistics(frame: Frames) -> npt.NDArray[np.float64]:
+    if max(frame.shape[:2]) > _SIDE:
+        frame = np.asarray(cv2.resize(frame, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA), np.uint8)
+    colour = frame.astype(np.float32) / 255
+    grey = colour.mean(axis=2)
+    down, across = np.abs(np.diff(grey, axis=0)), np.abs(np.diff(grey, axis=1))
+    contrast = float(grey.std()) + 0.01
+    histogram = np.bincount((grey * 31.99).astype(np.intp).ravel(), minlength=32) / grey.size
+    half, third = grey.shape[0] // 2, max(1, grey.shape[1] // 3)
+    # A sector leaves the upper corners dark; a photograph fills them.
+    corners = (grey[:half, :third].mean() + grey[:half, -third:].mean()) / 2
+    return np.array(
+        [
+            grey.mean(),
+            contrast,
+            (colour.max(axis=2) - colour.min(axis=2)).mean(),
+            (grey < 0.04).mean(),
+            (grey > 0.96).mean(),
+            -(histogram * np.log(histogram + 1e-12)).sum() / np.log(32),
+            np.log((down.mean() + 1e-3) / contrast),
+            np.log((across.mean() + 1e-3) / contrast),
+            np.log((down.mean() + 1e-3) / (across.mean() + 1e-3)),
+            _remembered(grey, lag=2, axis=0),
+            _remembered(grey, lag=2, axis=1),
+            corners - grey.mean(),
+            grey[half:].mean() - grey[:half].mean(),
+        ]
+    )
+
+
+def _remembered(grey: Floats, *, lag: int, axis: int) -> float:
+    """Correlation of pixels `lag` apart: high where there are surfaces, low in noise."""
+    first, second = (
+        np.take(grey, range(grey.shape[axis] - lag), axis),
+        np.take(grey, range(lag, grey.shape[axis]), axis),
+    )
+    covariance = float(((first - first.mean()) * (second - second.mean())).mean())
+    return covariance / (float(first.std() * second.std()) + 1e-4)
+
+
+def _limit(scores: npt.NDArray[np.float64], *, groups: npt.ArrayLike) -> float:
+    """The score that at most `FALSE_ALARMS` of the frames of a new group exceed, or, with few groups, the highest."""
+    _, group_of_row = np.unique(np.asarray(groups), return_inverse=True)
+    sizes = np.bincount(group_of_row)
+    order = np.argsort(scores)
+    # Every group weighs the same, and the new one counts as one more beyond all.
+    reached = np.cumsum(1 / sizes[group_of_row][order]) / (len(sizes) + 1)
+    enough = np.flatnonzero(reached >= 1 - FALSE_ALARMS - 1e-12)
+    return float(scores[order[enough[0]]] if len(enough) else scores.max())
