@@ -1,0 +1,186 @@
+"""The speed benchmark: ``make bench``, ``make bench-quick``, or ``python -m benchmarks.speed --help``.
+
+The quick one compares with the last recorded ratios and exits with 1 if one has lost 20 %. Progress goes to stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.speed.comparisons import Comparison, chosen
+from benchmarks.speed.environments import ROOT, peer_python
+from benchmarks.speed.materials import prepare_materials
+from benchmarks.speed.results import (
+    Result,
+    as_json,
+    read_recorded,
+    regressions,
+    summarise,
+    table,
+    with_section,
+    write_recorded,
+)
+from benchmarks.speed.rounds import Side, measure
+
+PAGE = ROOT / "benchmarks" / "RESULTS.md"
+RECORDED = ROOT / "benchmarks" / "results.json"
+SECTION = "Speed"
+REASONS = ROOT / "benchmarks" / "speed" / "reasons.md"
+MOST_LOGIT_DIFFERENCE = 1e-3
+
+
+def main() -> int:
+    """Measure, print, record; the exit code."""
+    options = _options()
+    python = peer_python(options.peer)
+    materials = prepare_materials(options.materials)
+    sides = {"ours": Path(sys.executable), "peer": python}
+    if options.quick:
+        return _quick(options, sides=sides, folder=materials.folder)
+    everything = sorted({1, os.cpu_count() or 1})
+    works = chosen(options.works)
+    results = [
+        result
+        for threads in everything
+        for result in _measure(
+            works, sides=sides, folder=materials.folder, threads=threads, rounds=options.rounds, quick=False
+        )
+    ]
+    print(table(results, works))
+    if options.works:
+        print("not recorded: only some of the works were done", file=sys.stderr)
+        return 0
+    quick = _quick_ratios(sides, folder=materials.folder)
+    write_recorded(RECORDED, {"results": as_json(results), "quick": quick, "machine": _machine()})
+    before = PAGE.read_text(encoding="utf-8") if PAGE.is_file() else ""
+    PAGE.write_text(
+        with_section(before, title=SECTION, body=_section(results, works, options.rounds)), encoding="utf-8"
+    )
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__)
+    parser.add_argument("works", nargs="*", help="only these comparisons, printed and not recorded")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--quick", action="store_true", help="ratios only, against the last recorded ones")
+    parser.add_argument("--record", action="store_true", help="with --quick: record the ratios")
+    parser.add_argument("--materials", type=Path, default=ROOT / "runs" / "bench")
+    parser.add_argument("--peer", type=Path, default=ROOT / ".venv-peer", help="folder of the peer's environment")
+    options = parser.parse_args()
+    options.materials, options.peer = options.materials.resolve(), options.peer.resolve()
+    return options
+
+
+def _measure(
+    works: Sequence[Comparison], *, sides: dict[str, Path], folder: Path, threads: int, rounds: int, quick: bool
+) -> list[Result]:
+    with (
+        Side("ours", python=sides["ours"], threads=threads, folder=folder) as ours,
+        Side("peer", python=sides["peer"], threads=threads, folder=folder) as peer,
+    ):
+        _require_agreement(ours, peer)
+        return [
+            summarise(
+                work,
+                measure(work, ours=ours, peer=peer, rounds=rounds, quick=quick, threads=threads),
+                threads=threads,
+            )
+            for work in works
+        ]
+
+
+def _require_agreement(ours: Side, peer: Side) -> None:
+    """Both sides must compute the same network, or their times say nothing."""
+    first, second = (side.do("agree", {})["logits"] for side in (ours, peer))
+    largest = max(abs(a - b) for a, b in zip(first, second, strict=True))
+    if not largest <= MOST_LOGIT_DIFFERENCE:
+        raise SystemExit(f"the two sides do not compute the same network: their logits differ by {largest:.2g}")
+
+
+def _quick(options: argparse.Namespace, *, sides: dict[str, Path], folder: Path) -> int:
+    recorded = read_recorded(RECORDED)
+    now = _quick_ratios(sides, folder=folder)
+    for name, ratio in now.items():
+        before = recorded.get("quick", {}).get(name)
+        print(f"{name:28s} {ratio:6.2f}" + (f"   recorded {before:.2f}" if before else ""))
+    if options.record:
+        write_recorded(RECORDED, {**recorded, "quick": now})
+        return 0
+    if not recorded.get("quick"):
+        print("nothing is recorded yet to compare with: make bench records", file=sys.stderr)
+        return 0
+    lost = regressions(now, recorded["quick"])
+    print("\n".join(lost) if lost else "no ratio has lost 20 %")
+    return 1 if lost else 0
+
+
+def _quick_ratios(sides: dict[str, Path], *, folder: Path) -> dict[str, float]:
+    """Ratios on one thread, by processor time: they hold on a busy machine too."""
+    works = [work for work in chosen([]) if work.quick is not None and work.peer is not None]
+    results = _measure(works, sides=sides, folder=folder, threads=1, rounds=3, quick=True)
+    return {result.name: result.ratio for result in results if result.ratio is not None}
+
+
+def _section(results: Sequence[Result], works: Sequence[Comparison], rounds: int) -> str:
+    return "\n".join(
+        [
+            f"Written by `make bench` on {time.strftime('%Y-%m-%d')}. {_machine()}",
+            "",
+            "Ours against Keras MobileNet on TensorFlow, with the same frames, weights, width, padding, decoding and",
+            f"augmentation, in turn, {rounds} rounds. The ratio is the peer's time over ours, median and range: of",
+            "processor time on one thread, of wall time on all. Rounds in which other processes were at work, or in",
+            "which wall and processor time diverge on one thread, are thrown out (last column: rounds kept; where",
+            "none is kept, all are shown and the figure is not to be relied on).",
+            "The limit of a training step is matrix multiplication, measured in the same round; that of scoring is the",
+            "same network on frames in memory.",
+            "",
+            table(results, works),
+            "",
+            *_latencies(results),
+            REASONS.read_text(encoding="utf-8").strip(),
+        ]
+    )
+
+
+def _latencies(results: Sequence[Result]) -> list[str]:
+    lines = []
+    for result in results:
+        ours, peer = result.more.get("ours", {}), result.more.get("peer", {})
+        if "median_s" in ours:
+            lines += [
+                f"One frame, warm, {result.threads} thread(s): median {1e3 * ours['median_s']:.1f} ms, 99th percentile "
+                f"{1e3 * ours['p99_s']:.1f} ms (peer {1e3 * peer['median_s']:.1f} and {1e3 * peer['p99_s']:.1f} ms).",
+                "",
+            ]
+        if "gaps" in ours:
+            gaps, theirs = statistics.median(ours["gaps"]), statistics.median(peer["gaps"])
+            points, of_peer = statistics.median(ours["steps"]), statistics.median(peer["steps"])
+            lines += [
+                f"Integrated gradients, {result.threads} thread(s): gap {gaps:.2g} with {points:g} points of the path "
+                f"(peer {theirs:.2g} with {of_peer:g}).",
+                "",
+            ]
+    return lines
+
+
+def _machine() -> str:
+    """The machine in general terms."""
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        names = [line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
+        model = names[0] if names else model
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
+    return f"Machine: {model}, {os.cpu_count()} processors, {pages:.0f} GiB of memory, {platform.system()}."
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

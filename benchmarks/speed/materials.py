@@ -1,0 +1,190 @@
+"""What both sides are given: the same phantom frames as JPEG, the same weights, a run folder to predict with."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+
+from sonoproof.config import ModelConfig, SheetConfig, load_config
+from sonoproof.data.cohort import build_cohort
+from sonoproof.data.preprocessing import Preprocessing
+from sonoproof.inference.export import export_onnx
+from sonoproof.inference.quantise import quantised
+from sonoproof.phantom import PhantomConfig, write_cohort
+from sonoproof.pipeline import run
+from sonoproof.runfolder import RunFolder, atomic_path
+from sonoproof.stages import Inputs
+from sonoproof.training.batches import to_network
+from sonoproof.training.bundle import ModelBundle, load_bundle, save_bundle
+from sonoproof.training.model import BinaryClassifier, load_backbone
+from sonoproof.training.module import settle_batch_norm
+
+__all__ = ["FRAMES", "SIDES_PX", "SIZE", "Materials", "prepare_materials"]
+
+SIZE = 224
+FRAMES = 96
+SIDES_PX = {"800x600": (800, 600), "300x300": (300, 300)}
+SEED = 11
+TRAINING_STEPS, TRAINING_RATE = 40, 1e-3
+
+
+@dataclasses.dataclass(frozen=True)
+class Materials:
+    """Where the materials are.
+
+    Attributes:
+        folder: Of all of them.
+    """
+
+    folder: Path
+
+    @property
+    def model(self) -> Path:
+        """A folder with a saved model, MobileNet V1 1.0 224."""
+        return self.folder / "model"
+
+    @property
+    def weights(self) -> Path:
+        """The same weights for the peer: arrays in the order of the layers, channels last."""
+        return self.folder / "weights.npz"
+
+    @property
+    def canvases(self) -> Path:
+        """Eight frames as the network takes them, for the comparison of answers and for attribution."""
+        return self.folder / "canvases.npz"
+
+    @property
+    def int8(self) -> Path:
+        """The exported model in 8-bit integers."""
+        return self.folder / "int8.onnx"
+
+    @property
+    def explained(self) -> Path:
+        """A small finished run, whose explanations are drawn."""
+        return self.folder / "explained"
+
+    def frames(self, kind: str) -> Path:
+        """The folder of JPEG frames of a kind of `SIDES_PX`."""
+        return self.folder / kind
+
+
+def prepare_materials(folder: Path) -> Materials:
+    """Make the materials, unless they are there."""
+    materials = Materials(folder)
+    ready = folder / "ready.json"
+    if ready.is_file():
+        return materials
+    _write_frames(materials)
+    bundle = _write_model(materials)
+    _write_peer_weights(bundle.classifier, materials.weights)
+    _write_explained(materials)
+    ready.write_text(json.dumps({"frames": FRAMES, "size": SIZE}))
+    return materials
+
+
+def _write_frames(materials: Materials) -> None:
+    cohort = materials.folder / "cohort"
+    if not (cohort / "truth.json").is_file():
+        write_cohort(cohort, config=PhantomConfig(patients=8, frames_per_patient=3, size_px=800, seed=SEED))
+    originals = [_read(path) for path in sorted((cohort / "images").glob("*.jpg"))]
+    for kind, (width, height) in SIDES_PX.items():
+        materials.frames(kind).mkdir(parents=True, exist_ok=True)
+        for number in range(FRAMES):
+            frame = _variant(originals[number % len(originals)], number // len(originals))
+            resized = cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA)
+            path = materials.frames(kind) / f"{number:03d}.jpg"
+            path.write_bytes(cv2.imencode(".jpg", resized, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes())
+
+
+def _variant(frame: npt.NDArray[np.uint8], number: int) -> npt.NDArray[np.uint8]:
+    """The frame, mirrored and cropped a little, so that no two files are the same."""
+    mirrored = frame[:, ::-1] if number % 2 else frame
+    return np.ascontiguousarray(mirrored[4 * number : frame.shape[0] - 4 * number])
+
+
+def _read(path: Path) -> npt.NDArray[np.uint8]:
+    return np.asarray(cv2.imread(str(path), cv2.IMREAD_COLOR), np.uint8)
+
+
+def _write_model(materials: Materials) -> ModelBundle:
+    """A network trained for a few steps: enough for logits that rise along a path, which attribution needs."""
+    preprocessing = Preprocessing(SIZE, aspect="stretch")
+    paths = sorted(materials.frames("300x300").glob("*.jpg"))
+    canvases = np.stack([preprocessing(np.ascontiguousarray(_read(path)[..., ::-1])) for path in paths])
+    classifier = load_backbone(ModelConfig(backbone="random", width=1.0), seed=SEED, image_size=SIZE)
+    _train(classifier, to_network(canvases), _targets(materials))
+    settle_batch_norm(classifier, [(to_network(canvases[:32]), torch.zeros(32))], device=torch.device("cpu"))
+    bundle = ModelBundle(classifier.eval(), negative="healthy", positive="unhealthy", preprocessing=preprocessing)
+    save_bundle(bundle, materials.model)
+    np.savez(materials.canvases, canvases=canvases[:8])
+    exported = materials.folder / "fp32.onnx"
+    export_onnx(bundle, out=exported)
+    with atomic_path(materials.int8) as temporary:
+        temporary.write_bytes(quantised(exported.read_bytes(), frames=canvases[:32]))
+    return load_bundle(materials.model)
+
+
+def _targets(materials: Materials) -> torch.Tensor:
+    """The classes of the frames that `_write_frames` wrote, in their order."""
+    cohort = materials.folder / "cohort"
+    records = build_cohort(cohort / "labels.xlsx", images=cohort / "images", config=SheetConfig()).records
+    by_name = {Path(path).name: label for path, label in zip(records["path"], records["label"], strict=True)}
+    labels = [by_name[path.name] for path in sorted((cohort / "images").glob("*.jpg"))]
+    return torch.tensor([float(labels[number % len(labels)] == "unhealthy") for number in range(FRAMES)])
+
+
+def _train(classifier: BinaryClassifier, frames: torch.Tensor, targets: torch.Tensor) -> None:
+    """At half the resolution, which costs a quarter."""
+    optimizer = torch.optim.Adam(classifier.train().parameters(), lr=TRAINING_RATE)
+    generator = torch.Generator().manual_seed(SEED)
+    for _ in range(TRAINING_STEPS):
+        some = torch.randperm(FRAMES, generator=generator)[:16]
+        optimizer.zero_grad()
+        logits = classifier(F.avg_pool2d(frames[some], 2))
+        F.binary_cross_entropy_with_logits(logits, targets[some]).backward()
+        optimizer.step()
+
+
+def _write_peer_weights(classifier: BinaryClassifier, path: Path) -> None:
+    """Kernels as (height, width, in, out), depthwise ones as (height, width, in, 1), then the four of batch norm."""
+    arrays: dict[str, npt.NDArray[np.float32]] = {}
+    state = {name: tensor.detach().numpy() for name, tensor in classifier.network.state_dict().items()}
+    kernels = [name for name in state if name.endswith("convolution.weight")]
+    for number, name in enumerate(kernels):
+        depthwise = state[name].shape[1] == 1
+        arrays[f"{number:02d}_kernel"] = state[name].transpose((2, 3, 0, 1) if depthwise else (2, 3, 1, 0))
+        norm = name.replace("convolution.weight", "normalization.")
+        for part in ("weight", "bias", "running_mean", "running_var"):
+            arrays[f"{number:02d}_{part}"] = state[norm + part]
+    arrays["head_kernel"], arrays["head_bias"] = state["classifier.weight"].T, state["classifier.bias"]
+    np.savez(path, **arrays)
+
+
+def _write_explained(materials: Materials) -> None:
+    cohort = materials.folder / "small"
+    if not (cohort / "truth.json").is_file():
+        write_cohort(cohort, config=PhantomConfig(patients=16, frames_per_patient=2, size_px=224, seed=SEED))
+    settings = [
+        "model.backbone=random", "model.width=0.25", "fit.epochs=1", "audit.probes=false", "audit.lookalikes=false",
+        "explain.top=2", "explain.errors=0", "explain.steps=33", "explain.dpi=50", "evaluate.resamples=100",
+    ]  # fmt: skip
+    inputs = Inputs(sheet=cohort / "labels.xlsx", images=cohort / "images")
+    resume = (materials.explained / "manifest.json").is_file()
+    run(materials.explained, inputs=inputs, config=load_config(settings=settings), reporter=_Silent(), resume=resume)
+    if not RunFolder(materials.explained).explanations("val").is_dir():
+        raise FileNotFoundError(f"{materials.explained}: the run explained nothing")
+
+
+class _Silent:
+    def stage(self, name: str) -> None: ...
+
+    def say(self, line: str) -> None: ...
+
+    def progress(self, done: int, total: int) -> None: ...
