@@ -1,11 +1,12 @@
 # make demo: install and run the whole thing on the phantom. make test: install and run the tests.
+# make bench, bench-quick: how fast, against what people use.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO_OUT ?= runs/demo
 
-.PHONY: demo test check format clean
+.PHONY: demo test check format clean bench bench-quick
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -24,6 +25,13 @@ check: $(STAMP)
 
 test: check
 	$(BIN)/pytest
+
+# Speed against the field's peer, which gets an environment of its own (.venv-peer). Use an idle machine.
+bench: $(STAMP)
+	$(BIN)/python -m benchmarks.speed
+
+bench-quick: $(STAMP)
+	$(BIN)/python -m benchmarks.speed --quick
 
 format: $(STAMP)
 	$(BIN)/ruff format .

@@ -32,6 +32,7 @@ from sonoproof.training.bundle import load_bundle
 from sonoproof.training.model import load_backbone
 
 BATCH = 32
+MOST_IG_POINTS = 801
 
 
 def works(materials: Materials) -> dict[str, Prepare]:
@@ -107,15 +108,16 @@ def works(materials: Materials) -> dict[str, Prepare]:
 
         return from_the_shell
 
-    def attribute(count: int, gaps: list[float]) -> Prepared:
-        """Until the completeness gap is at most that of the peer on the same frame."""
+    def attribute(count: int, tolerance: float) -> Prepared:
         logit = ClassLogit(load_bundle(materials.model).classifier, positive=True)
         frames = to_network(np.load(materials.canvases)["canvases"][:count])
 
         def explain() -> Done:
             found = [
-                integrated_gradients(logit, frame, baseline=torch.full_like(frame, -1.0), tolerance=gap)
-                for frame, gap in zip(frames, gaps, strict=True)
+                integrated_gradients(
+                    logit, frame, baseline=torch.full_like(frame, -1.0), tolerance=tolerance, steps=MOST_IG_POINTS
+                )
+                for frame in frames
             ]
             return {"units": count, "gaps": [one.gap for one in found], "steps": [one.steps_used for one in found]}
 

@@ -102,8 +102,7 @@ def measure(comparison: Comparison, *, ours: Side, peer: Side, rounds: int, quic
     for number in range(rounds):
         busy, started = _busy_seconds(), time.perf_counter()
         theirs = None if comparison.peer is None else peer.do(comparison.work, {**arguments, **comparison.peer})
-        given = {**arguments, "gaps": theirs["gaps"]} if theirs and "gaps" in theirs else arguments
-        own = ours.do(comparison.work, given)
+        own = ours.do(comparison.work, arguments)
         limit = _limit(comparison, ours)
         # The first round holds the preparations of both sides, which are not in their own times.
         others = float("nan") if number == 0 else _others(busy, started, [own, theirs or {}, {"cpu_s": limit[1]}])

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(autouse=True)
+def _driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The driver is no part of the package: it is imported from the repository's root, as ``make bench`` does."""
+    monkeypatch.syspath_prepend(str(ROOT))
+
+
+def module(name: str) -> Any:
+    return importlib.import_module(f"benchmarks.speed.{name}")
+
+
+def side(seconds: float, *, wall: float | None = None, units: int = 10) -> dict[str, float]:
+    return {"units": units, "cpu_s": seconds, "wall_s": seconds if wall is None else wall}
+
+
+def test_a_planted_slow_down_of_a_fifth_is_noticed_and_less_is_not() -> None:
+    regressions = module("results").regressions
+    recorded = {"train_step": 1.5, "cold_frame": 10.0}
+    assert regressions({"train_step": 1.25, "cold_frame": 8.1}, recorded) == []
+    (line,) = regressions({"train_step": 1.2, "cold_frame": 12.0}, recorded)
+    assert line == "train_step: 1.20 against 1.50 recorded, 20% less"
+
+
+def test_a_work_that_is_no_longer_measured_is_noticed() -> None:
+    assert module("results").regressions({}, {"train_step": 1.5}) == ["train_step: recorded as 1.50, not measured now"]
+
+
+def test_the_quick_benchmark_exits_with_1_on_a_slow_down(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    main, results = module("__main__"), module("results")
+    results.write_recorded(tmp_path / "results.json", {"quick": {"train_step": 1.5}})
+    monkeypatch.setattr(main, "RECORDED", tmp_path / "results.json")
+    monkeypatch.setattr(main, "peer_python", lambda _folder: Path(sys.executable))
+    monkeypatch.setattr(main, "prepare_materials", lambda folder: module("materials").Materials(folder))
+    monkeypatch.setattr(sys, "argv", ["speed", "--quick"])
+    for ratio, code in ((1.45, 0), (1.1, 1)):
+        monkeypatch.setattr(main, "_quick_ratios", lambda _sides, folder, r=ratio: {"train_step": r})
+        assert main.main() == code
+
+
+def test_rounds_in_which_others_were_at_work_are_thrown_out() -> None:
+    rounds, results, comparisons = (module(name) for name in ("rounds", "results", "comparisons"))
+    work = next(one for one in comparisons.COMPARISONS if one.name == "train_step")
+    quiet = rounds.Round(side(1.0), side(2.0), 20.0, 0.02)
+    crowded = rounds.Round(side(1.0), side(9.0), 20.0, 0.4)
+    diverging = rounds.Round(side(1.0, wall=1.9), side(9.0), 20.0, 0.02)
+    found = results.summarise(work, [quiet, crowded, diverging, quiet], threads=1)
+    assert (found.ratio, found.quiet, found.rounds) == (2.0, 2, 4)
+    assert found.share == pytest.approx(0.5)  # ten units a second of a limit of twenty
+
+
+def test_on_one_thread_processor_time_counts_and_on_all_the_wall() -> None:
+    rounds, results, comparisons = (module(name) for name in ("rounds", "results", "comparisons"))
+    one = rounds.Round(side(1.0, wall=1.1), side(3.0, wall=3.3, units=5), None, 0.0)
+    assert results.summarise(comparisons.COMPARISONS[0], [one], threads=1).ratio == pytest.approx(6.0)
+    two = rounds.Round(side(2.0, wall=1.0), side(2.0, wall=2.0), None, 0.0)
+    assert results.summarise(comparisons.COMPARISONS[0], [two], threads=2).ratio == pytest.approx(2.0)
+
+
+def test_only_the_own_section_of_the_page_is_rewritten() -> None:
+    with_section = module("results").with_section
+    page = "# Results\n\n## Statistics\n\nold figures\n\n## Speed\n\nslow\n\n## Explanations\n\nmaps\n"
+    changed = with_section(page, title="Speed", body="fast")
+    assert changed == page.replace("slow", "fast")
+    assert with_section(changed, title="Speed", body="fast") == changed
+    assert with_section("# Results\n\n## Statistics\n\nx\n", title="Speed", body="fast").endswith(
+        "## Statistics\n\nx\n\n## Speed\n\nfast\n"
+    )
+
+
+def test_a_goal_that_is_missed_is_said_in_the_table() -> None:
+    results, comparisons = module("results"), module("comparisons")
+    work = next(one for one in comparisons.COMPARISONS if one.name == "train_step")
+    found = results.Result("train_step", 1, 5, 4, 1.5, 1.4, 1.6, 8.0, 5.3, 0.5, {})
+    assert "| 1.8 (missed) |" in results.table([found], [work])
+    assert "50% of 40% wanted" in results.table([found], [work])
