@@ -148,7 +148,8 @@ def _train(classifier: BinaryClassifier, frames: torch.Tensor, targets: torch.Te
         some = torch.randperm(FRAMES, generator=generator)[:16]
         optimizer.zero_grad()
         logits = classifier(F.avg_pool2d(frames[some], 2))
-        F.binary_cross_entropy_with_logits(logits, targets[some]).backward()
+        loss = F.binary_cross_entropy_with_logits(logits, targets[some])
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
 
@@ -164,7 +165,7 @@ def _write_peer_weights(classifier: BinaryClassifier, path: Path) -> None:
         for part in ("weight", "bias", "running_mean", "running_var"):
             arrays[f"{number:02d}_{part}"] = state[norm + part]
     arrays["head_kernel"], arrays["head_bias"] = state["classifier.weight"].T, state["classifier.bias"]
-    np.savez(path, **arrays)
+    np.savez(path, allow_pickle=False, **arrays)
 
 
 def _write_explained(materials: Materials) -> None:

@@ -24,6 +24,7 @@ from sonoproof.explanation.attribution import ClassLogit, integrated_gradients
 from sonoproof.inference.choice import open_engine
 from sonoproof.inference.engines import Engine, OnnxRuntimeEngine, TorchEngine
 from sonoproof.inference.files import predict_files
+from sonoproof.memory import keep_freed_memory
 from sonoproof.reporting.explanation_figure import draw_explanations
 from sonoproof.runfolder import RunFolder, sha256_of_file
 from sonoproof.training.augmentation import Augmentation
@@ -61,7 +62,8 @@ def works(materials: Materials) -> dict[str, Prepare]:
 
         def step() -> Done:
             optimizer.zero_grad()
-            F.binary_cross_entropy_with_logits(classifier(to_network(frames)), targets).backward()
+            loss = F.binary_cross_entropy_with_logits(classifier(to_network(frames)), targets)
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             return {"units": batch}
 
@@ -178,6 +180,7 @@ def _unheard(_line: str) -> None: ...
 
 
 if __name__ == "__main__":
+    keep_freed_memory()  # as the command line does
     pin(int(sys.argv[1]))
     torch.set_num_threads(int(sys.argv[1]))
     serve(works(Materials(Path(sys.argv[2]))))

@@ -90,7 +90,7 @@ def works(folder: Path, *, threads: int) -> dict[str, Prepare]:
         return from_the_shell
 
     def attribute(count: int, tolerance: float) -> Prepared:
-        """On an even path, with the fewest points of a doubling series that reach the gap; finding them is not timed."""
+        """On an even path with the fewest points of a doubling series that reach the gap; the search is not timed."""
         model, frames = loaded(), _scaled(np.load(folder / "canvases.npz")["canvases"][:count])
         steps = [next((n for n in IG_STEPS if _gap(model, frame, n) <= tolerance), IG_STEPS[-1]) for frame in frames]
 

@@ -31,6 +31,7 @@ class Side:
     """
 
     def __init__(self, module: str, *, python: Path, threads: int, folder: Path) -> None:
+        self._name = f"{module} on {threads} thread(s)"
         words = [str(python), "-m", f"benchmarks.speed.{module}", str(threads), str(folder)]
         self._process = subprocess.Popen(
             words,
@@ -62,10 +63,10 @@ class Side:
             self._process.stdin.write(json.dumps({"work": work, "arguments": arguments}) + "\n")
             self._process.stdin.flush()
         except BrokenPipeError as error:
-            raise RuntimeError(f"{self._process.args}: died before {work} {arguments}") from error
+            raise RuntimeError(f"{self._name}: died before {work} {arguments}") from error
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"{self._process.args}: died at {work} {arguments}")
+            raise RuntimeError(f"{self._name}: died at {work} {arguments}")
         answer: dict[str, Any] = json.loads(line)
         return answer
 
@@ -125,7 +126,8 @@ def _limit(comparison: Comparison, ours: Side) -> tuple[float | None, float]:
 def _others(busy_before: float, started: float, known: list[dict[str, Any]]) -> float:
     available = (time.perf_counter() - started) * (os.cpu_count() or 1)
     used = _busy_seconds() - busy_before
-    return max(0.0, used - sum(done.get("cpu_s", 0.0) for done in known)) / available
+    own = sum(float(done.get("cpu_s", 0.0)) for done in known)
+    return max(0.0, used - own) / available
 
 
 def _busy_seconds() -> float:
@@ -135,7 +137,7 @@ def _busy_seconds() -> float:
         return float("nan")
     ticks = [int(word) for word in file.read_text(encoding="ascii").split("\n", 1)[0].split()[1:9]]
     idle = ticks[3] + ticks[4]
-    return (sum(ticks) - idle) / os.sysconf("SC_CLK_TCK")
+    return float(sum(ticks) - idle) / os.sysconf("SC_CLK_TCK")
 
 
 def _line(one: Round) -> str:

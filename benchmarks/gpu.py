@@ -1,0 +1,106 @@
+"""How fast is a GPU: frames a second in training and scoring, and the share of the device's matrix peak.
+
+For MobileNet V1 1.0 224, channels-last, in single precision, with TF32 and with bfloat16; and how far the logits of
+each are from those of the processor in single precision. Needs a CUDA device; says so and stops where there is none.
+
+    python benchmarks/gpu.py --batch 256
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+
+from sonoproof.config import ModelConfig
+from sonoproof.training.model import BinaryClassifier, load_backbone
+
+SIZE = 224
+OPERATIONS = 2 * 569e6  # multiply-adds of the forward pass (Howard et al. 2017, table 4), two operations each
+PRECISIONS = ("fp32", "tf32", "bf16")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--rounds", type=int, default=7)
+    options = parser.parse_args()
+    if not torch.cuda.is_available():
+        raise SystemExit("no CUDA device can be used here: nothing was measured")
+    print(torch.cuda.get_device_name())
+    frames = torch.rand(options.batch, 3, SIZE, SIZE).mul_(2).sub_(1).to(memory_format=torch.channels_last)
+    reference = _logits(_network("cpu"), frames[:32])
+    for precision in PRECISIONS:
+        print(f"{precision}: {_measured(precision, frames, reference, rounds=options.rounds)}")
+
+
+def _measured(precision: str, frames: torch.Tensor, reference: torch.Tensor, *, rounds: int) -> str:
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision == "tf32"
+    classifier, given = _network("cuda"), frames.cuda()
+    with torch.autocast("cuda", torch.bfloat16, enabled=precision == "bf16"):
+        off = float((_logits(classifier, given[: len(reference)]).float().cpu() - reference).abs().max())
+        score = _rate(lambda: _logits(classifier, given), rounds=rounds, units=len(given))
+        train = _rate(_step(classifier, given), rounds=rounds, units=len(given))
+        peak = _rate(_matmul(), rounds=rounds, units=1)
+    return (
+        f"scoring {score:,.0f} frames/s ({score * OPERATIONS / peak:.0%} of the matrix peak), "
+        f"training {train:,.0f} frames/s ({3 * train * OPERATIONS / peak:.0%}), peak {peak / 1e12:.1f} TFLOP/s, "
+        f"largest difference of a logit {off:.2g}"
+    )
+
+
+def _network(device: str) -> BinaryClassifier:
+    return load_backbone(ModelConfig(backbone="random", width=1.0), seed=0, image_size=SIZE).to(device).eval()
+
+
+@torch.no_grad()
+def _logits(classifier: BinaryClassifier, frames: torch.Tensor) -> torch.Tensor:
+    return classifier(frames)  # type: ignore[no-any-return]
+
+
+def _step(classifier: BinaryClassifier, frames: torch.Tensor) -> Callable[[], object]:
+    classifier.train()
+    optimizer = torch.optim.Adam(classifier.parameters(), lr=1e-4, fused=True)
+    targets = torch.arange(len(frames), device=frames.device).remainder(2).float()
+
+    def step() -> None:
+        optimizer.zero_grad()
+        loss = F.binary_cross_entropy_with_logits(classifier(frames).float(), targets)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+
+    return step
+
+
+def _matmul() -> Callable[[], object]:
+    """Matrix multiplications in the precision under way; a unit is an operation."""
+    side, times = 8192, 8
+    matrix = torch.rand(side, side, device="cuda")
+
+    def multiply() -> int:
+        for _ in range(times):
+            torch.mm(matrix, matrix)
+        return times * 2 * side**3
+
+    return multiply
+
+
+def _rate(work: Callable[[], object], *, rounds: int, units: int) -> float:
+    """Units a second, median; where the work returns a number, that many units."""
+    work()
+    rates = []
+    for _ in range(rounds):
+        torch.cuda.synchronize()
+        started = time.perf_counter()
+        done = work()
+        torch.cuda.synchronize()
+        rates.append((done if isinstance(done, int) else units) / (time.perf_counter() - started))
+    return statistics.median(rates)
+
+
+if __name__ == "__main__":
+    main()
