@@ -209,7 +209,7 @@ class TestPage:
     def test_make_targets_exist(self, page: Path) -> None:
         makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
         shown = [words[1] for words in shell_lines(page) if words[0] == "make"]
-        shown += re.findall(r"`make (\w+)`", prose(page))
+        shown += re.findall(r"`make ([\w-]+)`", prose(page))
         assert [target for target in shown if not re.search(rf"^{target}:", makefile, re.MULTILINE)] == []
 
     def test_tests_and_sources_that_are_named_exist(self, page: Path) -> None:
