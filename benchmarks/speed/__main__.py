@@ -125,7 +125,7 @@ def _quick(options: argparse.Namespace, *, sides: dict[str, Path], folder: Path)
 def _quick_ratios(sides: dict[str, Path], *, folder: Path) -> dict[str, float]:
     """Ratios on one thread, by processor time: they hold on a busy machine too."""
     works = [work for work in chosen([]) if work.quick is not None and work.peer is not None]
-    results = _measure(works, sides=sides, folder=folder, threads=1, rounds=3, quick=True)
+    results = _measure(works, sides=sides, folder=folder, threads=1, rounds=2, quick=True)
     return {result.name: result.ratio for result in results if result.ratio is not None}
 
 
