@@ -62,13 +62,13 @@ def test_killed_at_ten_random_moments(cohort: PhantomCohort, tmp_path: Path) -> 
     for _ in range(KILLS):
         process = start(cohort, killed, *(["--resume"] if (killed / "manifest.json").is_file() else []))
         try:
-            process.wait(timeout=draw.uniform(0.25, 0.75) * seconds)
+            process.wait(timeout=draw.uniform(0.2, 0.5) * seconds)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             landed += 1
         process.communicate()
         check_nothing_half_written(RunFolder(killed))
-    assert landed >= 3  # later attempts may be done before their moment comes
+    assert landed >= 4  # later attempts may be done before their moment comes
     finish(start(cohort, killed, "--resume"))
     for name in ("model/weights.safetensors", "split.csv", "history.csv", "records.csv"):
         assert sha256_of_file(killed / name) == sha256_of_file(whole / name), name
