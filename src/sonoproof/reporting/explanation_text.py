@@ -76,9 +76,10 @@ def title_lines(item: Json, content: Json) -> list[str]:
     return [
         f"Explains the logit of “{_name(item['explained_class'])}” · probability {item['probability']:.3f} · "
         f"{_label_words(item)}",
-        f"Frame {_name(item['image_id'])} · group {_name(item['group'])} · {_kind_words(item, content)}",
+        f"Frame {_name(item['image_id'])} · group {_name(item['group'])} · {_kind_words(item, content)} · "
+        f"{_sector_words(item)}",
         "Completeness gap of the integrated gradients: " + "; ".join(map(gap_words, item["baselines"])),
-        f"{gate_words(content)} · {_sector_words(item)}",
+        gate_words(content),
     ]
 
 
