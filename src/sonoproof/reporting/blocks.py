@@ -152,12 +152,13 @@ class FlowStep:
 
 @dataclass(frozen=True)
 class Flow:
-    """Where the rows went, from the sheet to the parts."""
+    """Where the rows went, from the sheet to the parts; ``links`` lead to the same as a figure."""
 
     kind: ClassVar[str] = "flow"
     caption: str
     steps: tuple[FlowStep, ...]
     sources: tuple[str, ...]
+    links: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ def build_report(run: RunFolder, *, config: ReportConfig) -> Path:
 def _sections(evidence: Evidence, easel: Easel, checklists: tuple[Checklist, ...]) -> tuple[Section, ...]:
     return (
         summary_section(evidence, easel),
-        cohort_section(evidence),
+        cohort_section(evidence, easel),
         audit_section(evidence, easel),
         split_section(evidence),
         training_section(evidence, easel),

@@ -9,6 +9,8 @@ import pandas as pd
 
 from sonoproof.reporting.blocks import Block, Flow, FlowBox, FlowStep, Notice, Prose, Section, Table
 from sonoproof.reporting.evidence import Evidence
+from sonoproof.reporting.flow_figure import flow_figure
+from sonoproof.reporting.pictures import Easel
 from sonoproof.reporting.text import format_count, format_share
 
 __all__ = ["PART_TITLES", "USE_WORDS", "cohort_section", "counted", "in_words", "with_labels"]
@@ -19,13 +21,13 @@ PART_TITLES = {"fit": "Fit", "val": "Validation", "test": "Test"}
 USE_WORDS = {"train": "to learn from", "stop": "to choose the checkpoint", "report": "to report on"}
 
 
-def cohort_section(evidence: Evidence) -> Section:
+def cohort_section(evidence: Evidence, easel: Easel) -> Section:
     """What was read, accounted for row by row."""
     blocks: list[Block] = []
     if evidence.cohort:
         blocks.append(Prose(_reading(evidence)))
     if evidence.cohort or evidence.records is not None:
-        blocks.append(_flow(evidence))
+        blocks.append(_flow(evidence, easel))
     else:
         blocks.append(Notice("The run holds no cohort.json and no records.csv: the rows cannot be accounted for."))
     blocks += _inferred(evidence.cohort.get("inferred"), caption="How the sheet was understood.")
@@ -54,7 +56,7 @@ def _count(cohort: Mapping[str, Any], key: str) -> str:
     return f"{format_count(number)} {noun}".strip() if number is not None else "an unknown number"
 
 
-def _flow(evidence: Evidence) -> Flow:
+def _flow(evidence: Evidence, easel: Easel) -> Flow:
     steps = [_read_step(evidence), _used_step(evidence)]
     if evidence.split is not None:
         steps.append(_parts_step(evidence))
@@ -65,7 +67,9 @@ def _flow(evidence: Evidence) -> Flow:
         (evidence.run.split, evidence.split is not None),
     )
     sources = tuple(evidence.run.relative(path) for path, there in present if there)
-    return Flow("Flow of the rows from the sheet to the parts.", tuple(steps), sources)
+    caption = "Flow of the rows from the sheet to the parts."
+    figure = easel.vector(flow_figure(steps), name="flow", caption=caption, alt=caption, sources=sources)
+    return Flow(caption, tuple(steps), sources, links=figure.links)
 
 
 def _read_step(evidence: Evidence) -> FlowStep:
