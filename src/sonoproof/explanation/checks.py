@@ -26,12 +26,14 @@ from sonoproof.explanation.randomisation import randomised_cascade
 __all__ = [
     "Check",
     "GateSettings",
+    "OrdersWithoutAMap",
     "baseline_agreement",
     "completeness",
     "deletion_and_insertion",
     "finite_and_varied",
     "label_randomisation",
     "model_randomisation",
+    "orders_without_a_map",
     "rank_similarity",
     "repeatability",
 ]
@@ -88,6 +90,19 @@ class Check:
     passes: str
     detail: str
     series: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class OrdersWithoutAMap:
+    """What deletion and insertion give for orders of the patches that no map gave, in logits.
+
+    Attributes:
+        edges: Score of an edge detector on each frame.
+        random: Scores of random orders on each frame.
+    """
+
+    edges: list[float]
+    random: list[list[float]]
 
 
 def rank_similarity(first: NDArray[Any], second: NDArray[Any]) -> float:
@@ -178,22 +193,35 @@ def model_randomisation(
     )
 
 
-def deletion_and_insertion(
-    maps: Sequence[NDArray[Any]], *, logits: Sequence[ClassLogit], frames: Frames, settings: GateSettings
-) -> list[Check]:
-    """Whether the patches a map calls important move the logit: against chance and against an edge detector."""
+def orders_without_a_map(*, logits: Sequence[ClassLogit], frames: Frames, settings: GateSettings) -> OrdersWithoutAMap:
+    """Score random orders and an edge detector on every frame: the same for every method that is judged."""
     rng = np.random.default_rng(settings.seed)
-    scores: dict[str, list[float]] = {"map": [], "edges": []}
+    edges: list[float] = []
     chance: list[list[float]] = []
-    for values, logit, frame in zip(maps, logits, frames, strict=True):
-        orders = {
-            "map": patch_means(values, patches=settings.patches),
-            "edges": patch_means(edge_map(frame), patches=settings.patches),
-        }
-        for name, importance in orders.items():
-            scores[name].append(_score(logit, frame, importance, settings))
+    for logit, frame in zip(logits, frames, strict=True):
+        edges.append(_score(logit, frame, patch_means(edge_map(frame), patches=settings.patches), settings))
         random = rng.random((settings.orders, settings.patches**2))
         chance.append([_score(logit, frame, importance, settings) for importance in random])
+    return OrdersWithoutAMap(edges, chance)
+
+
+def deletion_and_insertion(
+    maps: Sequence[NDArray[Any]],
+    *,
+    logits: Sequence[ClassLogit],
+    frames: Frames,
+    settings: GateSettings,
+    others: OrdersWithoutAMap,
+) -> list[Check]:
+    """Whether the patches a map calls important move the logit: against chance and against an edge detector."""
+    scores: dict[str, list[float]] = {
+        "map": [
+            _score(logit, frame, patch_means(values, patches=settings.patches), settings)
+            for values, logit, frame in zip(maps, logits, frames, strict=True)
+        ],
+        "edges": others.edges,
+    }
+    chance = others.random
     own, edges, random_mean = (float(np.mean(values)) for values in (scores["map"], scores["edges"], chance))
     # Standard error of the mean over frames of the score of one random order a frame.
     spread = math.sqrt(float(np.mean(np.var(chance, axis=1, ddof=1))) / len(frames))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from scipy.special import expit
 from torch import nn
 
 from sonoproof.config import ExplainConfig
+from sonoproof.explanation.attribution import ClassLogit
+from sonoproof.explanation.checks import GateSettings, orders_without_a_map
 from sonoproof.explanation.display import SCALE_PERCENTILE, colour_scale, display_sigma_px
 from sonoproof.explanation.frame import BaselineResult, Classes, ExplainedFrame, explain_frame
 from sonoproof.explanation.methods import FURTHER_METHODS, Explainer, MethodSettings, explainer
@@ -160,28 +163,25 @@ def _gates(
     def method(name: str, baseline: str) -> Explainer:
         return explainer(name, settings=MethodSettings(baseline=baseline, references=references, steps=_GATE_STEPS))
 
-    reports = [
-        run_gate(
-            method("integrated_gradients", main),
-            method=f"integrated_gradients, {main}",
-            network=model,
-            frames=frames,
-            positive=positive,
-            gaps=[item.baselines[0].gap for item in explained],
-            tolerance=config.tolerance,
-            other_baselines={name: method("integrated_gradients", name) for name in others},
-            random_labels=random_labels,
-        )
-    ]
-    for name in config.methods:
-        if name != "integrated_gradients":
-            explain = method(name, main)
-            reports.append(
-                run_gate(
-                    explain, method=name, network=model, frames=frames, positive=positive, random_labels=random_labels
-                )
-            )
-    return reports
+    judge = partial(
+        run_gate,
+        network=model,
+        frames=frames,
+        positive=positive,
+        random_labels=random_labels,
+        others=orders_without_a_map(
+            logits=[ClassLogit(model, positive=side) for side in positive], frames=frames, settings=GateSettings()
+        ),
+    )
+    first = judge(
+        method("integrated_gradients", main),
+        method=f"integrated_gradients, {main}",
+        gaps=[item.baselines[0].gap for item in explained],
+        tolerance=config.tolerance,
+        other_baselines={name: method("integrated_gradients", name) for name in others},
+    )
+    further = [name for name in config.methods if name != "integrated_gradients"]
+    return [first, *(judge(method(name, main), method=name) for name in further)]
 
 
 def _scales(maps: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, float]:

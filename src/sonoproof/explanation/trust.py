@@ -22,12 +22,14 @@ from sonoproof.explanation.attribution import ClassLogit
 from sonoproof.explanation.checks import (
     Check,
     GateSettings,
+    OrdersWithoutAMap,
     baseline_agreement,
     completeness,
     deletion_and_insertion,
     finite_and_varied,
     label_randomisation,
     model_randomisation,
+    orders_without_a_map,
     repeatability,
 )
 from sonoproof.explanation.display import shown_map
@@ -67,6 +69,7 @@ def run_gate(
     other_baselines: Mapping[str, Explainer] | None = None,
     random_labels: nn.Module | None = None,
     settings: GateSettings | None = None,
+    others: OrdersWithoutAMap | None = None,
 ) -> GateReport:
     """Put an explainer before the gate.
 
@@ -81,6 +84,7 @@ def run_gate(
         other_baselines: The same method from other baselines.
         random_labels: A network of the same kind trained on shuffled labels, for the check on request.
         settings: How much work is done.
+        others: What `orders_without_a_map` gave for these frames, where another method was judged on them before.
     """
     settings = settings or GateSettings()
     logits = [ClassLogit(network, positive=side) for side in positive]
@@ -92,7 +96,13 @@ def run_gate(
         shown = [shown_map(values) for values in maps]
         checks += [
             model_randomisation(explain, shown, network=network, frames=frames, positive=positive, settings=settings),
-            *deletion_and_insertion(maps, logits=logits, frames=frames, settings=settings),
+            *deletion_and_insertion(
+                maps,
+                logits=logits,
+                frames=frames,
+                settings=settings,
+                others=others or orders_without_a_map(logits=logits, frames=frames, settings=settings),
+            ),
             repeatability(explain, shown, logits=logits, frames=frames, settings=settings),
         ]
         if other_baselines:
