@@ -126,7 +126,7 @@ def _report(rows: pd.DataFrame, gates: pd.DataFrame, aucs: list[float]) -> None:
     print("| method | lift over area (95 %) | pointing game | mass | rank | gate passed | time, over saliency |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     saliency = rows.loc[rows["method"] == "saliency", "seconds"].median()
-    lifts = {name: _mean(table) for name, table in rows.groupby("method")}
+    lifts = {str(name): _mean(table) for name, table in rows.groupby("method")}
     for name in sorted(lifts, key=lambda name: -lifts[name][0]):
         table = rows[rows["method"] == name]
         value, reach = lifts[name]

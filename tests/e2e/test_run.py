@@ -30,7 +30,9 @@ def test_every_artefact_is_there(finished: RunFolder) -> None:
         "manifest.json", "config.toml", "records.csv", "quarantine.csv", "cohort.json", "split.csv", "history.csv",
         "model/weights.safetensors", "model/model.json", "model/decision.json", "predictions/val.csv",
         "predictions/val.xlsx", "predictions/test.csv", "predictions/test.xlsx", "evaluation/val.json",
-        "evaluation/test.json", "evaluation/metrics.csv", "explanations/val/explanations.json", "report.html",
+        "evaluation/test.json", "evaluation/metrics.csv", "evaluation/metrics.tex",
+        "explanations/val/explanations.json", "explanations/val/survey.json", "checklists/claim-2024.docx",
+        "checklists/model-card.md", "figures/flow.svg", "report.html",
     ]  # fmt: skip
     assert [name for name in expected if not (finished.root / name).is_file()] == []
     assert not list(finished.root.rglob(".partial-*"))
