@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -15,6 +16,7 @@ import torch.nn.functional as F
 from sonoproof.config import ModelConfig, SheetConfig, load_config
 from sonoproof.data.cohort import build_cohort
 from sonoproof.data.preprocessing import Preprocessing
+from sonoproof.inference.card import CARD_VERSION
 from sonoproof.inference.export import export_onnx
 from sonoproof.inference.quantise import quantised
 from sonoproof.phantom import PhantomConfig, write_cohort
@@ -32,6 +34,7 @@ SIZE = 224
 FRAMES = 96
 SIDES_PX = {"800x600": (800, 600), "300x300": (300, 300)}
 SEED = 11
+MATERIALS_VERSION = 1  # raised whenever other materials would be made
 TRAINING_STEPS, TRAINING_RATE = 40, 1e-3
 
 
@@ -79,13 +82,16 @@ def prepare_materials(folder: Path) -> Materials:
     """Make the materials, unless they are there."""
     materials = Materials(folder)
     ready = folder / "ready.json"
-    if ready.is_file():
+    wanted = json.dumps({"frames": FRAMES, "size": SIZE, "materials": MATERIALS_VERSION, "card": CARD_VERSION})
+    if ready.is_file() and ready.read_text(encoding="utf-8") == wanted:
         return materials
+    if ready.is_file():  # of another version
+        shutil.rmtree(folder)
     _write_frames(materials)
     bundle = _write_model(materials)
     _write_peer_weights(bundle.classifier, materials.weights)
     _write_explained(materials)
-    ready.write_text(json.dumps({"frames": FRAMES, "size": SIZE}))
+    ready.write_text(wanted, encoding="utf-8")
     return materials
 
 

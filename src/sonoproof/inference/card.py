@@ -16,9 +16,10 @@ from sonoproof.training.likeness import Likeness
 if TYPE_CHECKING:
     from sonoproof.training.bundle import ModelBundle
 
-__all__ = ["ModelCard"]
+__all__ = ["CARD_VERSION", "ModelCard"]
 
-CARD_VERSION = 1
+# Raised whenever what stands in a card changes; an exported model in a run folder of another version is made anew.
+CARD_VERSION = 2
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from sonoproof.errors import BundleError, ConfigError, MissingExtra, RunFolderError, SonoproofError
+from sonoproof.inference.card import CARD_VERSION
 from sonoproof.inference.engines import Engine, OnnxRuntimeEngine, OpenVinoEngine, TorchEngine, check_engine, processors
 from sonoproof.runfolder import read_json, sha256_of_file, write_json
 
@@ -117,8 +118,7 @@ class _Place:
             from sonoproof.training.bundle import load_bundle
 
             export_onnx(load_bundle(self.folder), out=self._file)
-            seal = {"sha256": sha256_of_file(self._file), "model_sha256": self.model_sha256()}
-            write_json(self._seal, seal, schema=SCHEMA)
+            write_json(self._seal, self._sealed(), schema=SCHEMA)
         return self._file
 
     def model_sha256(self) -> str:
@@ -136,9 +136,16 @@ class _Place:
         """Whether the exported model is there, of this model, and still what was checked against it."""
         try:
             seal = read_json(self._seal, schema=SCHEMA)
-            return seal == {**seal, "sha256": sha256_of_file(self._file), "model_sha256": self.model_sha256()}
+            return seal == {**seal, **self._sealed()}
         except (OSError, RunFolderError):
             return False
+
+    def _sealed(self) -> dict[str, object]:
+        return {
+            "sha256": sha256_of_file(self._file),
+            "model_sha256": self.model_sha256(),
+            "card_version": CARD_VERSION,
+        }
 
 
 def _fastest(place: _Place, *, device: str | None, say: Say) -> Engine:

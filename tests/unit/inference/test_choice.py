@@ -10,6 +10,7 @@ from tests.unit.inference.conftest import lively_bundle
 
 from sonoproof.errors import BundleError, ConfigError, SonoproofError
 from sonoproof.inference import choice
+from sonoproof.inference.card import CARD_VERSION
 from sonoproof.inference.choice import open_engine
 from sonoproof.inference.export import export_onnx
 from sonoproof.training.bundle import ModelBundle, save_bundle
@@ -55,6 +56,15 @@ def test_an_exported_model_that_was_changed_is_not_used(saved: Path, monkeypatch
     file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     assert opened(saved)[1] != []
     assert file.read_bytes() == whole
+
+
+def test_an_exported_model_of_an_earlier_version_is_made_anew(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice, "_seconds_a_frame", lambda engine: 2.0 if engine.name == "torch" else 1.0)
+    monkeypatch.setattr(choice, "CARD_VERSION", CARD_VERSION - 1)
+    opened(saved)
+    monkeypatch.undo()
+    assert opened(saved)[1] != []
+    assert json.loads((saved / "engines" / "model.json").read_text())["card_version"] == CARD_VERSION
 
 
 def test_an_engine_that_answers_differently_is_left_out_and_said(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
