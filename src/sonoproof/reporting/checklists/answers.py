@@ -220,11 +220,27 @@ def _imbalance(evidence: Evidence) -> Answer | None:
     if balanced is None:
         return None
     weighed = "Both classes weigh the same in the loss" if balanced else "No method was used: every row weighs the same"
-    return Answer(f"{weighed}. {_recalibrated(evidence.model)}", (_MODEL,))
+    return Answer(f"{weighed}. {_recalibrated(evidence.model)}", (_MODEL, *_decided_in(evidence)))
 
 
 def _updating(evidence: Evidence) -> Answer | None:
-    return Answer(_recalibrated(evidence.model), (_MODEL,)) if evidence.model.get("calibration") else None
+    if not evidence.model.get("calibration"):
+        return None
+    return Answer(_recalibrated(evidence.model), _decided_in(evidence) or (_MODEL,))
+
+
+def _decided_in(evidence: Evidence) -> tuple[str, ...]:
+    """The file of what was chosen after training, where the run has one."""
+    path = evidence.run.model / "decision.json"
+    return (evidence.run.relative(path),) if path.is_file() else ()
+
+
+def _indeterminate(evidence: Evidence) -> Answer | None:
+    abstention = evidence.model.get("abstention")
+    if not abstention:
+        return None
+    text = f"When the model says that it is not sure: {abstention['guarantee']} (chosen on: {abstention['chosen_on']})."
+    return Answer(text, _decided_in(evidence) or (_MODEL,))
 
 
 def _recalibrated(model: Mapping[str, Any]) -> str:
@@ -242,7 +258,7 @@ def _threshold(evidence: Evidence) -> Answer | None:
         f"A probability of “{evidence.class_names[1]}”; called so from {point['threshold']:.3g} on "
         f"(policy {point.get('policy')}, {point.get('chosen_on')})."
     )
-    return Answer(text, (_MODEL,))
+    return Answer(text, _decided_in(evidence) or (_MODEL,))
 
 
 def _calculation(evidence: Evidence) -> Answer | None:
@@ -387,6 +403,7 @@ ANSWERS: Mapping[str, Callable[[Evidence], Answer | None]] = {
     "goal": _goal,
     "image_sizes": _image_sizes,
     "imbalance": _imbalance,
+    "indeterminate": _indeterminate,
     "initialisation": _initialisation,
     "input": _input,
     "label_doubts": _label_doubts,

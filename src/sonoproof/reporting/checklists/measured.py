@@ -95,16 +95,6 @@ def _failures(evidence: Evidence) -> Answer | None:
     return Answer(f"{found.text} The surest errors are listed and explained.", ("report.html#errors", *found.sources))
 
 
-def _indeterminate(evidence: Evidence) -> Answer | None:
-    tables = [part.predictions for part in evidence.parts if part.predictions is not None]
-    if not tables or not evidence.model:
-        return None
-    negative, positive = evidence.class_names
-    others = sum(int((~table["predicted"].isin([negative, positive])).sum()) for table in tables)
-    text = f"Frames that the model was asked for and left undecided: {others:,}."
-    return Answer(text, tuple(f"predictions/{p.name}.csv" for p in evidence.parts if p.predictions is not None))
-
-
 def _robustness(evidence: Evidence) -> Answer | None:
     gap = measured_gap(evidence.audit)
     if gap is None:
@@ -150,7 +140,6 @@ MEASURED: Mapping[str, Callable[[Evidence], Answer | None]] = {
     "evaluation_data": _evaluation_data,
     "explainability": _explainability,
     "failures": _failures,
-    "indeterminate": _indeterminate,
     "internal": _internal,
     "metrics": _metrics,
     "performance": _performance,
