@@ -48,6 +48,9 @@ FloatArray = npt.NDArray[np.float64]
 STRATUM_RESAMPLES = 100
 # Share of resamples that may leave a metric undefined before its limits are withheld.
 MOST_UNDEFINED = 0.05
+# Which rows are called positive is chance: where one group of many has all of those that are wrongly called so, the
+# others might have had some. Without this floor a single false positive would give Student's quantile of one degree.
+FEWEST_EFFECTIVE = 5.0
 
 
 @dataclass(frozen=True)
@@ -215,7 +218,10 @@ def _effective_groups(metric: Metric, grouped: GroupedRows, members: npt.NDArray
     """
     grouping, rows = grouped.grouping, grouped.rows
     if metric.over != "all":
-        return kish(grouping.sizes(rows.which(metric.over))[members])
+        effective = kish(grouping.sizes(rows.which(metric.over))[members])
+        if metric.over.startswith("called"):
+            return max(effective, min(FEWEST_EFFECTIVE, kish(grouping.sizes(rows.which("all"))[members])))
+        return effective
     by_class = [grouping.sizes(mask)[members] for mask in (rows.targets, ~rows.targets)]
     if len(grouping.strata) == 1:
         return min(kish(sizes) for sizes in by_class if sizes.any())

@@ -111,3 +111,16 @@ def test_effective_number_of_groups() -> None:
     assert kish(np.full(12, 7.0)) == pytest.approx(12)
     assert kish(np.array([1000.0, 1, 1])) == pytest.approx(1, abs=0.01)
     assert kish(np.zeros(3)) == 0
+
+
+def test_one_false_positive_among_many_groups_does_not_blow_up_the_precision() -> None:
+    """20 of 21 called positive are: the interval is near Wilson's, 0.77 to 0.99, and not 0 to 1."""
+    targets = np.repeat([True, False], 20)
+    logits = np.where(targets, 2.0, -2.0)
+    logits[25] = 2.0
+    rows = ScoredRows.from_logits(targets, logits=logits)
+    precision = metric_intervals(rows, groups=np.arange(40), metrics={"precision": METRICS["precision"]})["precision"]
+    wilson = stats.binomtest(20, 21).proportion_ci(method="wilson")
+    assert precision.value == pytest.approx(20 / 21)
+    assert wilson.low - 0.35 < precision.low < wilson.low
+    assert wilson.high - 0.02 < precision.high < 1
