@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sonoproof.reporting.blocks import Block, Listing, Notice, Prose, Section, Table
@@ -41,9 +41,19 @@ def _manifest(manifest: Mapping[str, Any]) -> list[Block]:
 def _run_facts(manifest: Mapping[str, Any]) -> Table | None:
     keys = (("command", "Command"), ("created", "Started"), ("finished", "Finished"), ("seed", "Seed"))
     rows = [(name, in_words(manifest[key])) for key, name in keys if manifest.get(key) is not None]
+    rows += [
+        (f"Labels of the part {part} opened", _openings(of)) for part, of in (manifest.get("opened") or {}).items()
+    ]
     machine = manifest.get("machine") or {}
     rows += [(str(key).replace("_", " ").capitalize(), in_words(value)) for key, value in machine.items()]
     return Table("The run.", ("What", "Value"), tuple(rows), sources=_SOURCE) if rows else None
+
+
+def _openings(opened: Sequence[Mapping[str, Any]]) -> str:
+    """For how many sets of predictions, and how often these were measured."""
+    times = sum(int(opening.get("times", 0)) for opening in opened)
+    sets = "once" if len(opened) == 1 else f"for {len(opened)} different sets of predictions"
+    return f"{sets}; measured {times} {'time' if times == 1 else 'times'}"
 
 
 def _versions(manifest: Mapping[str, Any]) -> Table | None:
