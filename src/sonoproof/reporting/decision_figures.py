@@ -101,5 +101,6 @@ def decision_curve(
         axis.axvline(operating_threshold, color=MUTED, linewidth=1.0, linestyle="-.", label="Threshold in use")
         axis.set(xlim=(0, 1), ylim=(-0.25 * top, 1.08 * top), title="Net benefit")
         axis.set(xlabel=f"Threshold, probability of {label_text(positive_class)}", ylabel="Net benefit")
-        axis.legend(loc="best")
+        # Net benefit falls with the threshold: the upper right is free.
+        axis.legend(loc="upper right")
     return figure
