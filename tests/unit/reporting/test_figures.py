@@ -163,16 +163,16 @@ def test_net_benefit_draws_the_model_against_all_and_none() -> None:
         positive_class="unhealthy",
     )
     (axis,) = figure.axes
-    lines = {line.get_label(): line for line in axis.get_lines()}
-    assert list(lines["Call by the model"].get_ydata()) == [0.4, 0.3, 0.05]
-    assert list(lines["Call every frame"].get_ydata()) == [0.38, 0.0, -3.0]
-    assert list(lines["Threshold in use"].get_xdata()) == [0.35, 0.35]
+    lines = lines_of(axis)
+    assert lines["Call by the model"] == ([0.1, 0.5, 0.9], [0.4, 0.3, 0.05])
+    assert lines["Call every frame"] == ([0.1, 0.5, 0.9], [0.38, 0.0, -3.0])
+    assert lines["Threshold in use"][0] == [0.35, 0.35]
     assert axis.get_ylim()[0] > -0.2  # calling everything at 0.9 does not squeeze the rest flat
 
 
 def test_reliability_draws_what_was_before_calibration_beside_it() -> None:
     before, after = [decision_figures.Bin(0.9, 1.0, 0.95, 0.7, 40)], [decision_figures.Bin(0.7, 0.8, 0.72, 0.7, 40)]
     figure = decision_figures.reliability_diagram(after, positive_class="unhealthy", before=before)
-    lines = {line.get_label(): line for line in figure.axes[0].get_lines()}
-    assert list(lines["Before"].get_xdata()) == [0.95]
-    assert list(lines["Calibrated"].get_xdata()) == [0.72]
+    lines = lines_of(figure.axes[0])
+    assert lines["Before"] == ([0.95], [0.7])
+    assert lines["Calibrated"] == ([0.72], [0.7])
