@@ -46,13 +46,12 @@ def main() -> int:
         return _quick(options, sides=sides, folder=materials.folder)
     everything = sorted({1, os.cpu_count() or 1})
     works = chosen(options.works)
-    results = [
-        result
+    measured = [
+        _measure(works, sides=sides, folder=materials.folder, threads=threads, rounds=options.rounds, quick=False)
         for threads in everything
-        for result in _measure(
-            works, sides=sides, folder=materials.folder, threads=threads, rounds=options.rounds, quick=False
-        )
     ]
+    results = [result for found, _ in measured for result in found]
+    limits = [line for _, line in measured]
     print(table(results, works))
     if options.works:
         print("not recorded: only some of the works were done", file=sys.stderr)
@@ -61,7 +60,8 @@ def main() -> int:
     write_recorded(RECORDED, {"results": as_json(results), "quick": quick, "machine": _machine()})
     before = PAGE.read_text(encoding="utf-8") if PAGE.is_file() else ""
     PAGE.write_text(
-        with_section(before, title=SECTION, body=_section(results, works, options.rounds)), encoding="utf-8"
+        with_section(before, title=SECTION, body=_section(results, works, rounds=options.rounds, limits=limits)),
+        encoding="utf-8",
     )
     return 0
 
@@ -81,13 +81,16 @@ def _options() -> argparse.Namespace:
 
 def _measure(
     works: Sequence[Comparison], *, sides: dict[str, Path], folder: Path, threads: int, rounds: int, quick: bool
-) -> list[Result]:
+) -> tuple[list[Result], str]:
+    """The results on as many threads, and the processor's own limits in a line."""
     with (
         Side("ours", python=sides["ours"], threads=threads, folder=folder) as ours,
         Side("peer", python=sides["peer"], threads=threads, folder=folder) as peer,
     ):
         _require_agreement(ours, peer)
-        return [
+        limits = f"Limits on {threads} thread(s): {_limits(ours)}."
+        print(limits, file=sys.stderr)
+        results = [
             summarise(
                 work,
                 measure(work, ours=ours, peer=peer, rounds=rounds, quick=quick, threads=threads),
@@ -95,6 +98,7 @@ def _measure(
             )
             for work in works
         ]
+        return results, limits
 
 
 def _require_agreement(ours: Side, peer: Side) -> None:
@@ -103,6 +107,15 @@ def _require_agreement(ours: Side, peer: Side) -> None:
     largest = max(abs(a - b) for a, b in zip(first, second, strict=True))
     if not largest <= MOST_LOGIT_DIFFERENCE:
         raise SystemExit(f"the two sides do not compute the same network: their logits differ by {largest:.2g}")
+
+
+def _limits(ours: Side) -> str:
+    """The processor's two numbers: best of three."""
+    rates = {
+        work: max(done["units"] / done["wall_s"] for done in (ours.do(work, {}) for _ in range(3)))
+        for work in ("matmul", "bandwidth")
+    }
+    return f"matrix multiplication {rates['matmul'] / 1e9:.0f} GFLOP/s, copying {rates['bandwidth'] / 1e9:.1f} GB/s"
 
 
 def _quick(options: argparse.Namespace, *, sides: dict[str, Path], folder: Path) -> int:
@@ -125,11 +138,11 @@ def _quick(options: argparse.Namespace, *, sides: dict[str, Path], folder: Path)
 def _quick_ratios(sides: dict[str, Path], *, folder: Path) -> dict[str, float]:
     """Ratios on one thread, by processor time: they hold on a busy machine too."""
     works = [work for work in chosen([]) if work.quick is not None and work.peer is not None]
-    results = _measure(works, sides=sides, folder=folder, threads=1, rounds=2, quick=True)
+    results, _ = _measure(works, sides=sides, folder=folder, threads=1, rounds=2, quick=True)
     return {result.name: result.ratio for result in results if result.ratio is not None}
 
 
-def _section(results: Sequence[Result], works: Sequence[Comparison], rounds: int) -> str:
+def _section(results: Sequence[Result], works: Sequence[Comparison], *, rounds: int, limits: Sequence[str]) -> str:
     return "\n".join(
         [
             f"Written by `make bench` on {time.strftime('%Y-%m-%d')}. {_machine()}",
@@ -144,6 +157,7 @@ def _section(results: Sequence[Result], works: Sequence[Comparison], rounds: int
             "",
             table(results, works),
             "",
+            *[line for limit in limits for line in (limit, "")],
             *_latencies(results),
             REASONS.read_text(encoding="utf-8").strip(),
         ]

@@ -115,7 +115,7 @@ COMPARISONS = (
     ),
     Comparison(
         name="figure",
-        title="600-DPI explanation figure (png, pdf, preview), seconds each",
+        title="600-DPI explanation figures (png, pdf, preview); wanted: 2 a second",
         work="figure",
         full={},
         quick=None,
