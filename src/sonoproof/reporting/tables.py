@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sonoproof.evaluation.metrics import METRICS
 from sonoproof.reporting.text import UNDEFINED, format_number, visible_text
 
-__all__ = ["PART_NAMES", "format_interval", "metric_names", "metrics_latex", "metrics_rows"]
+__all__ = ["PART_NAMES", "format_interval", "metric_names", "metrics_latex", "metrics_rows", "reason_counts"]
 
 PART_NAMES = {
     "val": "Validation",
@@ -45,6 +46,14 @@ def format_interval(estimate: Mapping[str, Any] | None, *, decimals: int = 3) ->
         return f"{format_number(value, decimals=decimals)} (no interval)"
     bounds = "–".join(format_number(end, decimals=decimals) for end in (low, high))
     return f"{format_number(value, decimals=decimals)} ({bounds})"
+
+
+def reason_counts(reasons: Iterable[str]) -> dict[str, int]:
+    """How many rows each kind of reason holds for, the most frequent first.
+
+    What is particular to a row stands behind a colon.
+    """
+    return dict(Counter(reason.partition(": ")[0] for reason in reasons).most_common())
 
 
 def metric_names(evaluation: Mapping[str, Any]) -> list[str]:

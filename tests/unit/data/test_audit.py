@@ -283,7 +283,7 @@ def test_identical_frames_with_opposite_labels_are_dropped_by_default(conflictin
 
     assert set(outcome.quarantined["reference"]) == {"p00_0.png", "copy.png"}
     assert list(outcome.quarantined.columns) == list(QUARANTINE_COLUMNS)
-    assert "pixel-identical to copy.png" in outcome.quarantined["reason"].str.cat()
+    assert "opposite label: copy.png" in outcome.quarantined["reason"].str.cat()
     assert not {"p00_0.png", "copy.png"} & set(outcome.records["image_id"])
     assert len(outcome.records) + len(outcome.quarantined) == PATIENTS * FRAMES + 1
     said = finding(outcome, "duplicate-conflicts")

@@ -186,7 +186,7 @@ def _minority(rows: pd.DataFrame) -> int:
 def _opposite_twin(records: pd.DataFrame, members: list[int], row: int) -> str:
     labels = records.loc[members, "label"]
     other = next(member for member in members if labels[member] not in (labels[row], ""))
-    return f"pixel-identical to {records['image_id'][other]}, which has the opposite label"
+    return f"pixel-identical to a frame with the opposite label: {records['image_id'][other]}"
 
 
 def _quarantine(records: pd.DataFrame, dropped: dict[int, str]) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from sonoproof.reporting.checklists.answer import Answer
 from sonoproof.reporting.checklists.measured import MEASURED
 from sonoproof.reporting.evidence import Evidence
 from sonoproof.reporting.sections.cohort import PART_TITLES, counted, in_words, with_labels
+from sonoproof.reporting.tables import reason_counts
 
 __all__ = ["ANSWERS", "Answer"]
 
@@ -46,7 +47,7 @@ def _exclusions(evidence: Evidence) -> Answer | None:
         return None
     if table.empty:
         return Answer("No row of the sheet was excluded by the run.", ("quarantine.csv",))
-    reasons = "; ".join(f"{count:,} × {reason}" for reason, count in table["reason"].value_counts().items())
+    reasons = "; ".join(f"{count:,} × {reason}" for reason, count in reason_counts(table["reason"]).items())
     return Answer(f"Excluded by the run: {counted(len(table), 'row')} ({reasons}).", ("quarantine.csv",))
 
 

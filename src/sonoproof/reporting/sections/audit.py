@@ -113,12 +113,9 @@ def _facts(finding: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     numbers = finding.get("numbers")
     content = {**(numbers if isinstance(numbers, Mapping) else {})}
     content |= {key: value for key, value in finding.items() if key not in _OWN_KEYS | {"numbers"}}
-    simple = {key: value for key, value in content.items() if not _is_long(value)}
-    return tuple((str(key).replace("_", " "), in_words(value)) for key, value in simple.items())[:FACTS_PER_FINDING]
-
-
-def _is_long(value: Any) -> bool:
-    return isinstance(value, Sequence | Mapping) and not isinstance(value, str) and len(value) > 12
+    # What holds several values is told by the detail, and stands in audit.json.
+    single = {key: value for key, value in content.items() if isinstance(value, int | float | str)}
+    return tuple((str(key).replace("_", " "), in_words(value)) for key, value in single.items())[:FACTS_PER_FINDING]
 
 
 def _pictures_of(finding: Mapping[str, Any]) -> list[str]:

@@ -11,6 +11,7 @@ from sonoproof.reporting.blocks import Block, Flow, FlowBox, FlowStep, Notice, P
 from sonoproof.reporting.evidence import Evidence
 from sonoproof.reporting.flow_figure import flow_figure
 from sonoproof.reporting.pictures import Easel
+from sonoproof.reporting.tables import reason_counts
 from sonoproof.reporting.text import format_count, format_share
 
 __all__ = ["PART_TITLES", "USE_WORDS", "cohort_section", "counted", "in_words", "with_labels"]
@@ -85,8 +86,8 @@ def _quarantine_box(evidence: Evidence) -> FlowBox:
     number = evidence.cohort.get("rows_quarantined", None if table is None else len(table))
     lines: list[str] = []
     if table is not None:
-        reasons = table["reason"].value_counts()
-        lines = [f"{count:,} × {reason}" for reason, count in reasons.head(REASONS_IN_FLOW).items()]
+        reasons = reason_counts(table["reason"])
+        lines = [f"{count:,} × {reason}" for reason, count in list(reasons.items())[:REASONS_IN_FLOW]]
         if len(reasons) > REASONS_IN_FLOW:
             further = len(reasons) - REASONS_IN_FLOW
             lines.append(f"and {counted(further, 'further reason')}")
@@ -153,7 +154,7 @@ def in_words(value: Any) -> str:
         return "; ".join(f"{key}: {in_words(item)}" for key, item in value.items())
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(in_words(item) for item in value)
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _quarantine(evidence: Evidence) -> list[Block]:
