@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from sonoproof.reporting.challenge_sheet import write_challenge_sheet
-from sonoproof.reporting.tables import format_interval, metrics_latex, metrics_rows, metrics_table
+from sonoproof.reporting.tables import format_interval, metrics_latex, metrics_rows, metrics_table, reason_counts
 
 EVALUATION = {
     "n": 10,
@@ -82,3 +82,8 @@ def test_challenge_sheet_writes_the_codes_that_were_asked_for(tmp_path: Path, pr
     assert [row[2] for row in rows[1:]] == [1, 0]
     with pytest.raises(KeyError):
         write_challenge_sheet(tmp_path / "t.xlsx", predictions, labels={"healthy": 1})
+
+
+def test_reasons_are_counted_by_kind_and_not_by_the_row_that_they_name() -> None:
+    reasons = ["has the opposite label: a.png", "is no image", "has the opposite label: b.png"]
+    assert list(reason_counts(reasons).items()) == [("has the opposite label", 2), ("is no image", 1)]
