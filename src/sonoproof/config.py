@@ -154,6 +154,8 @@ class FitConfig:
         shear_degrees: Largest shear angle in degrees, either way (Keras's ``shear_range`` has the same unit).
         flip: Whether frames are mirrored left to right with probability one half.
         seed: Seed of weights, order and augmentation.
+        seeds: How often training is done on the same split, with this seed and those that follow it; the model that is
+            saved and reported is that of the first.
         threads: Threads of the numerical kernels; 0 takes one per processor. Bitwise repeatability holds for an
             equal number.
     """
@@ -169,7 +171,13 @@ class FitConfig:
     shear_degrees: float = 0.2
     flip: bool = True
     seed: int = 0
+    seeds: int = 1
     threads: int = 0
+
+    @property
+    def every_seed(self) -> tuple[int, ...]:
+        """The seeds that training is done with, the reported one first."""
+        return tuple(range(self.seed, self.seed + self.seeds))
 
 
 @dataclass(frozen=True)
@@ -296,6 +304,7 @@ _RANGES: dict[tuple[str, str], tuple[float, float]] = {
     ("fit", "patience"): (0, 10_000),
     ("fit", "zoom"): (0, 0.9),
     ("fit", "shear_degrees"): (0, 60),
+    ("fit", "seeds"): (1, 100),
     ("fit", "threads"): (0, 1024),
     ("calibrate", "target"): (0, 1),
     ("calibrate", "cost_false_positive"): (1e-9, 1e9),

@@ -2,7 +2,8 @@
 
 ::
 
-    audit -> probe -> split -> fit -> (cross-validate) -> calibrate -> predict -> evaluate -> explain -> report
+    audit -> probe -> split -> fit -> (cross-validate) -> calibrate -> predict
+          -> (seeds) -> evaluate -> explain -> report
 
 A stage is skipped on ``--resume`` when it was finished from the same inputs and settings and everything that it wrote
 is still there, byte for byte.
@@ -26,6 +27,9 @@ from sonoproof.stages import Inputs, Job
 from sonoproof.training.model import backbone_image_size, resolve_device
 
 __all__ = ["STAGES", "Reporter", "Stage", "audit", "rerun", "run"]
+
+# Settings that a later stage than their table's depends on: changing them does not train again.
+_OF_LATER_STAGES = {"fit": ("seeds",)}
 
 
 class Reporter(Protocol):
@@ -69,6 +73,7 @@ STAGES = (
     Stage("cross-validate", "cross-validating by groups", stages.cross_validate, ()),
     Stage("calibrate", "calibrating, choosing the threshold", stages.calibrate, ("calibrate", "evaluate.threshold")),
     Stage("predict", "predicting", stages.predict, ()),
+    Stage("seeds", "training with further seeds", stages.repeat_with_seeds, ("fit.seeds",)),
     Stage("evaluate", "evaluating", stages.evaluate, ("evaluate",), from_tables=True),
     Stage("explain", "explaining", stages.explain, ("explain",)),
     Stage("report", "writing the report", stages.report, ("report",), from_tables=True),
@@ -110,7 +115,7 @@ def run(
     manifest.note_file(run_folder.config)
     mark = fingerprint({name: _identity(path) for name, path in given.items()})
     for stage in stages_wanted:
-        if stage.name == "cross-validate" and not config.split.folds:
+        if not _is_wanted(stage, config):
             continue
         mark = _mark(stage, config, before=mark)
         if resume and manifest.is_done(stage.name, mark=mark):
@@ -167,7 +172,8 @@ def rerun(run_folder: RunFolder, *, name: str, config: Config, reporter: Reporte
         raise RunFolderError(f"{run_folder.root}: is no run folder (it has no manifest.json)")
     manifest = Manifest(run_folder)
     stage = next(stage for stage in STAGES if stage.name == name)
-    _do(stage, run_folder, config=config, inputs=None, manifest=manifest, mark="alone", reporter=reporter)
+    mark = _mark(stage, config, before="alone")
+    _do(stage, run_folder, config=config, inputs=None, manifest=manifest, mark=mark, reporter=reporter)
     write_text(run_folder.config, to_toml(config))
     manifest.note_file(run_folder.config)
     later = [other.name for other in STAGES[STAGES.index(stage) + 1 :]]
@@ -216,6 +222,11 @@ def _open(run_folder: RunFolder, *, resume: bool) -> Manifest:
     return Manifest(run_folder)
 
 
+def _is_wanted(stage: Stage, config: Config) -> bool:
+    wanted = {"cross-validate": config.split.folds > 0, "seeds": config.fit.seeds > 1}
+    return wanted.get(stage.name, True)
+
+
 def _mark(stage: Stage, config: Config, *, before: str) -> str:
     return fingerprint(stage.name, before, {name: _setting(config, name) for name in stage.settings})
 
@@ -224,7 +235,9 @@ def _setting(config: Config, name: str) -> Any:
     """A table of the configuration, or one key of it, by ``table`` or ``table.key``."""
     table, _, key = name.partition(".")
     values = dataclasses.asdict(getattr(config, table))
-    return values[key] if key else values
+    if key:
+        return values[key]
+    return {key: value for key, value in values.items() if key not in _OF_LATER_STAGES.get(table, ())}
 
 
 def _identity(path: Path) -> Any:

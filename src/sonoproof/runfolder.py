@@ -125,6 +125,10 @@ class RunFolder:
         """The networks' logits of every row that they did not learn from, before anything is chosen on them."""
         return self.root / "folds" / "oof.csv"
 
+    def with_seed(self, seed: int) -> RunFolder:
+        """The training done again with another seed: history, checkpoints, model and predictions."""
+        return RunFolder(self.root / "seeds" / str(seed))
+
     @property
     def store(self) -> Path:
         """Decoded frames."""
@@ -142,6 +146,11 @@ class RunFolder:
     def metrics(self) -> Path:
         """The table of metrics, a part and metric a row."""
         return self.root / "evaluation" / "metrics.csv"
+
+    @property
+    def seeds(self) -> Path:
+        """How the metrics differ between trainings with different seeds."""
+        return self.root / "evaluation" / "seeds.json"
 
     def explanations(self, part: str) -> Path:
         """Folder with the explanations of a part: ``explanations.json``, figures and arrays."""

@@ -61,6 +61,7 @@ class Evidence:
     history: pd.DataFrame | None
     model: Json
     parts: tuple[PartEvidence, ...]
+    seeds: Json = field(default_factory=dict)
 
     @property
     def class_names(self) -> tuple[str, str]:
@@ -98,6 +99,7 @@ def read_evidence(run: RunFolder) -> Evidence:
             **_json(run.model / "decision.json", schema="decision"),
         },
         parts=tuple(_read_part(run, name) for name in PARTS),
+        seeds=_json(run.seeds, schema="seeds"),
     )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from sonoproof.reporting.tables import PART_NAMES, metrics_table
+from sonoproof.reporting.tables import PART_NAMES, metrics_table, seeds_table
 from sonoproof.runfolder import RunFolder, read_json
 
 __all__ = ["audit_lines", "summary_lines"]
@@ -18,6 +19,8 @@ def summary_lines(run: RunFolder) -> list[str]:
         if run.evaluation(part).is_file()
     }
     lines = _table(evaluations) if evaluations else []
+    if evaluations and run.seeds.is_file():
+        lines += _seeds(read_json(run.seeds, schema="seeds"))
     if run.report.is_file():
         lines += ["", f"report: {run.report}"]
     return lines
@@ -32,6 +35,20 @@ def audit_lines(run: RunFolder) -> list[str]:
     return [*lines, "", f"report: {run.report}"]
 
 
+def _seeds(seeds: dict[str, Any]) -> list[str]:
+    lines = []
+    for part in seeds["parts"]:
+        lines += ["", f"{PART_NAMES[part]}, {len(seeds['seeds'])} trainings on the same split:"]
+        lines += _aligned(seeds_table(seeds, part=part))
+    return lines
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Cells in columns, two spaces apart."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
 def _table(evaluations: dict[str, dict[str, Any]]) -> list[str]:
     first = next(iter(evaluations.values()))
     head = [f"positive class: {first['positive_class']}; 95 % intervals in brackets"]
@@ -41,12 +58,7 @@ def _table(evaluations: dict[str, dict[str, Any]]) -> list[str]:
             f"{entry['n_units']:,} groups resampled"
         )
     rows = [("", [PART_NAMES[part] for part in evaluations]), *metrics_table(evaluations)]
-    width = max(len(label) for label, _cells in rows)
-    widths = [max(len(cells[k]) for _label, cells in rows) for k in range(len(evaluations))]
-    body = [
-        "  ".join([label.ljust(width), *(cell.ljust(w) for cell, w in zip(cells, widths, strict=True))]).rstrip()
-        for label, cells in rows
-    ]
+    body = _aligned([(label, *cells) for label, cells in rows])
     beware = [f"beware, {PART_NAMES[part].lower()}: {note}" for part, entry in evaluations.items()
               for note in entry.get("notes") or []]  # fmt: skip
     return [*head, "", *body, *(["", *beware] if beware else [])]

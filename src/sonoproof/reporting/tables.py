@@ -9,7 +9,15 @@ from typing import Any
 from sonoproof.evaluation.metrics import METRICS
 from sonoproof.reporting.text import UNDEFINED, format_number, visible_text
 
-__all__ = ["PART_NAMES", "format_interval", "metric_names", "metrics_latex", "metrics_rows", "reason_counts"]
+__all__ = [
+    "PART_NAMES",
+    "format_interval",
+    "metric_names",
+    "metrics_latex",
+    "metrics_rows",
+    "reason_counts",
+    "seeds_table",
+]
 
 PART_NAMES = {
     "val": "Validation",
@@ -84,6 +92,25 @@ def metrics_table(evaluations: Mapping[str, Mapping[str, Any]]) -> list[tuple[st
     columns = [dict(metrics_rows(evaluation)) for evaluation in evaluations.values()]
     labels = list(dict.fromkeys(label for column in columns for label in column))
     return [(label, [column.get(label, "–") for column in columns]) for label in labels]
+
+
+def seeds_table(seeds: Mapping[str, Any], *, part: str) -> list[tuple[str, ...]]:
+    """Header, then one row a metric: mean, SD and range between the seeds, then the value of each seed.
+
+    Args:
+        seeds: Content of ``evaluation/seeds.json``.
+        part: ``val`` or ``test``.
+    """
+    header = ("Metric", "Mean", "SD", "Lowest", "Highest", *(f"Seed {seed}" for seed in seeds["seeds"]))
+    rows = [
+        (
+            metric_label(name),
+            *(format_number(found[key]) for key in ("mean", "sd", "lowest", "highest")),
+            *(format_number(value) for value in found["values"]),
+        )
+        for name, found in seeds["parts"][part]["metrics"].items()
+    ]
+    return [header, *rows]
 
 
 def metrics_latex(evaluations: Mapping[str, Mapping[str, Any]]) -> str:

@@ -6,8 +6,9 @@ from sonoproof.stages.explaining import explain
 from sonoproof.stages.job import Inputs, Job
 from sonoproof.stages.model import cross_validate, predict, split, train
 from sonoproof.stages.outcome import evaluate, report
+from sonoproof.stages.seeds import repeat_with_seeds
 
 __all__ = [
-    "Inputs", "Job", "audit", "calibrate", "cross_validate", "evaluate", "explain", "predict", "probe", "report",
-    "split", "train",
+    "Inputs", "Job", "audit", "calibrate", "cross_validate", "evaluate", "explain", "predict", "probe",
+    "repeat_with_seeds", "report", "split", "train",
 ]  # fmt: skip

@@ -25,7 +25,7 @@ from sonoproof.training.decision import Decision
 from sonoproof.training.likeness import NEIGHBOURS, Likeness, fit_likeness
 from sonoproof.training.model import resolve_device
 
-__all__ = ["calibrate", "crosswise", "is_crosswise", "out_of_fold"]
+__all__ = ["calibrate", "crosswise", "decide", "is_crosswise", "out_of_fold"]
 
 OUT_OF_FOLD = "out-of-fold rows of the fit part"
 SET_ASIDE = "rows set aside from the fit part"
@@ -55,6 +55,25 @@ def calibrate(job: Job) -> list[Path]:
     forget_decision(job.run.model)
     table, bundle = records_and_split(job.run), load_bundle(job.run.model)
     load, _ = frames_of(job)
+    decision, facts = decide(job, table, bundle=bundle, load=load)
+    for line in _said(decision, positive=bundle.positive):
+        job.say(line)
+    likeness = _likeness(job, table, load=load)
+    return save_decision(decision, job.run.model, likeness=likeness, facts=facts)
+
+
+def decide(job: Job, table: pd.DataFrame, *, bundle: ModelBundle, load: LoadFrames) -> tuple[Decision, dict[str, Any]]:
+    """Choose calibration, threshold and abstention of a model.
+
+    Args:
+        job: The job.
+        table: Records and split.
+        bundle: The model.
+        load: Gives frames.
+
+    Returns:
+        What was chosen, and how: the ``rows`` in words, and the parts that are decided ``crosswise``.
+    """
     source = _source(job, table, bundle=bundle, load=load)
     decision = choose_decision(
         source.rows,
@@ -63,11 +82,7 @@ def calibrate(job: Job) -> list[Path]:
         chosen_on=source.name,
         seed=job.config.fit.seed,
     )
-    for line in _said(decision, positive=bundle.positive):
-        job.say(line)
-    facts: dict[str, Any] = {"rows": source.name, "crosswise": ["val"] if source.crosswise else []}
-    likeness = _likeness(job, table, load=load)
-    return save_decision(decision, job.run.model, likeness=likeness, facts=facts)
+    return decision, {"rows": source.name, "crosswise": ["val"] if source.crosswise else []}
 
 
 def is_crosswise(run: RunFolder, part: str) -> bool:

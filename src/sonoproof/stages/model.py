@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +11,7 @@ from sonoproof.config import SplitConfig
 from sonoproof.data.leakage import check_no_leak
 from sonoproof.data.split import split_groups
 from sonoproof.inference.answers import write_answers
-from sonoproof.inference.predict import answer_rows, predict_records, score_frames
+from sonoproof.inference.predict import Scores, answer_rows, predict_records, score_frames
 from sonoproof.reporting.challenge_sheet import write_challenge_sheet
 from sonoproof.runfolder import (
     PREDICTION_COLUMNS,
@@ -32,11 +33,22 @@ from sonoproof.stages.materials import (
     records_and_split,
     rows_of,
 )
-from sonoproof.training.bundle import load_bundle
+from sonoproof.training.bundle import ModelBundle, load_bundle
 from sonoproof.training.fit import Parts, fit
 from sonoproof.training.model import resolve_device
 
-__all__ = ["WITHOUT_TWINS", "cross_validate", "predict", "split", "train", "training_parts"]
+__all__ = [
+    "WITHOUT_TWINS",
+    "answered",
+    "begin_in",
+    "cross_validate",
+    "predict",
+    "reported_parts",
+    "split",
+    "train",
+    "train_into",
+    "training_parts",
+]
 
 # The part of the test rows that have no look-alike in the sheet, where some have one.
 WITHOUT_TWINS = "test_without_twins"
@@ -55,12 +67,25 @@ def split(job: Job) -> list[Path]:
 
 def train(job: Job) -> list[Path]:
     """Records, split and frames to a model."""
-    table = records_and_split(job.run)
+    parts = training_parts(records_and_split(job.run), positive=class_names(job.run).positive)
+    bundle = train_into(job.run, job=job, parts=parts)
+    job.say(f"weights: {bundle.classifier.architecture.origin}; kept epoch {bundle.training['epoch_chosen']}")
+    return [job.run.history, *files_in(job.run.model)]
+
+
+def train_into(run: RunFolder, *, job: Job, parts: Parts) -> ModelBundle:
+    """Train on rows of a run, into this folder: the run's own or one for a further training.
+
+    Args:
+        run: The folder to write history, checkpoints and model to.
+        job: The job of the run that the rows are from.
+        parts: The rows.
+    """
     classes = class_names(job.run)
     load, preprocessing = frames_of(job)
-    bundle = fit(
-        job.run,
-        parts=training_parts(table, positive=classes.positive),
+    return fit(
+        run,
+        parts=parts,
         load=load,
         load_features=features_of(job, load, preprocessing),
         preprocessing=preprocessing,
@@ -71,8 +96,6 @@ def train(job: Job) -> list[Path]:
         resume=job.resume,
         progress=job.progress,
     )
-    job.say(f"weights: {bundle.classifier.architecture.origin}; kept epoch {bundle.training['epoch_chosen']}")
-    return [job.run.history, *files_in(job.run.model)]
 
 
 def predict(job: Job) -> list[Path]:
@@ -81,12 +104,9 @@ def predict(job: Job) -> list[Path]:
     load, _ = frames_of(job)
     bundle, device = load_bundle(job.run.model), resolve_device(job.config.model.device)
     written = []
-    for part, rows in _reported(table).items():
+    for part, rows in reported_parts(table).items():
         scores = score_frames(bundle, image_ids=list(rows["image_id"]), load=load, device=device, progress=job.progress)
-        if is_crosswise(job.run, part):
-            predictions = crosswise(job, rows.drop(columns="fold"), bundle=bundle, scores=scores)
-        else:
-            predictions = answer_rows(rows, bundle=bundle, scores=scores)
+        predictions = answered(job.run, part, rows, job=job, bundle=bundle, scores=scores)
         written += _write_predictions(job.run, part, predictions, rows)
         if part == "test" and "test_twin" in rows and (rows["test_twin"] == "yes").any():
             alone = (rows["test_twin"] != "yes").to_numpy()
@@ -95,6 +115,24 @@ def predict(job: Job) -> list[Path]:
         write_table(job.run.predictions("oof"), out_of_fold(job), columns=PREDICTION_COLUMNS)
         written.append(job.run.predictions("oof"))
     return written
+
+
+def answered(
+    run: RunFolder, part: str, rows: pd.DataFrame, *, job: Job, bundle: ModelBundle, scores: Scores
+) -> pd.DataFrame:
+    """The prediction table of a part; rows that were chosen on are decided crosswise.
+
+    Args:
+        run: The folder that holds the model and its decision.
+        part: Name of the part.
+        rows: Its records.
+        job: The job.
+        bundle: The model.
+        scores: What the network says of the rows.
+    """
+    if is_crosswise(run, part):
+        return crosswise(job, rows.drop(columns="fold"), bundle=bundle, scores=scores)
+    return answer_rows(rows, bundle=bundle, scores=scores)
 
 
 def training_parts(table: pd.DataFrame, *, positive: str) -> Parts:
@@ -107,7 +145,8 @@ def training_parts(table: pd.DataFrame, *, positive: str) -> Parts:
     )
 
 
-def _reported(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def reported_parts(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The rows of each part that the saved model is reported on."""
     parts = {part: table[table["part"] == part] for part in ("val", "test")}
     return {part: rows for part, rows in parts.items() if len(rows)}
 
@@ -131,9 +170,16 @@ def cross_validate(job: Job) -> list[Path]:
         return []
     table = records_and_split(job.run)
     table = table[table["fold"].notna()]
+    begin_in(job.run.out_of_fold.parent, resume=job.resume)
     predictions = pd.concat([_fold(job, table, fold=fold) for fold in range(folds)], ignore_index=True)
     write_table(job.run.out_of_fold, predictions, columns=PREDICTION_COLUMNS)
     return [job.run.out_of_fold]
+
+
+def begin_in(folder: Path, *, resume: bool) -> None:
+    """Empty the folder of further trainings, unless they go on: a killed attempt may have left those of others."""
+    if not resume and folder.is_dir():
+        shutil.rmtree(folder)
 
 
 def _fold(job: Job, table: pd.DataFrame, *, fold: int) -> pd.DataFrame:
@@ -141,20 +187,8 @@ def _fold(job: Job, table: pd.DataFrame, *, fold: int) -> pd.DataFrame:
     held_out, rest = table[table["fold"] == fold], table[table["fold"] != fold]
     if not (job.resume and run.predictions("oof").is_file()):
         job.say(f"fold {fold + 1}: {len(rest):,} frames to fit, {len(held_out):,} held out")
-        load, preprocessing = frames_of(job)
-        bundle = fit(
-            run,
-            parts=_fold_parts(rest, config=job.config.split, positive=class_names(job.run).positive),
-            load=load,
-            load_features=features_of(job, load, preprocessing),
-            preprocessing=preprocessing,
-            classes=(class_names(job.run).negative, class_names(job.run).positive),
-            cohort_sha256=sha256_of_file(job.run.records),
-            model=job.config.model,
-            config=job.config.fit,
-            resume=job.resume,
-            progress=job.progress,
-        )
+        parts = _fold_parts(rest, config=job.config.split, positive=class_names(job.run).positive)
+        bundle, (load, _) = train_into(run, job=job, parts=parts), frames_of(job)
         device = resolve_device(job.config.model.device)
         found = predict_records(bundle, records=held_out, load=load, device=device)
         write_table(run.predictions("oof"), found.assign(fold=fold), columns=PREDICTION_COLUMNS)

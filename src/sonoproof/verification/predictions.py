@@ -32,15 +32,17 @@ def prediction_differences(run: RunFolder, *, work: Path) -> dict[str, list[str]
     Raises:
         RunFolderError: A table or the model's description is damaged.
     """
-    tables = sorted(run.predictions("val").parent.glob("*.csv"))
+    trainings = [run, *(RunFolder(folder) for folder in sorted(run.with_seed(0).root.parent.glob("*")))]
+    tables = [(path, of) for of in trainings for path in sorted(of.predictions("val").parent.glob("*.csv"))]
+    split = read_table(run.split, columns=SPLIT_COLUMNS)
     records = read_table(run.records, columns=RECORD_COLUMNS).set_index("image_id", drop=False)
     found = {}
-    for path in tables:
+    for path, of in tables:
         table = read_table(path, columns=PREDICTION_COLUMNS)
         found[run.relative(path)] = [
             *_against_records(table, records),
-            *_against_split(table, run, part=path.stem),
-            *_against_decision(table, run, part=path.stem),
+            *_against_split(table, split, part=path.stem),
+            *_against_decision(table, of, part=path.stem),
         ]
         found |= _workbooks(table, path, run=run, work=work)
     return found
@@ -59,10 +61,9 @@ def _against_records(table: pd.DataFrame, records: pd.DataFrame) -> list[str]:
     return [line for line in found if line]
 
 
-def _against_split(table: pd.DataFrame, run: RunFolder, *, part: str) -> list[str]:
+def _against_split(table: pd.DataFrame, split: pd.DataFrame, *, part: str) -> list[str]:
     if part not in ("val", "test"):
         return []
-    split = read_table(run.split, columns=SPLIT_COLUMNS)
     expected, present = set(split.loc[split["part"] == part, "image_id"]), set(table["image_id"])
     lines = (
         _named(f"is not in the part {part} of split.csv", sorted(present - expected)),

@@ -14,7 +14,7 @@ from sonoproof.reporting.blocks import Block, Gallery, Notice, Picture, Prose, S
 from sonoproof.reporting.evidence import Evidence, PartEvidence
 from sonoproof.reporting.pictures import Easel
 from sonoproof.reporting.sections.cohort import counted
-from sonoproof.reporting.tables import PART_NAMES, format_interval, metrics_table
+from sonoproof.reporting.tables import PART_NAMES, format_interval, metrics_table, seeds_table
 from sonoproof.reporting.text import format_count, format_number
 
 __all__ = ["evaluation_source", "performance_section"]
@@ -32,6 +32,7 @@ def performance_section(evidence: Evidence, easel: Easel) -> Section:
         blocks.append(Notice("No labelled test set was given."))
     for part in evidence.evaluated:
         blocks += [Notice(f"{PART_NAMES[part.name]}: {note}", "warning") for note in part.evaluation.get("notes") or []]
+    blocks += _seeds(evidence)
     for part in evidence.evaluated:
         blocks += _part(part, evidence, easel)
     return Section("performance", "Performance", tuple(blocks))
@@ -74,6 +75,24 @@ def _metrics(evidence: Evidence) -> Table:
         sources=tuple(evaluation_source(part) for part in evidence.evaluated),
         numeric=True,
     )
+
+
+def _seeds(evidence: Evidence) -> list[Block]:
+    """The same training with other seeds: what of a figure is the luck of the draw."""
+    blocks: list[Block] = []
+    for part in evidence.seeds.get("parts", {}):
+        header, *rows = seeds_table(evidence.seeds, part=part)
+        table = Table(
+            f"{PART_NAMES[part]}: {len(evidence.seeds['seeds'])} trainings on the same split, with different seeds.",
+            header,
+            tuple(rows),
+            sources=("evaluation/seeds.json", "evaluation/seeds.csv"),
+            numeric=True,
+            note=f"The model reported is that of seed {evidence.seeds['reported_seed']}; nothing was chosen among the "
+            "seeds. The frames are the same: the spread is that of the training, not that between patients.",
+        )
+        blocks.append(table)
+    return blocks
 
 
 def _part(part: PartEvidence, evidence: Evidence, easel: Easel) -> list[Block]:
