@@ -93,7 +93,10 @@ class _Place:
             return _torch(self.folder, device="cpu")
         if known.get("engine") not in EXPORTED or not self._is_whole():
             return None
-        return EXPORTED[known["engine"]](self._file)
+        try:
+            return EXPORTED[known["engine"]](self._file)
+        except MissingExtra:
+            return None  # it was installed when it was chosen, and is not any more
 
     def remember(self, name: str, seconds_a_frame: dict[str, float]) -> None:
         """Write the choice down."""

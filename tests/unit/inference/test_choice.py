@@ -117,3 +117,12 @@ def test_a_remembered_engine_predicts_without_torch_and_pandas(saved: Path, fram
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[1].startswith(f"{frames[0]},")
+
+
+def test_a_remembered_engine_that_is_not_installed_any_more_is_chosen_anew(
+    saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choice, "_seconds_a_frame", lambda engine: 2.0 if engine.name == "torch" else 1.0)
+    assert opened(saved)[0] == "onnxruntime"
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    assert opened(saved)[0] == "torch"
