@@ -243,3 +243,14 @@ def test_poisoned_labels_of_the_reported_parts_change_nothing_that_was_chosen(
     records.to_csv(poisoned.records, index=False)
     rerun(poisoned, name="calibrate", config=config, reporter=Silent())
     assert read_json(poisoned.model / "decision.json", schema="decision")["abstention"] != decision["abstention"]
+
+
+def test_label_randomisation_is_done_where_it_is_asked_for(finished: RunFolder, tmp_path: Path) -> None:
+    copy = RunFolder(shutil.copytree(finished.root, tmp_path / "copy"))
+    config = small_config(explain={"top": 1, "errors": 0, "label_randomisation": True}, fit={"epochs": 1})
+    before = sha256_of_file(copy.model / "weights.safetensors")
+    rerun(copy, name="explain", config=config, reporter=Silent())
+    gate = read_json(copy.explanations("val") / "explanations.json", schema="explanations")["gate"]
+    assert "label_randomisation" in [check["name"] for check in gate["checks"]]
+    # The network of shuffled labels is nobody's model.
+    assert sha256_of_file(copy.model / "weights.safetensors") == before

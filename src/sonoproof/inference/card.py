@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sonoproof.data.preprocessing import Preprocessing
 from sonoproof.errors import BundleError
-from sonoproof.training.decision import Calibration, Decision, OperatingPoint
+from sonoproof.training.decision import Decided, Decision
 from sonoproof.training.likeness import Likeness
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ CARD_VERSION = 2
 
 
 @dataclass(frozen=True)
-class ModelCard:
+class ModelCard(Decided):
     """What turns a network's logits into answers.
 
     Attributes:
@@ -41,16 +41,6 @@ class ModelCard:
     decision: Decision
     likeness: Likeness | None = None
     cohort_sha256: str = ""
-
-    @property
-    def calibration(self) -> Calibration:
-        """How a logit becomes a probability."""
-        return self.decision.calibration
-
-    @property
-    def operating_point(self) -> OperatingPoint:
-        """From which probability a frame is called positive."""
-        return self.decision.operating_point
 
     @classmethod
     def of_bundle(cls, bundle: ModelBundle) -> ModelCard:

@@ -13,13 +13,12 @@ from torch import nn
 from sonoproof.explanation.explain import Classes, explain_part
 from sonoproof.explanation.survey import REGION_WORDS, survey_part
 from sonoproof.reporting.explanation_figure import draw_explanations
-from sonoproof.runfolder import PREDICTION_COLUMNS, RunFolder, read_table, sha256_of_file, write_json
+from sonoproof.runfolder import PREDICTION_COLUMNS, RunFolder, read_table, write_json
 from sonoproof.stages.job import Job
-from sonoproof.stages.materials import class_names, features_of, files_in, frames_of, masks_of, records_and_split
-from sonoproof.stages.model import training_parts
+from sonoproof.stages.materials import class_names, files_in, frames_of, masks_of, records_and_split
+from sonoproof.stages.model import train_into, training_parts
 from sonoproof.training.batches import LoadFrames
 from sonoproof.training.bundle import ModelBundle, load_bundle
-from sonoproof.training.fit import fit
 
 __all__ = ["explain"]
 
@@ -82,22 +81,10 @@ def _references(job: Job, load: LoadFrames) -> npt.NDArray[np.uint8] | None:
 
 def _network_of_shuffled_labels(job: Job) -> nn.Module:
     """The same training on the same frames, their labels dealt out at random: for the gate, on request."""
-    table, classes = records_and_split(job.run), class_names(job.run)
+    table = records_and_split(job.run)
     learned = table["part"] == "fit"
     dealt = np.random.default_rng(job.config.fit.seed).permutation(table.loc[learned, "label"].to_numpy())
     table.loc[learned, "label"] = dealt
-    load, preprocessing = frames_of(job)
     job.say("training on shuffled labels, for the trust gate")
-    bundle = fit(
-        RunFolder(job.run.checkpoints / SHUFFLED),
-        parts=training_parts(table, positive=classes.positive),
-        load=load,
-        load_features=features_of(job, load, preprocessing),
-        preprocessing=preprocessing,
-        classes=(classes.negative, classes.positive),
-        cohort_sha256=sha256_of_file(job.run.records),
-        model=job.config.model,
-        config=job.config.fit,
-        progress=job.progress,
-    )
-    return bundle.classifier.eval()
+    parts = training_parts(table, positive=class_names(job.run).positive)
+    return train_into(RunFolder(job.run.checkpoints / SHUFFLED), job=job, parts=parts).classifier.eval()

@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from sonoproof.data.preprocessing import Preprocessing
 from sonoproof.errors import BundleError, RunFolderError
 from sonoproof.runfolder import atomic_path, read_json, sha256_of_file, write_json
-from sonoproof.training.decision import Abstention, Calibration, Decision, OperatingPoint
+from sonoproof.training.decision import Calibration, Decided, Decision, OperatingPoint
 from sonoproof.training.likeness import Likeness
 from sonoproof.training.model import Architecture, BinaryClassifier, rebuild
 
@@ -44,7 +44,7 @@ LIKENESS = "likeness.safetensors"
 
 
 @dataclass(frozen=True)
-class ModelBundle:
+class ModelBundle(Decided):
     """A trained classifier with all it needs.
 
     Attributes:
@@ -66,21 +66,6 @@ class ModelBundle:
     likeness: Likeness | None = None
     cohort_sha256: str = ""
     training: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def calibration(self) -> Calibration:
-        """How a logit becomes a probability."""
-        return self.decision.calibration
-
-    @property
-    def operating_point(self) -> OperatingPoint:
-        """From which probability a frame is called positive."""
-        return self.decision.operating_point
-
-    @property
-    def abstention(self) -> Abstention:
-        """When the model says that it is not sure."""
-        return self.decision.abstention
 
 
 def save_bundle(bundle: ModelBundle, folder: Path) -> None:

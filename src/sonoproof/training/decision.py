@@ -18,6 +18,7 @@ __all__ = [
     "UNLIKE",
     "Abstention",
     "Calibration",
+    "Decided",
     "Decision",
     "Method",
     "OperatingPoint",
@@ -174,6 +175,27 @@ class Decision:
             OperatingPoint(**content["operating_point"]),
             Abstention(**content["abstention"]),
         )
+
+
+class Decided:
+    """What carries a decision: a saved model, or the card of an exported one."""
+
+    decision: Decision
+
+    @property
+    def calibration(self) -> Calibration:
+        """How a logit becomes a probability."""
+        return self.decision.calibration
+
+    @property
+    def operating_point(self) -> OperatingPoint:
+        """From which probability a frame is called positive."""
+        return self.decision.operating_point
+
+    @property
+    def abstention(self) -> Abstention:
+        """When the model says that it is not sure."""
+        return self.decision.abstention
 
 
 def calibrated(logits: npt.ArrayLike, *, calibration: Calibration) -> FloatArray:
