@@ -11,7 +11,7 @@ DEMO_OUT ?= runs/demo
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet -c constraints.txt torch
-	$(BIN)/pip install --quiet -c constraints.txt -e ".[dev,export]"
+	$(BIN)/pip install --quiet -c constraints.txt -e ".[dev,export,openvino]"
 	touch $(STAMP)
 
 demo: $(STAMP)
