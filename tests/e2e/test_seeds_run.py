@@ -45,7 +45,7 @@ def test_killed_between_seeds_it_goes_on_and_the_table_is_verified(
         trained.append(run.root.name)
         return fit(run, **how)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("sonoproof.stages.model.fit", killed_at_the_last)
+    monkeypatch.setattr("sonoproof.stages.training.fit", killed_at_the_last)
     with pytest.raises(KeyboardInterrupt):
         pipeline.run(out, inputs=inputs, config=seeded(3), reporter=Silent())
     reported = sha256_of_file(out / "model/weights.safetensors")

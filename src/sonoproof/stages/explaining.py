@@ -16,7 +16,7 @@ from sonoproof.reporting.explanation_figure import draw_explanations
 from sonoproof.runfolder import PREDICTION_COLUMNS, RunFolder, read_table, write_json
 from sonoproof.stages.job import Job
 from sonoproof.stages.materials import class_names, files_in, frames_of, masks_of, records_and_split
-from sonoproof.stages.model import train_into, training_parts
+from sonoproof.stages.training import train_into, training_parts
 from sonoproof.training.batches import LoadFrames
 from sonoproof.training.bundle import ModelBundle, load_bundle
 

@@ -13,9 +13,11 @@ import pandas as pd
 from sonoproof.inference.predict import score_frames
 from sonoproof.runfolder import PREDICTION_COLUMNS, write_table
 from sonoproof.stages.decision import decide
+from sonoproof.stages.folds import begin_in
 from sonoproof.stages.job import Job
 from sonoproof.stages.materials import class_names, files_in, frames_of, records_and_split
-from sonoproof.stages.model import answered, begin_in, reported_parts, train_into, training_parts
+from sonoproof.stages.predicting import answered, reported_parts
+from sonoproof.stages.training import train_into, training_parts
 from sonoproof.training.bundle import save_decision
 from sonoproof.training.model import resolve_device
 

@@ -1,0 +1,24 @@
+"""Records to parts: fit, validation, test, and folds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sonoproof.data.leakage import check_no_leak
+from sonoproof.data.split import split_groups
+from sonoproof.runfolder import RECORD_COLUMNS, SPLIT_COLUMNS, read_table, write_table
+from sonoproof.stages.job import Job
+from sonoproof.stages.materials import group_columns
+
+__all__ = ["split"]
+
+
+def split(job: Job) -> list[Path]:
+    """Records to parts, whole groups only; a leak is an error."""
+    records = read_table(job.run.records, columns=RECORD_COLUMNS)
+    parts = split_groups(records, config=job.config.split)
+    check_no_leak(parts, records, columns=group_columns(job.run))
+    write_table(job.run.split, parts, columns=SPLIT_COLUMNS)
+    for part, rows in parts.groupby("part", sort=False):
+        job.say(f"{part}: {len(rows):,} frames of {rows['group'].nunique():,} groups")
+    return [job.run.split]

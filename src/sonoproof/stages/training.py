@@ -1,0 +1,58 @@
+"""Records, split and frames to a saved model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from sonoproof.runfolder import RunFolder, sha256_of_file
+from sonoproof.stages.job import Job
+from sonoproof.stages.materials import class_names, features_of, files_in, frames_of, records_and_split, rows_of
+from sonoproof.training.bundle import ModelBundle
+from sonoproof.training.fit import Parts, fit
+
+__all__ = ["train", "train_into", "training_parts"]
+
+
+def train(job: Job) -> list[Path]:
+    """Records, split and frames to a model."""
+    parts = training_parts(records_and_split(job.run), positive=class_names(job.run).positive)
+    bundle = train_into(job.run, job=job, parts=parts)
+    job.say(f"weights: {bundle.classifier.architecture.origin}; kept epoch {bundle.training['epoch_chosen']}")
+    return [job.run.history, *files_in(job.run.model)]
+
+
+def train_into(run: RunFolder, *, job: Job, parts: Parts) -> ModelBundle:
+    """Train on rows of a run, into this folder: the run's own or one for a further training.
+
+    Args:
+        run: The folder to write history, checkpoints and model to.
+        job: The job of the run that the rows are from.
+        parts: The rows.
+    """
+    classes = class_names(job.run)
+    load, preprocessing = frames_of(job)
+    return fit(
+        run,
+        parts=parts,
+        load=load,
+        load_features=features_of(job, load, preprocessing),
+        preprocessing=preprocessing,
+        classes=(classes.negative, classes.positive),
+        cohort_sha256=sha256_of_file(job.run.records),
+        model=job.config.model,
+        config=job.config.fit,
+        resume=job.resume,
+        progress=job.progress,
+    )
+
+
+def training_parts(table: pd.DataFrame, *, positive: str) -> Parts:
+    """The rows to learn from, to choose the checkpoint on, and to validate on."""
+    fit_rows = table[table["part"] == "fit"]
+    return Parts(
+        train=rows_of(fit_rows[fit_rows["use"] == "train"], positive=positive),
+        stop=rows_of(fit_rows[fit_rows["use"] == "stop"], positive=positive),
+        val=rows_of(table[table["part"] == "val"], positive=positive),
+    )
