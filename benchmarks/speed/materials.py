@@ -34,7 +34,7 @@ SIZE = 224
 FRAMES = 96
 SIDES_PX = {"800x600": (800, 600), "300x300": (300, 300)}
 SEED = 11
-MATERIALS_VERSION = 1  # raised whenever other materials would be made
+MATERIALS_VERSION = 2  # raised whenever other materials would be made
 TRAINING_STEPS, TRAINING_RATE = 40, 1e-3
 
 

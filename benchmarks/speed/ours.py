@@ -22,7 +22,7 @@ from sonoproof.data.preprocessing import Preprocessing
 from sonoproof.data.store import open_store
 from sonoproof.explanation.attribution import ClassLogit, integrated_gradients
 from sonoproof.inference.choice import open_engine
-from sonoproof.inference.engines import Engine, OnnxRuntimeEngine, TorchEngine
+from sonoproof.inference.engines import Engine, OpenVinoEngine, TorchEngine
 from sonoproof.inference.files import predict_files
 from sonoproof.memory import keep_freed_memory
 from sonoproof.reporting.explanation_figure import draw_explanations
@@ -41,7 +41,7 @@ def works(materials: Materials) -> dict[str, Prepare]:
 
     def engine(precision: str) -> Engine:
         if precision == "int8":
-            return OnnxRuntimeEngine(materials.int8)
+            return OpenVinoEngine(materials.int8)
         return open_engine(materials.model, engine="onnxruntime", say=_unheard)
 
     def agree() -> Prepared:

@@ -80,7 +80,7 @@ def predict_files(
     *,
     files: Sequence[Path],
     frames: FramesConfig,
-    batch: int = 32,
+    batch: int = 8,
     progress: Progress | None = None,
 ) -> list[FileAnswer]:
     """Predict image files; a file that cannot be read gets an answer with its reason and no prediction.
@@ -89,7 +89,7 @@ def predict_files(
         engine: The model.
         files: The files.
         frames: Limit on the size of images, and the threads that decode.
-        batch: Frames a batch.
+        batch: Frames a batch; more do not fit into a processor's cache and take longer each.
         progress: Told the files done and the files in all.
 
     Returns:
@@ -117,6 +117,9 @@ def _decoded_ahead(
         except FrameError as error:
             return error.reason
 
+    if len(files) == 1:  # a thread would only be waited for
+        yield files, [canvas(files[0])]
+        return
     chunks = [files[start : start + batch] for start in range(0, len(files), batch)]
     with ThreadPoolExecutor(frames.workers or processors(), thread_name_prefix="decode") as pool:
         waiting: list[Future[Canvas]] = [pool.submit(canvas, file) for file in chunks[0]] if chunks else []

@@ -71,7 +71,8 @@ def quantised(content: bytes, *, frames: UInt8) -> bytes:
             out,
             _Frames(frames),
             quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=["Conv", "Gemm"],
+            # With Clip among them a convolution and its activation share one range, 0 to 6, and become one kernel.
+            op_types_to_quantize=["Conv", "Clip", "Gemm"],
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
