@@ -28,7 +28,7 @@ from sonoproof.training.bundle import ModelBundle, load_bundle, save_bundle
 from sonoproof.training.model import BinaryClassifier, load_backbone
 from sonoproof.training.module import settle_batch_norm
 
-__all__ = ["FRAMES", "SIDES_PX", "SIZE", "Materials", "prepare_materials"]
+__all__ = ["FRAMES", "SIDES_PX", "SIZE", "Materials", "prepare_materials", "write_peer_weights"]
 
 SIZE = 224
 FRAMES = 96
@@ -89,7 +89,7 @@ def prepare_materials(folder: Path) -> Materials:
         shutil.rmtree(folder)
     _write_frames(materials)
     bundle = _write_model(materials)
-    _write_peer_weights(bundle.classifier, materials.weights)
+    write_peer_weights(bundle.classifier, materials.weights)
     _write_explained(materials)
     ready.write_text(wanted, encoding="utf-8")
     return materials
@@ -159,8 +159,11 @@ def _train(classifier: BinaryClassifier, frames: torch.Tensor, targets: torch.Te
         optimizer.step()
 
 
-def _write_peer_weights(classifier: BinaryClassifier, path: Path) -> None:
-    """Kernels as (height, width, in, out), depthwise ones as (height, width, in, 1), then the four of batch norm."""
+def write_peer_weights(classifier: BinaryClassifier, path: Path) -> None:
+    """Write the weights for the peer.
+
+    Kernels as (height, width, in, out), depthwise ones as (height, width, in, 1), then the four of batch norm.
+    """
     arrays: dict[str, npt.NDArray[np.float32]] = {}
     state = {name: tensor.detach().numpy() for name, tensor in classifier.network.state_dict().items()}
     kernels = [name for name in state if name.endswith("convolution.weight")]

@@ -27,21 +27,21 @@ def works(folder: Path, *, threads: int) -> dict[str, Prepare]:
     """The works by name."""
 
     def loaded() -> Any:
-        return _mobilenet(folder / "weights.npz")
+        return mobilenet(folder / "weights.npz")
 
     def agree() -> Prepared:
-        model, frames = loaded(), _scaled(np.load(folder / "canvases.npz")["canvases"])
+        model, frames = loaded(), scaled(np.load(folder / "canvases.npz")["canvases"])
         return lambda: {"units": len(frames), "logits": model.predict(frames, verbose=0)[:, 0].tolist()}
 
     def decode_augment(kind: str) -> Prepared:
         changing = ImageDataGenerator(
-            preprocessing_function=_scaled, zoom_range=0.2, shear_range=0.2, horizontal_flip=True
+            preprocessing_function=scaled, zoom_range=0.2, shear_range=0.2, horizontal_flip=True
         )
         batches = _flow(changing, folder / kind, shuffle=True)
         return lambda: {"units": sum(len(batches[number][0]) for number in range(len(batches)))}
 
     def train_step(batch: int) -> Prepared:
-        model = _mobilenet(None)
+        model = mobilenet(None)
         model.compile(keras.optimizers.Adam(1e-4), keras.losses.BinaryCrossentropy(from_logits=True))
         frames = np.random.default_rng(0).uniform(-1.0, 1.0, (batch, SIZE, SIZE, 3)).astype(np.float32)
         targets = (np.arange(batch) % 2).astype(np.float32)[:, None]
@@ -55,7 +55,7 @@ def works(folder: Path, *, threads: int) -> dict[str, Prepare]:
     def score_files(kind: str, precision: str, count: int) -> Prepared:
         assert precision == "fp32"
         model = loaded()
-        plain = ImageDataGenerator(preprocessing_function=_scaled)
+        plain = ImageDataGenerator(preprocessing_function=scaled)
         batches = _flow(plain, folder / kind, shuffle=False, count=count, workers=threads)
         return lambda: {"units": len(model.predict(batches, verbose=0))}
 
@@ -91,7 +91,7 @@ def works(folder: Path, *, threads: int) -> dict[str, Prepare]:
 
     def attribute(count: int, tolerance: float) -> Prepared:
         """On an even path with the fewest points of a doubling series that reach the gap; the search is not timed."""
-        model, frames = loaded(), _scaled(np.load(folder / "canvases.npz")["canvases"][:count])
+        model, frames = loaded(), scaled(np.load(folder / "canvases.npz")["canvases"][:count])
         steps = [next((n for n in IG_STEPS if _gap(model, frame, n) <= tolerance), IG_STEPS[-1]) for frame in frames]
 
         def explain() -> Done:
@@ -106,8 +106,11 @@ def works(folder: Path, *, threads: int) -> dict[str, Prepare]:
     }  # fmt: skip
 
 
-def _mobilenet(weights: Path | None) -> Any:
-    base = keras.applications.MobileNet(weights=None, input_shape=(SIZE, SIZE, 3), include_top=False, pooling="avg")
+def mobilenet(weights: Path | None, *, width: float = 1.0) -> Any:
+    """MobileNet V1 with one unit, with the weights that our side wrote or with random ones."""
+    base = keras.applications.MobileNet(
+        weights=None, alpha=width, input_shape=(SIZE, SIZE, 3), include_top=False, pooling="avg"
+    )
     model = keras.Sequential([base, keras.layers.Dense(1)])
     model.build((None, SIZE, SIZE, 3))
     if weights is not None:
@@ -139,13 +142,14 @@ def _flow(generator: Any, folder: Path, *, shuffle: bool, count: int | None = No
     return batches
 
 
-def _scaled(frames: Any) -> Any:
+def scaled(frames: Any) -> Any:
+    """Bytes to [-1, 1], as MobileNet takes them."""
     return np.asarray(frames, np.float32) / 127.5 - 1.0
 
 
 def _answer(model: Any, file: Path) -> float:
     image = keras.utils.load_img(file, target_size=(SIZE, SIZE), interpolation="bilinear")
-    frame = _scaled(keras.utils.img_to_array(image))[None]
+    frame = scaled(keras.utils.img_to_array(image))[None]
     return float(model.predict(frame, verbose=0)[0, 0])
 
 
