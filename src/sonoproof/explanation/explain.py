@@ -76,55 +76,53 @@ def explain_part(
         RunFolderError: The predictions are of another model than `model`.
         ConfigError: A baseline is unknown or lacks its references.
     """
-    chosen = select_frames(predictions, positive=classes.positive, top=config.top, errors=config.errors)
-    rows = predictions.set_index("image_id", drop=False)
     explained: list[ExplainedFrame] = []
     maps: list[dict[str, NDArray[Any]]] = []
-    for done, choice in enumerate(chosen.to_dict("records")):
+    rows = _chosen_rows(predictions, positive=classes.positive, config=config)
+    for done, row in enumerate(rows):
         if progress is not None:
-            progress(done, len(chosen))
-        row = rows.loc[choice["image_id"]].to_dict()
-        frame = load([row["image_id"]])[0]
+            progress(done, len(rows))
         item, arrays = explain_frame(
-            frame,
-            row=row | choice,
-            model=model,
-            classes=classes,
-            config=config,
-            references=references,
-            mask=masks(row["image_id"]) if masks is not None else None,
-            to_probability=to_probability,
-        )
+            load([row["image_id"]])[0], row=row, model=model, classes=classes, config=config, references=references,
+            mask=masks(row["image_id"]) if masks is not None else None, to_probability=to_probability,
+        )  # fmt: skip
         _save_arrays(out / item.arrays, arrays)
         explained.append(item)
         maps.append({name: arrays[name] for name in arrays if name.startswith(_MAP_NAMES)})
     if progress is not None:
-        progress(len(chosen), len(chosen))
+        progress(len(rows), len(rows))
     gates = _gates(
-        explained,
-        load=load,
-        model=model,
-        classes=classes,
-        config=config,
-        references=references,
+        explained, load=load, model=model, classes=classes, config=config, references=references,
         random_labels=random_labels,
-    )
-    content = {
-        "part": part,
+    )  # fmt: skip
+    content = {"part": part, **_content(explained, classes=classes, config=config, gates=gates)}
+    write_json(out / "explanations.json", {**content, "scale": _scales(maps)}, schema="explanations")
+    _remove_earlier(out, keep={item.arrays.removesuffix(".npz") for item in explained})
+    return explained
+
+
+def _chosen_rows(predictions: pd.DataFrame, *, positive: str, config: ExplainConfig) -> list[dict[str, Any]]:
+    """Rows of the predictions that are explained, each with its ``kind`` and ``rank``."""
+    chosen = select_frames(predictions, positive=positive, top=config.top, errors=config.errors)
+    rows = predictions.set_index("image_id", drop=False)
+    return [rows.loc[choice["image_id"]].to_dict() | choice for choice in chosen.to_dict("records")]
+
+
+def _content(
+    explained: Sequence[ExplainedFrame], *, classes: Classes, config: ExplainConfig, gates: Sequence[GateReport]
+) -> dict[str, Any]:
+    """What ``explanations.json`` says beside the part's name and the colour scales."""
+    return {
         "classes": dataclasses.asdict(classes),
         "asked": {"top": config.top, "error": config.errors},
         "found": {kind: sum(item.kind == kind for item in explained) for kind in ("top", "error")},
         "methods": list(config.methods),
         "baselines": list(config.baselines),
         "tolerance": config.tolerance,
-        "scale": _scales(maps),
         "gate": dataclasses.asdict(gates[0]) if gates else None,
         "further_gates": [dataclasses.asdict(gate) for gate in gates[1:]],
         "frames": [dataclasses.asdict(item) for item in explained],
     }
-    write_json(out / "explanations.json", content, schema="explanations")
-    _remove_earlier(out, keep={item.arrays.removesuffix(".npz") for item in explained})
-    return explained
 
 
 def _remove_earlier(out: Path, *, keep: set[str]) -> None:

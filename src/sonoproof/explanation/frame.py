@@ -129,27 +129,12 @@ def explain_frame(
         absolute gradient over the channels), and for each baseline B ``ig_B`` (float32, (3, H, W), logits of the
         explained class) with ``alpha_B``, ``probability_B`` and ``gradient_B`` (float64, (S,)).
     """
-    is_positive = row["predicted"] == classes.positive
-    logit = ClassLogit(model, positive=is_positive)
-    arrays: dict[str, NDArray[Any]] = {"frame": frame}
-    results = []
-    for name in config.baselines:
-        paths = _integrate(logit, frame, make_baselines(name, frame, references=references), config)
-        if "saliency" not in arrays:
-            _check_same_model(row, float(paths[0].path.logits[-1]) * logit.sign)
-            # The last point of every path is the frame itself: its gradient is the saliency map.
-            arrays["saliency"] = paths[0].path.gradients[-1].abs().amax(dim=0).cpu().numpy()
-        curves = [saturation_curve(path.path, positive=is_positive, to_probability=to_probability) for path in paths]
-        curve = mean_curve(curves)
-        arrays[f"ig_{name}"] = np.mean([path.attribution.cpu().numpy() for path in paths], axis=0)
-        arrays[f"alpha_{name}"] = curve.alphas
-        arrays[f"probability_{name}"] = curve.probability
-        arrays[f"gradient_{name}"] = curve.mean_absolute_gradient
-        results.append(_baseline_result(name, paths, config.tolerance, saturated=share_saturated(curve)))
-    arrays |= _further_maps(logit, frame, config=config, references=references)
-    probability = float(row["probability"])
+    logit = ClassLogit(model, positive=row["predicted"] == classes.positive)
+    results, arrays = _maps(
+        frame, logit=logit, row=row, config=config, references=references, to_probability=to_probability
+    )
     main = arrays[f"ig_{config.baselines[0]}"].sum(axis=0)
-    stem = _file_stem(row)
+    probability, stem = float(row["probability"]), _file_stem(row)
     item = ExplainedFrame(
         image_id=row["image_id"],
         kind=row["kind"],
@@ -158,9 +143,9 @@ def explain_frame(
         label=row["label"],
         predicted=row["predicted"],
         explained_class=row["predicted"],
-        probability=probability if is_positive else 1.0 - probability,
+        probability=probability if logit.sign > 0 else 1.0 - probability,
         logit=float(row["logit"]) * logit.sign,
-        baselines=tuple(results),
+        baselines=results,
         shares=attribution_shares(main, frame),
         localisation=localise(main, mask) if mask is not None else None,
         arrays=f"{stem}.npz",
@@ -169,6 +154,35 @@ def explain_frame(
         preview=f"{stem}.preview.jpg",
     )
     return item, arrays
+
+
+def _maps(
+    frame: Frames,
+    *,
+    logit: ClassLogit,
+    row: Mapping[str, Any],
+    config: ExplainConfig,
+    references: Frames | None,
+    to_probability: ToProbability,
+) -> tuple[tuple[BaselineResult, ...], dict[str, NDArray[Any]]]:
+    """The arrays of a frame, and how far integrated gradients converged from each baseline."""
+    arrays: dict[str, NDArray[Any]] = {"frame": frame}
+    results = []
+    for name in config.baselines:
+        paths = _integrate(logit, frame, make_baselines(name, frame, references=references), config)
+        if "saliency" not in arrays:
+            _check_same_model(row, float(paths[0].path.logits[-1]) * logit.sign)
+            # The last point of every path is the frame itself: its gradient is the saliency map.
+            arrays["saliency"] = paths[0].path.gradients[-1].abs().amax(dim=0).cpu().numpy()
+        curve = mean_curve(
+            [saturation_curve(path.path, positive=logit.sign > 0, to_probability=to_probability) for path in paths]
+        )
+        arrays[f"ig_{name}"] = np.mean([path.attribution.cpu().numpy() for path in paths], axis=0)
+        arrays[f"alpha_{name}"] = curve.alphas
+        arrays[f"probability_{name}"] = curve.probability
+        arrays[f"gradient_{name}"] = curve.mean_absolute_gradient
+        results.append(_baseline_result(name, paths, config.tolerance, saturated=share_saturated(curve)))
+    return tuple(results), arrays | _further_maps(logit, frame, config=config, references=references)
 
 
 def _further_maps(
