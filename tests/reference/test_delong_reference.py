@@ -1,10 +1,16 @@
-"""DeLong by midranks equals the definition by pairs; Clopper-Pearson equals statsmodels."""
+"""DeLong equals its definition by pairs and a published example; Clopper-Pearson equals statsmodels."""
+
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
-from sonoproof.evaluation.delong import auc_covariance, clopper_pearson
+from sonoproof.evaluation.delong import auc_covariance, clopper_pearson, delong_test
+from sonoproof.evaluation.metrics import METRICS
+from sonoproof.evaluation.rows import ScoredRows
 
 
 def _by_pairs(scores: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -34,13 +40,42 @@ def test_statsmodels_agrees_on_exact_limits(successes: int, n: int) -> None:
     assert clopper_pearson(successes, n=n) == pytest.approx(expected, abs=1e-12)
 
 
-def test_the_published_example_of_109_ct_images() -> None:
-    """Ratings of Hanley and McNeil (1982), table 1; DeLong's error as the Stata manual prints it ([R] roctab)."""
-    normal, abnormal = (33, 6, 6, 11, 2), (3, 2, 2, 11, 33)
-    ratings = np.concatenate([np.repeat(np.arange(1.0, 6.0), counts) for counts in (normal, abnormal)])
-    targets = np.repeat([False, True], [sum(normal), sum(abnormal)])
-    (auc,), covariance = auc_covariance(ratings[None], targets=targets)
-    error = float(np.sqrt(covariance[0, 0]))
-    assert auc == pytest.approx(0.8932, abs=5e-5)
-    assert error == pytest.approx(0.0307, abs=5e-5)
-    assert (auc - 1.959964 * error, auc + 1.959964 * error) == pytest.approx((0.83295, 0.95339), abs=5e-6)
+# AUC, DeLong's z, two-sided p and 95 % limits of the difference as the tests of pROC expect them (xrobin/pROC,
+# tests/testthat: test-roc.test.R at 0bc764d, helper-deLongPlacementsCpp-expected.R at 13bdf2c). Its manual prints
+# Z = 2.209, p = 0.02718 for the first pair.
+PUBLISHED_AUC = {"wfns": 0.823678861788618, "s100b": 0.731368563685637, "ndka": 0.611957994579946}
+PUBLISHED_TESTS = [
+    ("wfns", "s100b", 2.20898359144091, 0.0271757822291882, 0.0104061769564846, 0.174214419249478),
+    ("wfns", "ndka", 2.79777591868904, 0.00514557970691098, 0.0634011709339876, 0.3600405634833566),
+    ("ndka", "s100b", -1.39077002573558, 0.164295175223054, -0.2876917446341914, 0.0488706064228094),
+]
+
+
+@pytest.fixture(scope="module")
+def haemorrhage() -> dict[str, ScoredRows]:
+    """Three markers of 113 patients with a subarachnoid haemorrhage, 41 of whom had a poor outcome.
+
+    The data `aSAH` of the R package pROC (Robin et al. 2011, BMC Bioinformatics 12:77), from Turck et al. (2010),
+    Intensive Care Med. 36:107. WFNS is a grade from 1 to 5, so that most pairs are tied.
+    """
+    table = pd.read_csv(Path(__file__).with_name("asah.csv"))
+    assert (len(table), table["poor_outcome"].sum()) == (113, 41)
+    return {name: ScoredRows.from_logits(table["poor_outcome"], logits=table[name]) for name in PUBLISHED_AUC}
+
+
+@pytest.mark.parametrize(("first", "second", "z", "p", "low", "high"), PUBLISHED_TESTS)
+def test_the_published_example_of_113_haemorrhages(
+    haemorrhage: dict[str, ScoredRows], first: str, second: str, z: float, p: float, low: float, high: float
+) -> None:
+    found = delong_test(haemorrhage[first], second=haemorrhage[second])
+    assert found.difference == pytest.approx(PUBLISHED_AUC[first] - PUBLISHED_AUC[second], abs=1e-14)
+    assert (found.low, found.high) == pytest.approx((low, high), rel=1e-12)
+    assert found.p == pytest.approx(p, rel=1e-12)
+    assert np.sign(found.difference) * stats.norm.isf(found.p / 2) == pytest.approx(z, rel=1e-12)
+
+
+def test_the_published_areas_of_113_haemorrhages(haemorrhage: dict[str, ScoredRows]) -> None:
+    for name, area in PUBLISHED_AUC.items():
+        assert METRICS["auc"](haemorrhage[name]) == pytest.approx(area, abs=1e-14), name
+        (by_delong,), _ = auc_covariance(haemorrhage[name].logits, targets=haemorrhage[name].targets)
+        assert by_delong == pytest.approx(area, abs=1e-14), name
