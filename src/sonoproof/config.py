@@ -215,6 +215,8 @@ class EvaluateConfig:
         confidence: Level of the intervals.
         resamples: Bootstrap resamples.
         seed: Seed of the bootstrap.
+        stratified: Whether groups are drawn by class. The intervals then hold for the share of positive groups that
+            the rows have; false where that share came about by chance, as with consecutive patients.
         prevalence: Share of positive cases for which predictive values are stated beside the sample's own; 0 for none.
         exam: How frames become one prediction of an exam: ``mean_logit``, ``mean_probability``, ``max`` (the frame
             most likely positive decides) or ``vote``.
@@ -224,6 +226,7 @@ class EvaluateConfig:
     confidence: float = 0.95
     resamples: int = 2000
     seed: int = 0
+    stratified: bool = True
     prevalence: float = 0.0
     exam: Literal["mean_logit", "mean_probability", "max", "vote"] = "mean_logit"
 

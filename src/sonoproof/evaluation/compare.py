@@ -106,7 +106,7 @@ def compare(
     rows = {name: scored(table, classes=classes, threshold=cuts[name]) for name, table in aligned.items()}
     first = next(iter(aligned))
     units = units_of(aligned[first], unit=unit)
-    grouping = Grouping.of(units, targets=rows[first].targets)
+    grouping = Grouping.of(units, targets=rows[first].targets, stratified=config.stratified)
     models = {name: GroupedRows(scores, grouping) for name, scores in rows.items()}
     pairs = list(itertools.combinations(models, 2))
     independent = grouping.independent

@@ -28,10 +28,6 @@ __all__ = ["METRIC_COLUMNS", "evaluate_part", "evaluate_run"]
 METRIC_COLUMNS = (
     "part", "metric", "label", "value", "low", "high", "n", "unit", "n_units", "positive_class", "file",
 )  # fmt: skip
-INTERVAL_METHOD = (
-    "cluster bootstrap, whole units drawn by class; limits symmetric on the log-odds scale (loss: logarithm), "
-    "Student's t with the effective number of units"
-)
 
 
 def evaluate_run(
@@ -41,7 +37,6 @@ def evaluate_run(
     config: EvaluateConfig,
     unit: str = "group",
     threshold: float | None = None,
-    stratified: bool = True,
 ) -> dict[str, dict[str, Any]]:
     """Evaluate parts of a run and write ``evaluation/PART.json``, ``PART_curves.json`` and ``metrics.csv``.
 
@@ -54,8 +49,6 @@ def evaluate_run(
         unit: Column of the predictions whose values are resampled.
         threshold: Probability from which a row is called positive; None takes each row's own from the column
             ``threshold``, or that of `config` where there is none.
-        stratified: Whether units are drawn by class: the intervals then hold for the share of units a class that
-            these rows have. False where that share came about by chance and is not known from elsewhere.
 
     Returns:
         Part to the content of its JSON file.
@@ -71,9 +64,7 @@ def evaluate_run(
         predictions = _with_records(read_table(run.predictions(part), columns=PREDICTION_COLUMNS), run=run)
         if (predictions["label"] == "").all():
             continue
-        evaluation = evaluate_part(
-            predictions, classes=classes, config=config, unit=unit, threshold=threshold, stratified=stratified
-        )
+        evaluation = evaluate_part(predictions, classes=classes, config=config, unit=unit, threshold=threshold)
         drawn = curves_of_part(predictions, classes=classes, config=config, unit=unit)
         chosen_here = _chosen_here(run, part)
         evaluation["notes"] += notes_on_choices(chosen_here, part=part, predictions=predictions)
@@ -95,7 +86,6 @@ def evaluate_part(
     config: EvaluateConfig,
     unit: str = "group",
     threshold: float | None = None,
-    stratified: bool = True,
 ) -> dict[str, Any]:
     """Metrics of the positive class on the labelled rows, each as ``{"value", "low", "high"}``.
 
@@ -108,8 +98,6 @@ def evaluate_part(
         unit: Column whose values are resampled; ``row`` takes rows as independent.
         threshold: Probability from which a row is called positive; None takes each row's own from the column
             ``threshold``, or that of `config` where there is none.
-        stratified: Whether units are drawn by class: the intervals then hold for the share of units a class that
-            these rows have. False where that share came about by chance and is not known from elsewhere.
 
     Raises:
         RunFolderError: The table cannot be evaluated; the message names the frames.
@@ -123,7 +111,7 @@ def evaluate_part(
         confidence=config.confidence,
         resamples=config.resamples,
         seed=config.seed,
-        stratified=stratified,
+        stratified=config.stratified,
     )
     calibration, before = calibration_measures(rows, units=units, config=config), rows_before(table, rows=rows)
     return {
@@ -138,8 +126,8 @@ def evaluate_part(
         "confidence": config.confidence,
         "resamples": config.resamples,
         "seed": config.seed,
-        "interval_method": INTERVAL_METHOD,
-        "stratified": stratified,
+        "interval_method": _interval_method(config),
+        "stratified": config.stratified,
         **{name: as_json(interval) for name, interval in intervals.items()},
         "confusion": confusion(rows),
         "calibration": _calibration_facts(calibration),
@@ -235,6 +223,14 @@ def metric_table(evaluations: Mapping[str, Mapping[str, Any]], *, run: RunFolder
         for metric in METRICS.values()
     ]
     return pd.DataFrame(rows, columns=list(METRIC_COLUMNS))
+
+
+def _interval_method(config: EvaluateConfig) -> str:
+    units = "whole units drawn by class" if config.stratified else "whole units"
+    return (
+        f"cluster bootstrap, {units}; limits symmetric on the log-odds scale (loss: logarithm), "
+        "Student's t with the effective number of units"
+    )
 
 
 def _thresholds(cuts: npt.NDArray[np.float64], *, otherwise: float) -> dict[str, Any]:

@@ -65,7 +65,12 @@ def measure_exams(
         return {"how": config.exam, "reason": "every frame is an exam of its own"}, None
     rows, units = scored(exams, classes=classes, threshold=threshold), units_of(exams, unit="group")
     found = metric_intervals(
-        rows, groups=units, confidence=config.confidence, resamples=config.resamples, seed=config.seed
+        rows,
+        groups=units,
+        confidence=config.confidence,
+        resamples=config.resamples,
+        seed=config.seed,
+        stratified=config.stratified,
     )
     facts = {
         "how": config.exam,

@@ -50,6 +50,22 @@ def test_every_metric_lies_within_its_limits() -> None:
     assert sum(result["confusion"].values()) == 120
 
 
+def test_units_drawn_without_regard_to_class_widen_what_depends_on_their_share() -> None:
+    table = predictions(400)
+    by_class = evaluated(table)
+    by_chance = evaluate_part(table, classes=CLASSES, config=EvaluateConfig(resamples=200, stratified=False))
+    assert (by_class["stratified"], by_chance["stratified"]) == (True, False)
+    assert "drawn by class" in by_class["interval_method"]
+    assert "drawn by class" not in by_chance["interval_method"]
+    width = {
+        (name, drawn): result[name]["high"] - result[name]["low"]
+        for name in ("precision", "recall")
+        for drawn, result in (("by class", by_class), ("by chance", by_chance))
+    }
+    assert width["precision", "by chance"] > 1.1 * width["precision", "by class"]
+    assert width["recall", "by chance"] < 1.1 * width["recall", "by class"]
+
+
 @pytest.mark.parametrize("coding", [{"unhealthy": 1, "healthy": 0}, {"unhealthy": 0, "healthy": 1}])
 def test_the_coding_of_the_sheet_changes_no_clinical_number(coding: dict[str, int]) -> None:
     # A network whose one output unit follows the digits of the sheet has the logit of "unhealthy" with either sign;

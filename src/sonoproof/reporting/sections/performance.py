@@ -49,6 +49,8 @@ def _how_measured(evidence: Evidence) -> str:
     confidence = float(first.get("confidence") or 0.95)
     sentences = [f"All metrics are of the positive class, “{positive}”."]
     sentences.append(f"In brackets stands the interval at {confidence:.0%}.")
+    if first.get("stratified", True):
+        sentences.append("The intervals hold for the share of positive units that the rows have.")
     for part in evidence.evaluated:
         sentences.append(_unit_sentence(part))
     return " ".join(sentences)
