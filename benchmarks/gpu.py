@@ -1,25 +1,39 @@
 """How fast is a GPU: frames a second in training and scoring, and the share of the device's matrix peak.
 
 For MobileNet V1 1.0 224, channels-last, in single precision, with TF32 and with bfloat16; and how far the logits of
-each are from those of the processor in single precision. Needs a CUDA device; says so and stops where there is none.
+each are from those of the processor in single precision. Then training in bfloat16 as a run does it, fed from the
+store and augmented on the device: does the input keep it busy? Needs a CUDA device; says so and stops where there is
+none.
 
     python benchmarks/gpu.py --batch 256
+    python benchmarks/growth.py --frames 100000 --device cuda --no-lookalikes
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
+import cv2
+import numpy as np
+import pandas as pd
 import torch
 import torch.nn.functional as F
 
-from sonoproof.config import ModelConfig
+from sonoproof.config import FramesConfig, ModelConfig
+from sonoproof.data.preprocessing import Preprocessing
+from sonoproof.data.store import open_store
+from sonoproof.runfolder import sha256_of_file
+from sonoproof.training.augmentation import Augmentation
+from sonoproof.training.batches import Rows, ShuffledBatches
 from sonoproof.training.model import BinaryClassifier, load_backbone
 
 SIZE = 224
+FED_FRAMES = 4096
 OPERATIONS = 2 * 569e6  # multiply-adds of the forward pass (Howard et al. 2017, table 4), two operations each
 PRECISIONS = ("fp32", "tf32", "bf16")
 
@@ -36,6 +50,48 @@ def main() -> None:
     reference = _logits(_network("cpu"), frames[:32])
     for precision in PRECISIONS:
         print(f"{precision}: {_measured(precision, frames, reference, rounds=options.rounds)}")
+    with tempfile.TemporaryDirectory() as folder:
+        rate = fed_from_store(Path(folder), batch=options.batch, device=torch.device("cuda"))
+    print(f"bf16, fed from the store and augmented on the device: training {rate:,.0f} frames/s")
+
+
+def fed_from_store(folder: Path, *, batch: int, device: torch.device, frames: int = FED_FRAMES) -> float:
+    """Frames a second of an epoch of training, decoded before, after one unmeasured epoch."""
+    batches = _batches(folder, batch=batch, device=device, frames=frames)
+    classifier = _network(device.type).train()
+    optimizer = torch.optim.Adam(classifier.parameters(), lr=1e-4, fused=True)
+
+    def epoch() -> float:
+        """Seconds; the loss read at the end waits for the device."""
+        started, loss = time.perf_counter(), torch.zeros(())
+        for pixels, targets in batches:
+            optimizer.zero_grad()
+            with torch.autocast(device.type, torch.bfloat16):
+                logits = classifier(pixels)
+            loss = F.binary_cross_entropy_with_logits(logits.float(), targets.to(device))
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+        assert loss.isfinite()
+        return time.perf_counter() - started
+
+    epoch()
+    return frames / epoch()
+
+
+def _batches(folder: Path, *, batch: int, device: torch.device, frames: int) -> ShuffledBatches:
+    rng, files = np.random.default_rng(0), []
+    for number in range(frames):
+        files.append(folder / f"{number}.jpg")
+        coarse = rng.integers(0, 256, (30, 30), dtype=np.uint8)
+        cv2.imwrite(str(files[-1]), cv2.resize(coarse, (300, 300), interpolation=cv2.INTER_CUBIC))
+    records = pd.DataFrame({"path": [str(file) for file in files], "sha256": [sha256_of_file(file) for file in files]})
+    store = open_store(folder / "store", preprocessing=Preprocessing(SIZE, aspect="stretch"), frames=FramesConfig())
+    store.add(records)
+    keys = tuple(records["sha256"])
+    rows = Rows(keys, (np.arange(frames) % 2).astype(np.float32), keys)
+    return ShuffledBatches(
+        rows, load=store.get, batch=batch, augmentation=Augmentation(), epoch=lambda: 0, device=device
+    )
 
 
 def _measured(precision: str, frames: torch.Tensor, reference: torch.Tensor, *, rounds: int) -> str:

@@ -43,13 +43,14 @@ def main() -> None:
     parser.add_argument("--frames", type=int, nargs="+", default=[1000, 3000, 10000])
     parser.add_argument("--folder", type=Path, default=Path("runs/growth"))
     parser.add_argument("--no-lookalikes", action="store_true", help="leave the search for look-alikes out")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
     options = parser.parse_args()
     clips = _clips(options.folder / "clips")
     measured: dict[int, dict[str, dict[str, float]]] = {}
     for frames in sorted(options.frames):
         cohort = options.folder / str(frames)
         _write_cohort(cohort, clips, frames=frames)
-        measured[frames] = _run(cohort, lookalikes=not options.no_lookalikes)
+        measured[frames] = _run(cohort, lookalikes=not options.no_lookalikes, device=options.device)
         (options.folder / "growth.json").write_text(json.dumps(measured, indent=2) + "\n", encoding="utf-8")
         print(_table(measured), flush=True)
     _draw(measured, options.folder / "growth.png")
@@ -101,13 +102,13 @@ def _varied(frame: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.ui
     return np.asarray(np.clip(levels[:, ::-1] if rng.random() < 0.5 else levels, 0, 255), np.uint8)
 
 
-def _run(cohort: Path, *, lookalikes: bool) -> dict[str, dict[str, float]]:
+def _run(cohort: Path, *, lookalikes: bool, device: str) -> dict[str, dict[str, float]]:
     """Seconds and peak memory of each stage of a run in a process of its own."""
     out = cohort / f"run-{int(time.time())}"
     words = [sys.executable, "-m", "sonoproof", "run", str(cohort / "labels.xlsx")]
     words += ["--images", str(cohort / "images"), "--out", str(out), "--group-column", "patient_id"]
     words += [word for setting in SETTINGS for word in ("--set", setting)]
-    words += ["--set", f"audit.lookalikes={'true' if lookalikes else 'false'}"]
+    words += ["--set", f"audit.lookalikes={'true' if lookalikes else 'false'}", "--device", device]
     process = subprocess.Popen(words, stdout=subprocess.DEVNULL)
     with _watched(process.pid, out / "manifest.json") as peaks:
         code = process.wait()

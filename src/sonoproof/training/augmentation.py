@@ -13,10 +13,13 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 from sonoproof.config import FitConfig
 
-__all__ = ["Augmentation", "augment", "draw"]
+__all__ = ["Augmentation", "augment", "augment_on_device", "draw"]
 
 UInt8 = npt.NDArray[np.uint8]
 
@@ -92,6 +95,28 @@ def augment(frames: UInt8, maps: npt.NDArray[np.float64]) -> UInt8:
             borderMode=cv2.BORDER_REPLICATE,
         )
     return changed
+
+
+def augment_on_device(frames: Tensor, maps: npt.NDArray[np.float64]) -> Tensor:
+    """The same as `augment`, where the frames are: on a GPU it costs next to nothing.
+
+    Between pixels it interpolates exactly, where OpenCV rounds the place to 1/32 of a pixel and the value to a level.
+
+    Args:
+        frames: (N, C, S, S) square frames, of floating point.
+        maps: (N, 2, 3) maps from output to input pixel coordinates.
+
+    Returns:
+        (N, C, S, S) changed frames, in channels-last memory.
+    """
+    size = frames.shape[-1]
+    linear, shift = maps[:, :, :2], maps[:, :, 2]
+    # In units where -1 and 1 are the outer edges of the outermost pixels: place = (2 pixel + 1) / size - 1.
+    scaled = ((size - 1) * linear.sum(axis=2) + 2.0 * shift + 1.0) / size - 1.0
+    theta = torch.from_numpy(np.concatenate([linear, scaled[:, :, None]], axis=2)).to(frames)
+    places = F.affine_grid(theta, list(frames.shape), align_corners=False)
+    changed = F.grid_sample(frames, places, mode="bilinear", padding_mode="border", align_corners=False)
+    return changed.contiguous(memory_format=torch.channels_last)
 
 
 def _uniform(image_id: str, *, seed: int, epoch: int) -> npt.NDArray[np.float64]:

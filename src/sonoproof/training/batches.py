@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from sonoproof.training.augmentation import Augmentation, augment, draw
+from sonoproof.training.augmentation import Augmentation, augment, augment_on_device, draw
 
 __all__ = ["Batch", "LoadFrames", "OrderedBatches", "Rows", "ShuffledBatches", "to_network"]
 
@@ -59,11 +59,13 @@ class OrderedBatches:
         rows: The rows.
         load: Gives the frames.
         batch: Frames a batch at most.
+        device: Where the batches go; None for the CPU.
     """
 
-    def __init__(self, rows: Rows, *, load: LoadFrames, batch: int) -> None:
+    def __init__(self, rows: Rows, *, load: LoadFrames, batch: int, device: torch.device | None = None) -> None:
         self.rows = rows
         self._load = load
+        self._device = device
         self._parts = _equal_parts(np.arange(len(rows)), batch=batch)
 
     def __len__(self) -> int:
@@ -74,7 +76,7 @@ class OrderedBatches:
 
     def _prepare(self, part: npt.NDArray[np.int64]) -> Batch:
         frames = self._load([self.rows.image_ids[k] for k in part])
-        return to_network(frames), torch.from_numpy(self.rows.targets[part])
+        return to_network(frames, device=self._device), torch.from_numpy(self.rows.targets[part])
 
 
 class ShuffledBatches:
@@ -86,6 +88,7 @@ class ShuffledBatches:
         batch: Frames a batch, about: batches are of equal size, so that none is too small for batch norm.
         augmentation: How frames are changed; its seed is also that of the order.
         epoch: Tells the number of the epoch when a pass begins.
+        device: Where the batches go; on a GPU frames are sent as bytes and changed there. None for the CPU.
     """
 
     def __init__(
@@ -96,12 +99,14 @@ class ShuffledBatches:
         batch: int,
         augmentation: Augmentation,
         epoch: Callable[[], int],
+        device: torch.device | None = None,
     ) -> None:
         self.rows = rows
         self._load = load
         self._batch = batch
         self._augmentation = augmentation
         self._epoch = epoch
+        self._device = device or torch.device("cpu")
 
     def __len__(self) -> int:
         return len(_equal_parts(np.arange(len(self.rows)), batch=self._batch))
@@ -115,7 +120,10 @@ class ShuffledBatches:
         image_ids = [self.rows.image_ids[k] for k in part]
         frames = self._load(image_ids)
         maps = draw(image_ids, augmentation=self._augmentation, epoch=epoch, size=frames.shape[1])
-        return to_network(augment(frames, maps)), torch.from_numpy(self.rows.targets[part])
+        targets = torch.from_numpy(self.rows.targets[part])
+        if self._device.type == "cpu":
+            return to_network(augment(frames, maps)), targets
+        return augment_on_device(to_network(frames, device=self._device), maps), targets
 
 
 def _equal_parts(order: npt.NDArray[np.int64], *, batch: int) -> list[npt.NDArray[np.int64]]:

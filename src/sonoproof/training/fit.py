@@ -237,11 +237,11 @@ class _Training:
     def _shuffled(self, epoch: Callable[[], int]) -> ShuffledBatches:
         return ShuffledBatches(
             self.parts.train, load=self.load, batch=self.config.batch,
-            augmentation=Augmentation.from_config(self.config), epoch=epoch,
+            augmentation=Augmentation.from_config(self.config), epoch=epoch, device=self.device,
         )  # fmt: skip
 
     def _ordered(self, rows: Rows) -> OrderedBatches:
-        return OrderedBatches(rows, load=self.load, batch=self.config.batch)
+        return OrderedBatches(rows, load=self.load, batch=self.config.batch, device=self.device)
 
     def _best_epoch(self, rows: list[dict[str, Any]]) -> int:
         """The epoch to keep: the best of the monitored metric, the earliest where equal; else the last."""

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from scipy import ndimage
 
-from sonoproof.training.augmentation import Augmentation, augment, draw
+from sonoproof.training.augmentation import Augmentation, augment, augment_on_device, draw
 
 IDS = [f"image{k}" for k in range(400)]
 
@@ -69,3 +70,15 @@ def test_the_pixels_agree_with_an_independent_affine_transform() -> None:
     matrix, offset = swap @ maps[0, :, :2] @ swap, swap @ maps[0, :, 2]
     expected = ndimage.affine_transform(frame.astype(float), matrix, offset=offset, order=1, mode="nearest")
     assert np.abs(changed - expected).max() < 3.0
+
+
+def test_on_a_device_frames_are_changed_alike() -> None:
+    noise = np.random.default_rng(3).random((20, 48, 48, 3))
+    smooth = ndimage.gaussian_filter(noise, (0, 2, 2, 0))
+    frames = np.round(255 * (smooth - smooth.min()) / np.ptp(smooth)).astype(np.uint8)
+    maps = draw(IDS[:20], augmentation=Augmentation(zoom=0.3, shear_degrees=15.0), epoch=2, size=48)
+    assert (maps[:, 0, 0] < 0).any()  # some are mirrored
+    given = torch.from_numpy(frames).permute(0, 3, 1, 2).float()
+    changed = augment_on_device(given, maps).permute(0, 2, 3, 1).numpy()
+    assert np.abs(changed - augment(frames, maps)).max() < 3.0
+    assert np.abs(changed - frames).max() > 50.0
