@@ -67,6 +67,7 @@ def _audit(job: Job, cohort: Cohort, *, records: pd.DataFrame, quarantine: pd.Da
             load=load,
             work=job.run.store,
             workers=job.config.frames.workers,
+            resume=job.resume,
             progress=job.progress,
         )
     outcome = audit_cohort(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from sonoproof.data.concurrency import Progress, map_in_order
 from sonoproof.data.lookalike.candidates import Pair, nearest_pairs, pairs_between_groups, supporting_pairs
 from sonoproof.data.lookalike.groups import Edge, join
 from sonoproof.data.lookalike.index import build_index
+from sonoproof.data.lookalike.journal import Journal
 from sonoproof.data.lookalike.spool import ViewSpool
 from sonoproof.data.lookalike.verdict import is_link, is_suspect, strength
 from sonoproof.data.lookalike.verify import Evidence, compare
@@ -27,13 +29,18 @@ class Comparisons:
 
     Attributes:
         labels: Group of each frame, named by its smallest frame number.
+        journal: Where each pair compared is written down; what an earlier attempt wrote is not compared again.
         evidence: What was found for each pair compared; None where it is not even suspect.
         waiting: Links between two large groups that nothing supports yet.
     """
 
     labels: NDArray[np.int64]
+    journal: Journal
     evidence: dict[Pair, Evidence | None] = field(default_factory=dict)
     waiting: list[Edge] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._known = dict(_from_line(line) for line in self.journal.kept)
 
     def suspects(self) -> list[tuple[Pair, Evidence]]:
         """Pairs that are suspect or linked, strongest first."""
@@ -50,15 +57,19 @@ class Comparisons:
             return evidence if evidence is not None and is_suspect(evidence) else None
 
         fresh = sorted(set(pairs) - self.evidence.keys())
-        examined = map_in_order(examine, fresh, workers=workers, progress=progress)
-        self.evidence.update(zip(fresh, examined, strict=True))
+        unknown = [pair for pair in fresh if pair not in self._known]
+        examined = map_in_order(examine, unknown, workers=workers, progress=progress)
+        for pair, evidence in zip(unknown, examined, strict=True):
+            self.journal.append(_to_line(pair, evidence))
+            self._known[pair] = evidence
+        self.evidence.update((pair, self._known.pop(pair)) for pair in fresh)
         edges = [(pair[0], pair[1]) for pair, evidence in self.suspects() if is_link(evidence)]
         self.labels, self.waiting = join(len(self.labels), edges)
         return len(fresh)
 
 
 def compare_in_rounds(
-    spool: ViewSpool, *, generator: np.random.Generator, workers: int, progress: Progress | None
+    spool: ViewSpool, *, journal: Journal, generator: np.random.Generator, workers: int, progress: Progress | None
 ) -> Comparisons:
     """Compare few pairs and find nearly all links: never all with all.
 
@@ -68,11 +79,12 @@ def compare_in_rounds(
 
     Args:
         spool: The views of the frames.
+        journal: Where each pair compared is written down.
         generator: Draws the sample that the visual words are learnt from.
         workers: Threads; 0 takes one per processor.
         progress: Called with (pairs compared, pairs of this round).
     """
-    comparisons = Comparisons(np.arange(len(spool)))
+    comparisons = Comparisons(np.arange(len(spool)), journal)
     if len(spool) < 2:
         return comparisons
     index = build_index(spool, generator=generator)
@@ -85,6 +97,18 @@ def compare_in_rounds(
         if comparisons.add(pairs, spool, workers=workers, progress=progress) == 0:
             break
     return comparisons
+
+
+def _to_line(pair: Pair, evidence: Evidence | None) -> list[Any]:
+    found = None if evidence is None else {**asdict(evidence), "transform": evidence.transform.tolist()}
+    return [*pair, found]
+
+
+def _from_line(line: list[Any]) -> tuple[Pair, Evidence | None]:
+    first, second, flipped, found = line
+    if found is not None:
+        found = Evidence(**{**found, "transform": np.array(found["transform"], np.float64)})
+    return (first, second, flipped), found
 
 
 def _changed(labels: NDArray[np.int64], asked: set[tuple[int, int]]) -> set[int]:

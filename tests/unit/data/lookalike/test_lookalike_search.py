@@ -110,7 +110,6 @@ def test_a_frame_that_cannot_be_decoded_is_not_passed_over(tmp_path: Path) -> No
 
     with pytest.raises(OSError, match="b: damaged"):
         find_lookalikes(["b"], load=load, work=tmp_path)
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_chain_of_crops_is_one_source(tmp_path: Path, make_frame: Callable[..., Frame]) -> None:

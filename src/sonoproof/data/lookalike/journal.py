@@ -1,0 +1,67 @@
+"""What a search has found so far, on disk: a search that was stopped goes on behind its last whole line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+__all__ = ["Journal"]
+
+
+class Journal:
+    """An append-only file of JSON values, one a line, under a first line that says of what they are.
+
+    Each line reaches the file before the next is computed, so that a kill loses the last one at most; a line that was
+    cut is dropped with all behind it.
+
+    Args:
+        path: The file.
+        of: What the values belong to; a file of anything else is begun anew.
+    """
+
+    def __init__(self, path: Path, *, of: str) -> None:
+        self._of = of
+        (first, *kept), whole_bytes = _whole_lines(path)
+        self.kept: list[Any] = kept
+        self._file = path.open("r+b" if whole_bytes else "w+b")
+        self._file.truncate(whole_bytes)
+        self._file.seek(0, 2)
+        if first != of:
+            self.begin_anew()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def begin_anew(self) -> None:
+        """Forget every value."""
+        self.kept = []
+        self._file.seek(0)
+        self._file.truncate()
+        self.append(self._of)
+
+    def append(self, value: Any) -> None:
+        """Write a value that JSON can hold; numbers come back to the bit."""
+        self._file.write(json.dumps(value).encode() + b"\n")
+        self._file.flush()
+
+
+def _whole_lines(path: Path) -> tuple[list[Any], int]:
+    """The values up to the first line that is not whole, and how many bytes they take; one None where there is none."""
+    values: list[Any] = []
+    size = 0
+    for line in path.read_bytes().splitlines(keepends=True) if path.is_file() else ():
+        try:
+            if not line.endswith(b"\n"):
+                break
+            values.append(json.loads(line))
+        except ValueError:
+            break
+        size += len(line)
+    return values or [None], size
