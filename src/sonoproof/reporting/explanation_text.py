@@ -15,6 +15,7 @@ __all__ = [
     "Panel",
     "figure_caption",
     "gap_words",
+    "gate_method",
     "gate_words",
     "panel_verdict",
     "panels_of",
@@ -54,6 +55,12 @@ class Panel:
 
     kind: str
     baseline: str = ""
+
+
+def gate_method(gate: Json) -> str:
+    """The method that a gate judged, with its baseline, for readers."""
+    kind, _, baseline = str(gate.get("method", "maps")).partition(", ")
+    return METHOD_WORDS.get(kind, kind) + (f" ({baseline})" if baseline else "")
 
 
 def panels_of(item: Json, content: Json) -> list[Panel]:

@@ -52,7 +52,8 @@ def format_interval(estimate: Mapping[str, Any] | None, *, decimals: int = 3) ->
     low, high = estimate.get("low"), estimate.get("high")
     if low is None or high is None:
         return f"{format_number(value, decimals=decimals)} (no interval)"
-    bounds = "–".join(format_number(end, decimals=decimals) for end in (low, high))
+    joint = " to " if min(low, high) < 0 else "–"  # a dash before a minus sign would be misread
+    bounds = joint.join(format_number(end, decimals=decimals) for end in (low, high))
     return f"{format_number(value, decimals=decimals)} ({bounds})"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import posixpath
 import re
 import zipfile
@@ -15,6 +16,7 @@ from sonoproof.config import ReportConfig
 from sonoproof.reporting.checklists import filled_checklists, write_checklists
 from sonoproof.reporting.evidence import read_evidence
 from sonoproof.reporting.report import build_report
+from sonoproof.reporting.sections.limits import limits
 from sonoproof.runfolder import RunFolder, read_json
 
 RunMaker = Callable[..., RunFolder]
@@ -72,6 +74,29 @@ def test_answers_are_the_numbers_of_the_run_and_their_files_exist(run_maker: Run
                 path, _, section = source.partition("#")
                 assert path == "model/weights.safetensors" or (run.root / path).is_file(), source
                 assert not section or f'<section id="{section}"' in page, source
+
+
+def test_a_map_that_failed_its_gate_is_told_in_checklist_and_limits(run_maker: RunMaker) -> None:
+    run = run_maker()
+    path = run.explanations("test") / "explanations.json"
+    checks = [{"name": "model_randomisation", "passed": True}]
+    content = json.loads(path.read_text()) | {
+        "gate": {"method": "integrated_gradients, blur", "checks": checks},
+        "further_gates": [{"method": "saliency", "checks": [checks[0] | {"passed": False}]}],
+    }
+    path.write_text(json.dumps(content))
+    answers = {number: answer for number, answer, _ in by_name(run)["claim-2024"]}
+    assert "Integrated gradients (blur) passed (1 check), Saliency failed (model randomisation)" in answers["31"]
+    assert "Test, maps that failed the trust gate and say nothing: Saliency." in answers["40"]
+
+
+def test_the_limits_say_that_a_test_part_is_of_the_same_sheet(run_maker: RunMaker) -> None:
+    run = run_maker()
+    said = "The test frames were set aside from the same sheet"
+    assert any(said in sentence for sentence in limits(read_evidence(run)))
+    cohort = json.loads(run.cohort.read_text()) | {"test": {"rows_used": 90}}
+    run.cohort.write_text(json.dumps(cohort))
+    assert not any(said in sentence for sentence in limits(read_evidence(run)))
 
 
 def test_markdown_and_docx_hold_every_item_and_their_links_lead_into_the_run(run_maker: RunMaker) -> None:

@@ -23,6 +23,10 @@ EVALUATION = {
 }
 
 
+def test_limits_below_zero_are_not_joined_by_a_dash() -> None:
+    assert format_interval({"value": 0.081, "low": -0.669, "high": 0.831}) == "0.081 (-0.669 to 0.831)"
+
+
 def test_rows_say_value_interval_and_reason() -> None:
     assert metrics_rows(EVALUATION) == [
         ("Loss (binary cross-entropy)", "1.250 (no interval)"),

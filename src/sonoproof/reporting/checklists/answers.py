@@ -12,6 +12,7 @@ from sonoproof.reporting.checklists.answer import Answer
 from sonoproof.reporting.checklists.measured import MEASURED
 from sonoproof.reporting.evidence import Evidence
 from sonoproof.reporting.sections.cohort import PART_TITLES, counted, in_words, with_labels
+from sonoproof.reporting.sections.limits import limits
 from sonoproof.reporting.tables import reason_counts
 
 __all__ = ["ANSWERS", "Answer"]
@@ -312,9 +313,7 @@ def _flow(evidence: Evidence) -> Answer | None:
 
 
 def _limitations(evidence: Evidence) -> Answer | None:
-    return (
-        Answer("Drawn from facts of the run, in plain words.", ("report.html#limits",)) if evidence.evaluated else None
-    )
+    return Answer(" ".join(limits(evidence)), ("report.html#limits",)) if evidence.evaluated else None
 
 
 def _out_of_scope(evidence: Evidence) -> Answer | None:

@@ -8,6 +8,7 @@ from typing import Any
 from sonoproof.explanation.survey import REGION_WORDS
 from sonoproof.reporting.checklists.answer import Answer
 from sonoproof.reporting.evidence import Evidence, PartEvidence
+from sonoproof.reporting.explanation_text import gate_method
 from sonoproof.reporting.sections.audit import measured_gap
 from sonoproof.reporting.sections.cohort import counted
 from sonoproof.reporting.tables import PART_NAMES, format_interval, metric_label, metric_names
@@ -112,7 +113,7 @@ def _explainability(evidence: Evidence) -> Answer | None:
         return None
     told = "; ".join(f"{PART_NAMES[part.name]}: {_gate(part)}{_looked(part)}" for part in parts)
     sources = tuple(f"explanations/{part.name}/explanations.json" for part in parts)
-    text = f"Saliency and integrated gradients of the logit of the class predicted, tested by a trust gate. {told}."
+    text = f"Maps of the logit of the class predicted, each method tested by a trust gate. {told}."
     return Answer(text, ("report.html#explanations", *sources))
 
 
@@ -120,8 +121,18 @@ def _gate(part: PartEvidence) -> str:
     gate = part.explanations.get("gate")
     if not gate:
         return "gate not run"
+    return ", ".join(_judged(judged) for judged in (gate, *(part.explanations.get("further_gates") or [])))
+
+
+def _judged(gate: Mapping[str, Any]) -> str:
+    """What the gate said of one method."""
     failed = [check["name"].replace("_", " ") for check in gate["checks"] if not check["passed"]]
-    return f"gate failed ({', '.join(failed)})" if failed else f"gate passed ({len(gate['checks'])} checks)"
+    method = gate_method(gate)
+    return (
+        f"{method} failed ({', '.join(failed)})"
+        if failed
+        else f"{method} passed ({counted(len(gate['checks']), 'check')})"
+    )
 
 
 def _looked(part: PartEvidence) -> str:

@@ -63,7 +63,8 @@ def _measures(part: PartEvidence) -> Table:
         tuple(rows),
         sources=(evaluation_source(part),),
         numeric=True,
-        note=f"The calibration error is over {after.get('bins', 10)} equally wide bins; chance alone lifts it above 0.",
+        note=f"The calibration error is over {after.get('bins', 10)} equally wide bins. Chance alone lifts it above 0; "
+        "its limits allow for that, so that the upper one may lie at the value itself.",
     )
 
 

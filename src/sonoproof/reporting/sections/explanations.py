@@ -10,7 +10,7 @@ import pandas as pd
 
 from sonoproof.reporting.blocks import Block, Gallery, Notice, Picture, Prose, Section, Table
 from sonoproof.reporting.evidence import Evidence, PartEvidence
-from sonoproof.reporting.explanation_text import METHOD_WORDS
+from sonoproof.reporting.explanation_text import gate_method
 from sonoproof.reporting.pictures import Easel
 from sonoproof.reporting.sections.cohort import in_words
 from sonoproof.reporting.sections.survey import SURVEY_WORDS, survey_blocks
@@ -102,8 +102,7 @@ def _gate(part: PartEvidence) -> list[Block]:
 
 def _judged(part: PartEvidence, gate: Mapping[str, Any]) -> list[Block]:
     """The checks of one method, and a warning where it failed one."""
-    name, (kind, _, baseline) = PART_NAMES[part.name], str(gate.get("method", "maps")).partition(", ")
-    method = METHOD_WORDS.get(kind, kind) + (f" ({baseline})" if baseline else "")
+    name, method = PART_NAMES[part.name], gate_method(gate)
     checks = gate.get("checks") or []
     rows = tuple(
         (_check_name(check), "passed" if check.get("passed") else "FAILED", _details(check)) for check in checks
@@ -124,7 +123,8 @@ def _details(check: Mapping[str, Any]) -> str:
     detail, value, threshold = (check.get(key) for key in ("detail", "value", "threshold"))
     if detail is None or threshold is None:
         return in_words({key: value for key, value in check.items() if key not in ("name", "passed", "series")})
-    limit = f"passes {check.get('passes', 'above')} {format_number(threshold)}"
+    reached = check.get("passed") and value == threshold
+    limit = f"passes {'at' if reached else check.get('passes', 'above')} {format_number(threshold)}"
     return f"{detail}: {format_number(value) if value is not None else 'not a number'} ({limit})"
 
 

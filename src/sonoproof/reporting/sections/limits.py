@@ -6,18 +6,25 @@ from collections.abc import Callable, Mapping
 
 from sonoproof.reporting.blocks import Points, Section
 from sonoproof.reporting.evidence import Evidence
+from sonoproof.reporting.explanation_text import gate_method
 from sonoproof.reporting.sections.cohort import counted
 from sonoproof.reporting.tables import PART_NAMES, metric_label
 
-__all__ = ["limits_section"]
+__all__ = ["limits", "limits_section"]
 
 FEW_UNITS = 30
 
 
 def limits_section(evidence: Evidence) -> Section:
     """What a reader must not conclude."""
+    return Section("limits", "Limits", (Points(tuple(limits(evidence))),))
+
+
+def limits(evidence: Evidence) -> list[str]:
+    """The limits, a sentence or two each."""
     rules: tuple[Callable[[Evidence], list[str]], ...] = (
         _no_test_set,
+        _test_of_the_same_sheet,
         _chosen_on_validation,
         _few_units,
         _undefined_metrics,
@@ -25,6 +32,7 @@ def limits_section(evidence: Evidence) -> Section:
         _unlabelled,
         _quarantined,
         _not_audited,
+        _maps_that_failed,
     )
     items = [sentence for rule in rules for sentence in rule(evidence)]
     items.append("The labels are taken from the sheet as they are; nobody read the frames again.")
@@ -32,13 +40,22 @@ def limits_section(evidence: Evidence) -> Section:
         "An explanation shows what moved this model's logit; it is no evidence of anatomy or disease. "
         "This is a research result, not a medical device."
     )
-    return Section("limits", "Limits", (Points(tuple(items)),))
+    return items
 
 
 def _no_test_set(evidence: Evidence) -> list[str]:
     if any(part.name == "test" for part in evidence.evaluated):
         return []
     return ["No labelled test set was given: how the model does on frames from elsewhere was not measured."]
+
+
+def _test_of_the_same_sheet(evidence: Evidence) -> list[str]:
+    if "test" in evidence.cohort or not any(part.name == "test" for part in evidence.evaluated):
+        return []
+    return [
+        "The test frames were set aside from the same sheet as those learned from: how the model does on frames from "
+        "elsewhere was not measured."
+    ]
 
 
 def _chosen_on_validation(evidence: Evidence) -> list[str]:
@@ -90,6 +107,17 @@ def _unlabelled(evidence: Evidence) -> list[str]:
 def _quarantined(evidence: Evidence) -> list[str]:
     number = evidence.cohort.get("rows_quarantined") or 0
     return [f"{counted(number, 'row')} could not be used; what they would have changed is not known."] if number else []
+
+
+def _maps_that_failed(evidence: Evidence) -> list[str]:
+    sentences = []
+    for part in evidence.parts:
+        gates = [part.explanations.get("gate"), *(part.explanations.get("further_gates") or [])]
+        failed = [gate for gate in gates if gate and not all(check["passed"] for check in gate["checks"])]
+        if failed:
+            methods = ", ".join(gate_method(gate) for gate in failed)
+            sentences.append(f"{PART_NAMES[part.name]}, maps that failed the trust gate and say nothing: {methods}.")
+    return sentences
 
 
 def _not_audited(evidence: Evidence) -> list[str]:

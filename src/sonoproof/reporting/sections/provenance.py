@@ -13,6 +13,9 @@ __all__ = ["provenance_section"]
 
 OUTPUTS_SHOWN = 150
 _SOURCE = ("manifest.json",)
+_A_FOLDER = "a folder; the hash of each file stands in records.csv"
+# The stage that writes this page is not done while it writes.
+_THIS_STAGE = "report"
 
 
 def provenance_section(evidence: Evidence) -> Section:
@@ -52,8 +55,10 @@ def _run_facts(manifest: Mapping[str, Any]) -> Table | None:
 def _openings(opened: Sequence[Mapping[str, Any]]) -> str:
     """For how many sets of predictions, and how often these were measured."""
     times = sum(int(opening.get("times", 0)) for opening in opened)
-    sets = "once" if len(opened) == 1 else f"for {len(opened)} different sets of predictions"
-    return f"{sets}; measured {times} {'time' if times == 1 else 'times'}"
+    if (len(opened), times) == (1, 1):
+        return "once"
+    sets = "one set" if len(opened) == 1 else f"{len(opened)} different sets"
+    return f"for {sets} of predictions, measured {times} times"
 
 
 def _versions(manifest: Mapping[str, Any]) -> Table | None:
@@ -65,7 +70,7 @@ def _versions(manifest: Mapping[str, Any]) -> Table | None:
 
 def _inputs(manifest: Mapping[str, Any]) -> Table | None:
     rows = tuple(
-        (in_words(entry.get("name")), in_words(entry.get("path")), in_words(entry.get("sha256")))
+        (in_words(entry.get("name")), in_words(entry.get("path")), str(entry.get("sha256") or _A_FOLDER))
         for entry in manifest.get("inputs") or []
     )
     return Table("Inputs.", ("Input", "Path", "SHA-256"), rows, sources=_SOURCE, code=True) if rows else None
@@ -76,7 +81,8 @@ def _stages(manifest: Mapping[str, Any]) -> Table | None:
     for name, stage in (manifest.get("stages") or {}).items():
         seconds = stage.get("seconds")
         took = "–" if seconds is None else f"{float(seconds):,.1f} s"
-        rows.append((str(name).capitalize(), in_words(stage.get("done")), took))
+        done = "writes this page" if name == _THIS_STAGE else in_words(stage.get("done"))
+        rows.append((str(name).capitalize(), done, "–" if name == _THIS_STAGE else took))
     return Table("Stages.", ("Stage", "Done", "Took"), tuple(rows), sources=_SOURCE) if rows else None
 
 

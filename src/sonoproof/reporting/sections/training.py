@@ -18,7 +18,9 @@ __all__ = ["training_section"]
 _PARTS = (("fit", "Fit"), ("val", "Validation"), ("stop", "Rows set aside"))
 # Of the network's own configuration, what a reader asks for; the rest stands in model.json.
 _NETWORK = ("model_type", "depth_multiplier", "image_size")
-_NOTE = "The rest of the network's configuration stands in model.json."
+_NOTE = "The rest of the network's configuration stands in model.json; what was chosen after training, in its sections."
+# What the stage `calibrate` chose has sections of its own; the rest of model.json is shown here.
+_SHOWN_ELSEWHERE = ("calibration", "operating_point", "abstention", "rows", "crosswise", "likeness_sha256")
 
 
 def training_section(evidence: Evidence, easel: Easel) -> Section:
@@ -32,7 +34,8 @@ def _model(model: Mapping[str, Any]) -> list[Block]:
     architecture = dict(model.get("architecture") or {})
     network = architecture.pop("transformers_config", None) or {}
     shown = {key: network[key] for key in _NETWORK if key in network} | architecture
-    rest = {key: model[key] for key in model if key not in {"schema", "schema_version", "architecture", "training"}}
+    left_out = {"schema", "schema_version", "architecture", "training", *_SHOWN_ELSEWHERE}
+    rest = {key: model[key] for key in model if key not in left_out}
     source = ("model/model.json",)
     tables = (
         Table("The model.", ("Property", "Value"), tuple(_flat(shown | rest)), sources=source, note=_NOTE),
