@@ -1,10 +1,12 @@
-"""Calibration fits equal statsmodels and scikit-learn."""
+"""Calibration fits equal statsmodels and scikit-learn, its error torchmetrics."""
 
 import numpy as np
 import pytest
 import statsmodels.api as sm
+import torch
 from scipy.special import expit
 from sklearn.isotonic import IsotonicRegression
+from torchmetrics.functional.classification import binary_calibration_error
 
 from sonoproof.evaluation.calibration import fit_calibration
 from sonoproof.evaluation.logistic import cluster_covariance
@@ -67,6 +69,13 @@ def test_slope_and_intercepts_equal_statsmodels(sample: tuple[np.ndarray, np.nda
     large = sm.GLM(targets.astype(float), np.ones(600), offset=logits, family=sm.families.Binomial()).fit().params[0]
     values = [found[name].value for name in ("slope", "intercept", "in_the_large")]
     assert values == pytest.approx([slope, intercept, large], rel=1e-4)
+
+
+def test_calibration_error_equals_torchmetrics(sample: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
+    logits, targets, _ = sample
+    expected = binary_calibration_error(torch.tensor(expit(logits)), torch.tensor(targets).long(), n_bins=10, norm="l1")
+    found = calibration_error(ScoredRows.from_logits(targets, logits=logits))
+    assert found == pytest.approx(float(expected), abs=1e-6)
 
 
 def test_calibration_error_equals_a_loop_over_bins(sample: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:

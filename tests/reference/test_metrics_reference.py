@@ -5,6 +5,7 @@ import pytest
 import torch
 from sklearn import metrics as sk
 from torchmetrics.functional import classification as tm
+from torchmetrics.functional import mean_squared_error
 
 from sonoproof.evaluation.metrics import METRICS
 from sonoproof.evaluation.rows import ScoredRows
@@ -63,8 +64,12 @@ def test_torchmetrics_agrees(ties: bool) -> None:
         "f1": tm.binary_f1_score(p, y, threshold=below),
         "npv": tm.binary_negative_predictive_value(p, y, threshold=below),
         "average_precision": tm.binary_average_precision(p, y),
+        "balanced_accuracy": tm.multiclass_accuracy((p > below).long(), y, num_classes=2, average="macro"),
+        "brier": mean_squared_error(p, y.double()),
+        # torchmetrics has no log loss: PyTorch's own
         "loss": torch.nn.functional.binary_cross_entropy_with_logits(torch.tensor(logits), y.double()),
     }
+    assert set(expected) == set(METRICS)
     for name, value in expected.items():
         assert float(METRICS[name](rows)) == pytest.approx(float(value), abs=1e-6), name
 
