@@ -89,7 +89,7 @@ def prepare_materials(folder: Path) -> Materials:
         shutil.rmtree(folder)
     _write_frames(materials)
     bundle = _write_model(materials)
-    write_peer_weights(bundle.classifier, materials.weights)
+    write_peer_weights(bundle.classifier.members[0], materials.weights)
     _write_explained(materials)
     ready.write_text(wanted, encoding="utf-8")
     return materials

@@ -87,6 +87,7 @@ def run(
     download: Annotated[bool, typer.Option("--download", help="Allow fetching the backbone from the hub.")] = False,
     recipe: Annotated[str | None, typer.Option("--recipe", help="default or classic.")] = None,
     folds: Annotated[int | None, typer.Option("--folds", help="Folds of a grouped cross-validation.")] = None,
+    ensemble: Annotated[bool, typer.Option("--ensemble", help="Save the mean of the folds' models.")] = False,
     seeds: Annotated[int | None, typer.Option("--seeds", help="Trainings with different seeds, on one split.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Seed of split, training and bootstrap.")] = None,
     device: Device = None,
@@ -105,7 +106,7 @@ def run(
         **_sheet_flags(image_column, label_column, positive, group_column),
         "split": {"folds": folds, "seed": seed},
         "model": {"backbone": backbone, "download": download or None, "device": device},
-        "fit": {"recipe": recipe, "seed": seed, "seeds": seeds},
+        "fit": {"recipe": recipe, "seed": seed, "seeds": seeds, "ensemble": ensemble or None},
         "evaluate": {"seed": seed},
         "explain": {"masks": str(masks) if masks else None},
     }

@@ -108,7 +108,7 @@ class SplitConfig:
         test: Share of the rows held out as test where no test folder is given; -1 decides by the number of
             groups: 0.2 with at least 10 groups of each class, else none.
         stop: Share of the fit rows set aside for choosing the checkpoint (recipe ``default``).
-        folds: Number of cross-validation folds for out-of-fold predictions; 0 for none.
+        folds: Number of cross-validation folds for out-of-fold predictions, or of an ensemble's members; 0 for none.
         seed: Seed of the division.
     """
 
@@ -156,6 +156,7 @@ class FitConfig:
         seed: Seed of weights, order and augmentation.
         seeds: How often training is done on the same split, with this seed and those that follow it; the model that is
             saved and reported is that of the first.
+        ensemble: Whether the model is the mean of ``split.folds`` members, each trained on the fit part without a fold.
         threads: Threads of the numerical kernels; 0 takes one per processor. Bitwise repeatability holds for an
             equal number.
     """
@@ -172,6 +173,7 @@ class FitConfig:
     flip: bool = True
     seed: int = 0
     seeds: int = 1
+    ensemble: bool = False
     threads: int = 0
 
     @property

@@ -68,7 +68,7 @@ class Stage:
 STAGES = (
     Stage("audit", "reading and auditing the data", stages.audit, ("sheet", "frames", "audit", "model")),
     Stage("probe", "probing for shortcuts, leaks and doubtful labels", stages.probe, ()),
-    Stage("split", "splitting by groups", stages.split, ("split",)),
+    Stage("split", "splitting by groups", stages.split, ("split", "fit.ensemble")),
     Stage("fit", "training", stages.train, ("fit", "model")),
     Stage("cross-validate", "cross-validating by groups", stages.cross_validate, ()),
     Stage("calibrate", "calibrating, choosing the threshold", stages.calibrate, ("calibrate", "evaluate.threshold")),
@@ -106,6 +106,7 @@ def run(
     """
     run_folder = RunFolder(out)
     # What would fail late fails first: before anything is read or written.
+    _check_together(config)
     resolve_device(config.model.device)
     backbone_image_size(config.model)
     manifest = _open(run_folder, resume=resume)
@@ -170,6 +171,7 @@ def rerun(run_folder: RunFolder, *, name: str, config: Config, reporter: Reporte
     """
     if not run_folder.manifest.is_file():
         raise RunFolderError(f"{run_folder.root}: is no run folder (it has no manifest.json)")
+    _check_together(config)
     manifest = Manifest(run_folder)
     stage = next(stage for stage in STAGES if stage.name == name)
     mark = _mark(stage, config, before="alone")
@@ -222,8 +224,17 @@ def _open(run_folder: RunFolder, *, resume: bool) -> Manifest:
     return Manifest(run_folder)
 
 
+def _check_together(config: Config) -> None:
+    if config.fit.ensemble and config.split.folds < 2:
+        raise ConfigError(
+            f"fit.ensemble needs split.folds of 2 or more, not {config.split.folds}: each member is trained without "
+            "one fold; for example --folds 5 --ensemble"
+        )
+
+
 def _is_wanted(stage: Stage, config: Config) -> bool:
-    wanted = {"cross-validate": config.split.folds > 0, "seeds": config.fit.seeds > 1}
+    apart = config.split.folds > 0 and not config.fit.ensemble
+    wanted = {"cross-validate": apart, "seeds": config.fit.seeds > 1}
     return wanted.get(stage.name, True)
 
 

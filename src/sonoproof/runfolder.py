@@ -42,6 +42,8 @@ __all__ = [
 ]
 
 SCHEMA_VERSION = 1
+# The newest version of a schema that has others than the first. A file is written in the oldest that can say it.
+_NEWEST = {"model": 2}
 # What a killed writer leaves behind begins with this; nothing reads it.
 PARTIAL = ".partial-"
 
@@ -124,6 +126,10 @@ class RunFolder:
     def out_of_fold(self) -> Path:
         """The networks' logits of every row that they did not learn from, before anything is chosen on them."""
         return self.root / "folds" / "oof.csv"
+
+    def fold(self, number: int) -> RunFolder:
+        """The training on all folds but this one: history, checkpoints, model, and predictions of the fold."""
+        return RunFolder(self.root / "folds" / str(number))
 
     def with_seed(self, seed: int) -> RunFolder:
         """The training done again with another seed: history, checkpoints, model and predictions."""
@@ -215,12 +221,12 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
-def write_json(path: Path, content: Mapping[str, Any], *, schema: str) -> None:
+def write_json(path: Path, content: Mapping[str, Any], *, schema: str, version: int = SCHEMA_VERSION) -> None:
     """Write a JSON object atomically, with its schema's name and version first.
 
     Floats that are not finite are written as null: JSON has no NaN, and a reader must not meet one unawares.
     """
-    body = {"schema": schema, "schema_version": SCHEMA_VERSION, **_plain(content)}
+    body = {"schema": schema, "schema_version": version, **_plain(content)}
     write_text(path, json.dumps(body, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
@@ -238,7 +244,7 @@ def read_json(path: Path, *, schema: str) -> dict[str, Any]:
         raise RunFolderError(f"{path}: cannot be read ({error})") from error
     if not isinstance(content, dict) or content.get("schema") != schema:
         raise RunFolderError(f"{path}: is not a {schema} file")
-    if content.get("schema_version", 0) > SCHEMA_VERSION:
+    if content.get("schema_version", 0) > _NEWEST.get(schema, SCHEMA_VERSION):
         raise RunFolderError(f"{path}: was written by a newer Sonoproof (schema {content['schema_version']})")
     return content
 

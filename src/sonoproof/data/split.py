@@ -32,8 +32,8 @@ _LEAST_TRAINING_GROUPS: Final = 2
 _PARTS_STREAM, _STOP_STREAM, _FOLDS_STREAM = range(3)
 
 
-def split_groups(records: pd.DataFrame, *, config: SplitConfig) -> pd.DataFrame:
-    """Divide the records into fit, val and test, the fit rows into train and stop, all but test into folds.
+def split_groups(records: pd.DataFrame, *, config: SplitConfig, fold_validation: bool = True) -> pd.DataFrame:
+    """Divide the records into fit, val and test, the fit rows into train and stop, all but test (or fit) into folds.
 
     Rows of the test folder (origin ``test``) are the test part; then none of the sheet's rows are. No row is set
     aside to stop on where that would leave fewer than two groups of a class to train on.
@@ -41,6 +41,7 @@ def split_groups(records: pd.DataFrame, *, config: SplitConfig) -> pd.DataFrame:
     Args:
         records: One row a frame with ``image_id``, ``origin``, ``label`` and ``group``.
         config: Shares of the rows, folds and seed.
+        fold_validation: Whether the validation rows are in the folds too, or only the fit rows are.
 
     Returns:
         `SPLIT_COLUMNS` and ``seed``, in the records' order. ``fold`` is a nullable integer. The same records in
@@ -55,7 +56,8 @@ def split_groups(records: pd.DataFrame, *, config: SplitConfig) -> pd.DataFrame:
     table = _GroupTable.of(sheet)
     parts = _divide_into_parts(table, config=config, has_test_folder=len(sheet) < len(records))
     stop = _choose_stop(table, parts == "fit", config=config)
-    folds = _divide_into_folds(table, parts != "test", config=config)
+    divided = parts != "test" if fold_validation else parts == "fit"
+    folds = _divide_into_folds(table, divided, config=config)
     of_group = pd.DataFrame(
         {
             "part": parts,
@@ -98,9 +100,9 @@ class _GroupTable:
         held = (self.counts > 0) if among is None else (self.counts[among] > 0)
         return np.asarray(held.sum(axis=0), np.int64)
 
-    def describe(self) -> str:
+    def describe(self, among: npt.NDArray[np.bool_] | None = None) -> str:
         """The number of groups of each class in words."""
-        numbers = self.groups_per_class()
+        numbers = self.groups_per_class(among)
         return ", ".join(f"{n} of {name!r}" for name, n in zip(self.classes, numbers, strict=True))
 
 
@@ -161,7 +163,7 @@ def _divide_into_folds(
     most = most_complete_parts(counts)
     if most < config.folds:
         raise CohortError(
-            f"{config.folds} folds need every class in each; the groups ({table.describe()}) allow "
+            f"{config.folds} folds need every class in each; the groups ({table.describe(divided)}) allow "
             + (f"{most}: set split.folds={most}" if most >= 2 else "none: set split.folds=0")
         )
     shares = np.full(config.folds, 1.0 / config.folds)

@@ -19,6 +19,7 @@ from torch import nn
 from sonoproof.errors import ConfigError
 from sonoproof.explanation.attribution import ClassLogit, integrated_gradients, logit_gradients
 from sonoproof.explanation.baselines import make_baselines
+from sonoproof.training.ensemble import members_of
 
 __all__ = ["FURTHER_METHODS", "METHODS", "Explainer", "MethodSettings", "explainer", "network_input"]
 
@@ -101,9 +102,15 @@ def _smoothgrad(logit: ClassLogit, frame: Frame, *, settings: MethodSettings) ->
 
 
 def _grad_cam(logit: ClassLogit, frame: Frame, *, settings: MethodSettings) -> NDArray[Any]:  # noqa: ARG001
-    """Selvaraju et al. 2017, "Grad-CAM", equations 1 and 2, on the last layer that still has a picture."""
+    """Selvaraju et al. 2017, "Grad-CAM", equations 1 and 2, on the last layer that still has a picture.
+
+    Of an ensemble: the logit is the mean of its members' logits, and so is the map, before its negative part is cut,
+    the mean of theirs.
+    """
     target = network_input(frame[None], like=logit)
-    coarse = LayerGradCam(logit, _last_feature_layer(logit, target)).attribute(target, relu_attributions=True)
+    members = [ClassLogit(member, positive=logit.sign > 0) for member in members_of(logit.network)]
+    maps = [LayerGradCam(member, _last_feature_layer(member, target)).attribute(target) for member in members]
+    coarse = torch.relu(torch.stack(maps).mean(dim=0))
     fine = nn.functional.interpolate(coarse, size=target.shape[-2:], mode="bilinear", align_corners=False)
     return _array(fine[0].sum(dim=0))
 

@@ -7,12 +7,15 @@ References:
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 from collections.abc import Iterator
 
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
+
+from sonoproof.training.ensemble import members_of
 
 __all__ = ["randomised_cascade"]
 
@@ -25,6 +28,8 @@ def randomised_cascade(
     Running statistics of the batch norms that are drawn anew are taken from `frames`: with the trained ones, a
     random network is silent or saturated, its gradient zero, and any map would seem to fall.
 
+    The members of an ensemble are randomised side by side: a layer of all of them before the next layer of any.
+
     Args:
         network: The trained network, in evaluation mode; it is not changed.
         frames: Some frames in [-1, 1], shape (N, 3, H, W).
@@ -36,17 +41,22 @@ def randomised_cascade(
     """
     generator = torch.Generator().manual_seed(seed)
     randomised = copy.deepcopy(network)
-    layers = [layer for layer in randomised.modules() if list(layer.parameters(recurse=False))][::-1]
+    layers = list(zip(*map(_from_the_output, members_of(randomised)), strict=True))
     powers = [stage / (stages - 1) if stages > 1 else 1.0 for stage in range(stages)]
     # Mirrored copies beside the frames: a batch norm needs two values to have a spread.
     settle = torch.cat([frames, frames.flip(-1)])
     done = 0
     for edge in sorted({math.ceil(len(layers) ** power) for power in powers}):
-        for layer in layers[done:edge]:
+        for layer in itertools.chain(*layers[done:edge]):
             _draw(layer, generator)
         done = edge
-        _settle_batch_norms(randomised, layers[:done], settle)
+        _settle_batch_norms(randomised, [*itertools.chain(*layers[:done])], settle)
         yield done / len(layers), randomised
+
+
+def _from_the_output(network: nn.Module) -> list[nn.Module]:
+    """The layers that have weights, the last one first."""
+    return [layer for layer in network.modules() if list(layer.parameters(recurse=False))][::-1]
 
 
 @torch.no_grad()

@@ -1,11 +1,12 @@
 """A classifier as an ONNX graph: bytes of frames in, logit and calibrated probability out.
 
-MobileNet V1 is written out layer by layer, its batch norm folded into the convolutions; any other backbone goes
-through PyTorch's own exporter.
+MobileNet V1 is written out layer by layer, its batch norm folded into the convolutions, the members of an ensemble
+side by side; any other backbone goes through PyTorch's own exporter.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from transformers import MobileNetV1ForImageClassification
 from sonoproof.errors import BundleError, MissingExtra
 from sonoproof.training.bundle import ModelBundle
 from sonoproof.training.decision import Calibration
+from sonoproof.training.ensemble import Classifier
 from sonoproof.training.model import BinaryClassifier
 
 __all__ = ["INPUT", "OUTPUTS", "classifier_graph"]
@@ -43,8 +45,8 @@ def classifier_graph(bundle: ModelBundle) -> onnx.ModelProto:
         BundleError: PyTorch's exporter cannot express the backbone.
     """
     classifier = bundle.classifier.to("cpu").eval()
-    if _can_be_written_out(classifier.network):
-        return _mobilenet_v1(classifier, size=bundle.preprocessing.size, calibration=bundle.calibration)
+    if all(_can_be_written_out(member.network) for member in classifier.members):
+        return _mobilenet_v1(classifier.members, size=bundle.preprocessing.size, calibration=bundle.calibration)
     return _by_exporter(classifier, size=bundle.preprocessing.size, calibration=bundle.calibration)
 
 
@@ -81,19 +83,24 @@ class _Graph:
         return self.apply("Add", multiplied, self.weight(np.asarray(shift, np.float32)), out=out)
 
 
-def _mobilenet_v1(classifier: BinaryClassifier, *, size: int, calibration: Calibration) -> onnx.ModelProto:
+def _mobilenet_v1(members: Sequence[BinaryClassifier], *, size: int, calibration: Calibration) -> onnx.ModelProto:
     graph = _Graph()
-    values = _network_input(graph, classifier)
-    for layer in _layers(classifier.network):
-        values = _layer(graph, values, layer)
-    pooled = graph.apply("Flatten", graph.apply("GlobalAveragePool", values), axis=1)
-    head = classifier.head
-    weight, bias = graph.weight(_numbers(head.weight)), graph.weight(_numbers(head.bias))
-    column = graph.apply("Gemm", pooled, weight, bias, transB=1)
+    values = _network_input(graph, members[0])  # of one architecture, they take the same numbers
+    columns = [_member(graph, values, member) for member in members]
+    column = graph.apply("Mean", *columns) if len(columns) > 1 else columns[0]
     logit = graph.apply("Squeeze", column, graph.weight(np.array([1], np.int64)), out=OUTPUTS[0])
     scaled = graph.scaled(logit, factor=calibration.slope, shift=calibration.intercept)
     graph.apply("Sigmoid", scaled, out=OUTPUTS[1])
     return _model(graph, size=size)
+
+
+def _member(graph: _Graph, values: str, classifier: BinaryClassifier) -> str:
+    """Numbers as the backbone takes them to a column of logits."""
+    for layer in _layers(classifier.network):
+        values = _layer(graph, values, layer)
+    pooled = graph.apply("Flatten", graph.apply("GlobalAveragePool", values), axis=1)
+    weight, bias = graph.weight(_numbers(classifier.head.weight)), graph.weight(_numbers(classifier.head.bias))
+    return graph.apply("Gemm", pooled, weight, bias, transB=1)
 
 
 def _network_input(graph: _Graph, classifier: BinaryClassifier) -> str:
@@ -155,7 +162,7 @@ def _model(graph: _Graph, *, size: int) -> onnx.ModelProto:
 class _Answering(nn.Module):
     """A classifier from bytes to logit and probability, for PyTorch's exporter."""
 
-    def __init__(self, classifier: BinaryClassifier, calibration: Calibration) -> None:
+    def __init__(self, classifier: Classifier, calibration: Calibration) -> None:
         super().__init__()
         self.classifier = classifier
         self._slope, self._intercept = calibration.slope, calibration.intercept
@@ -166,7 +173,7 @@ class _Answering(nn.Module):
         return logit, torch.sigmoid(self._slope * logit + self._intercept)
 
 
-def _by_exporter(classifier: BinaryClassifier, *, size: int, calibration: Calibration) -> onnx.ModelProto:
+def _by_exporter(classifier: Classifier, *, size: int, calibration: Calibration) -> onnx.ModelProto:
     try:
         import onnxscript  # noqa: F401
     except ImportError as error:

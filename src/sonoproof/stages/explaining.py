@@ -15,8 +15,8 @@ from sonoproof.explanation.survey import REGION_WORDS, survey_part
 from sonoproof.reporting.explanation_figure import draw_explanations
 from sonoproof.runfolder import PREDICTION_COLUMNS, RunFolder, read_table, write_json
 from sonoproof.stages.job import Job
-from sonoproof.stages.materials import class_names, files_in, frames_of, masks_of, records_and_split
-from sonoproof.stages.training import train_into, training_parts
+from sonoproof.stages.learning import learn
+from sonoproof.stages.materials import files_in, frames_of, masks_of, records_and_split
 from sonoproof.training.batches import LoadFrames
 from sonoproof.training.bundle import ModelBundle, load_bundle
 
@@ -86,5 +86,4 @@ def _network_of_shuffled_labels(job: Job) -> nn.Module:
     dealt = np.random.default_rng(job.config.fit.seed).permutation(table.loc[learned, "label"].to_numpy())
     table.loc[learned, "label"] = dealt
     job.say("training on shuffled labels, for the trust gate")
-    parts = training_parts(table, positive=class_names(job.run).positive)
-    return train_into(RunFolder(job.run.checkpoints / SHUFFLED), job=job, parts=parts).classifier.eval()
+    return learn(RunFolder(job.run.checkpoints / SHUFFLED), job=job, table=table).classifier.eval()

@@ -17,20 +17,49 @@ from sonoproof.stages.training import train_into
 from sonoproof.training.fit import Parts
 from sonoproof.training.model import resolve_device
 
-__all__ = ["begin_in", "cross_validate"]
+__all__ = ["begin_in", "cross_validate", "parts_of_folds", "train_folds"]
 
 
 def cross_validate(job: Job) -> list[Path]:
     """Every sheet row predicted by a model that saw nothing of its group: K trainings, kept under ``folds/``."""
-    folds = job.config.split.folds
-    if not folds:
+    if not job.config.split.folds:
         return []
-    table = records_and_split(job.run)
-    table = table[table["fold"].notna()]
-    begin_in(job.run.out_of_fold.parent, resume=job.resume)
-    predictions = pd.concat([_fold(job, table, fold=fold) for fold in range(folds)], ignore_index=True)
-    write_table(job.run.out_of_fold, predictions, columns=PREDICTION_COLUMNS)
+    train_folds(job.run, job=job, table=records_and_split(job.run))
     return [job.run.out_of_fold]
+
+
+def train_folds(run: RunFolder, *, job: Job, table: pd.DataFrame) -> list[RunFolder]:
+    """Train once for each fold on the rows of the others, and predict the fold.
+
+    Args:
+        run: The folder to write ``folds/`` to: the run's own or one for a further training.
+        job: The job of the run that the rows are from.
+        table: Records and split; rows without a fold have no part in it.
+
+    Returns:
+        The folder of each training, in the order of the folds.
+    """
+    table = table[table["fold"].notna()]
+    begin_in(run.out_of_fold.parent, resume=job.resume)
+    parts = parts_of_folds(table, config=job.config.split, positive=class_names(job.run).positive)
+    found = [
+        _fold(run.fold(fold), job=job, parts=of_fold, held_out=table[table["fold"] == fold])
+        for fold, of_fold in enumerate(parts)
+    ]
+    predictions = pd.concat([rows.assign(fold=fold) for fold, rows in enumerate(found)], ignore_index=True)
+    write_table(run.out_of_fold, predictions, columns=PREDICTION_COLUMNS)
+    return [run.fold(fold) for fold in range(len(parts))]
+
+
+def parts_of_folds(table: pd.DataFrame, *, config: SplitConfig, positive: str) -> list[Parts]:
+    """The rows of each fold's training; whatever is chosen, by either recipe, is chosen on rows set aside from them.
+
+    Args:
+        table: Records and split, rows of a fold.
+        config: How many folds, and the share that is set aside.
+        positive: Name of the positive class.
+    """
+    return [_parts(table[table["fold"] != fold], config=config, positive=positive) for fold in range(config.folds)]
 
 
 def begin_in(folder: Path, *, resume: bool) -> None:
@@ -39,23 +68,24 @@ def begin_in(folder: Path, *, resume: bool) -> None:
         shutil.rmtree(folder)
 
 
-def _fold(job: Job, table: pd.DataFrame, *, fold: int) -> pd.DataFrame:
-    run = RunFolder(job.run.root / "folds" / str(fold))
-    held_out, rest = table[table["fold"] == fold], table[table["fold"] != fold]
+def _fold(run: RunFolder, *, job: Job, parts: Parts, held_out: pd.DataFrame) -> pd.DataFrame:
+    """Train without a fold and predict it; what was done before is read."""
     if not (job.resume and run.predictions("oof").is_file()):
-        job.say(f"fold {fold + 1}: {len(rest):,} frames to fit, {len(held_out):,} held out")
-        parts = _fold_parts(rest, config=job.config.split, positive=class_names(job.run).positive)
+        learned = len(parts.train) + len(parts.stop)
+        job.say(f"fold {int(run.root.name) + 1}: {learned:,} frames to fit, {len(held_out):,} held out")
         bundle, (load, _) = train_into(run, job=job, parts=parts), frames_of(job)
         device = resolve_device(job.config.model.device)
         found = predict_records(bundle, records=held_out, load=load, device=device)
-        write_table(run.predictions("oof"), found.assign(fold=fold), columns=PREDICTION_COLUMNS)
+        write_table(run.predictions("oof"), found, columns=PREDICTION_COLUMNS)
     return read_table(run.predictions("oof"), columns=PREDICTION_COLUMNS)
 
 
-def _fold_parts(rest: pd.DataFrame, *, config: SplitConfig, positive: str) -> Parts:
-    """The rows of a fold's training; whatever is chosen, by either recipe, is chosen on rows set aside from them."""
+def _parts(rest: pd.DataFrame, *, config: SplitConfig, positive: str) -> Parts:
     aside = SplitConfig(val=config.stop or config.val, test=0.0, stop=0.0, folds=0, seed=config.seed)
     parts = split_groups(rest.drop(columns=["part", "use", "fold"]), config=aside)
     chosen_on = rest["image_id"].isin(parts.loc[parts["part"] == "val", "image_id"])
-    stop = rows_of(rest[chosen_on], positive=positive)
-    return Parts(train=rows_of(rest[~chosen_on], positive=positive), stop=stop, val=stop)
+    return Parts(
+        train=rows_of(rest[~chosen_on], positive=positive),
+        stop=rows_of(rest[chosen_on], positive=positive),
+        val=rows_of(rest[:0], positive=positive),
+    )

@@ -15,9 +15,9 @@ from sonoproof.runfolder import PREDICTION_COLUMNS, write_table
 from sonoproof.stages.decision import decide
 from sonoproof.stages.folds import begin_in
 from sonoproof.stages.job import Job
-from sonoproof.stages.materials import class_names, files_in, frames_of, records_and_split
+from sonoproof.stages.learning import learn
+from sonoproof.stages.materials import files_in, frames_of, records_and_split
 from sonoproof.stages.predicting import answered, reported_parts
-from sonoproof.stages.training import train_into, training_parts
 from sonoproof.training.bundle import save_decision
 from sonoproof.training.model import resolve_device
 
@@ -44,9 +44,9 @@ def _repeat(job: Job, table: pd.DataFrame, *, seed: int) -> list[Path]:
 def _train_and_predict(job: Job, table: pd.DataFrame, *, parts: dict[str, pd.DataFrame]) -> None:
     """As the stages fit, calibrate and predict do it, with the seed of the job's settings."""
     run = job.run.with_seed(job.config.fit.seed)
-    bundle = train_into(run, job=job, parts=training_parts(table, positive=class_names(job.run).positive))
+    bundle = learn(run, job=job, table=table)
     (load, _), device = frames_of(job), resolve_device(job.config.model.device)
-    decision, facts = decide(job, table, bundle=bundle, load=load)
+    decision, facts = decide(job, table, run=run, bundle=bundle, load=load)
     save_decision(decision, run.model, facts=facts)
     bundle = replace(bundle, decision=decision)
     for part, rows in parts.items():

@@ -1,26 +1,16 @@
-"""Records, split and frames to a saved model."""
+"""One training into a folder."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import pandas as pd
 
 from sonoproof.runfolder import RunFolder, sha256_of_file
 from sonoproof.stages.job import Job
-from sonoproof.stages.materials import class_names, features_of, files_in, frames_of, records_and_split, rows_of
+from sonoproof.stages.materials import class_names, features_of, frames_of, rows_of
 from sonoproof.training.bundle import ModelBundle
 from sonoproof.training.fit import Parts, fit
 
-__all__ = ["train", "train_into", "training_parts"]
-
-
-def train(job: Job) -> list[Path]:
-    """Records, split and frames to a model."""
-    parts = training_parts(records_and_split(job.run), positive=class_names(job.run).positive)
-    bundle = train_into(job.run, job=job, parts=parts)
-    job.say(f"weights: {bundle.classifier.architecture.origin}; kept epoch {bundle.training['epoch_chosen']}")
-    return [job.run.history, *files_in(job.run.model)]
+__all__ = ["train_into", "training_parts"]
 
 
 def train_into(run: RunFolder, *, job: Job, parts: Parts) -> ModelBundle:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from sonoproof.data.preprocessing import Preprocessing
 from sonoproof.errors import BundleError, RunFolderError
 from sonoproof.runfolder import atomic_path, read_json, sha256_of_file, write_json
 from sonoproof.training.decision import Calibration, Decided, Decision, OperatingPoint
+from sonoproof.training.ensemble import Classifier, Ensemble
 from sonoproof.training.likeness import Likeness
 from sonoproof.training.model import Architecture, BinaryClassifier, rebuild
 
@@ -38,6 +39,8 @@ __all__ = [
 WEIGHTS = "weights.safetensors"
 SETTINGS = "model.json"
 SCHEMA = "model"
+# A reader that knows one network only must refuse several; what holds one network stays readable to it.
+VERSION_WITH_MEMBERS = 2
 DECISION = "decision.json"
 DECISION_SCHEMA = "decision"
 LIKENESS = "likeness.safetensors"
@@ -48,7 +51,7 @@ class ModelBundle(Decided):
     """A trained classifier with all it needs.
 
     Attributes:
-        classifier: The network in evaluation mode.
+        classifier: The network, or an ensemble of networks, in evaluation mode.
         negative: Name of the negative class.
         positive: Name of the positive class.
         preprocessing: How a frame becomes the network's input.
@@ -58,7 +61,7 @@ class ModelBundle(Decided):
         training: How it was trained (recipe, epoch chosen, …), for the reader.
     """
 
-    classifier: BinaryClassifier
+    classifier: Classifier
     negative: str
     positive: str
     preprocessing: Preprocessing
@@ -74,15 +77,14 @@ def save_bundle(bundle: ModelBundle, folder: Path) -> None:
     What was chosen for earlier weights is removed: it does not hold for these.
     """
     forget_decision(folder)
-    state = {
-        name: tensor.detach().cpu().contiguous() for name, tensor in bundle.classifier.network.state_dict().items()
-    }
+    members = bundle.classifier.members
     with atomic_path(folder / WEIGHTS) as temporary:
-        save_file(state, temporary, metadata={"format": "pt"})
+        save_file(_state(members), temporary, metadata={"format": "pt"})
     write_json(
         folder / SETTINGS,
         {
             "architecture": dataclasses.asdict(bundle.classifier.architecture),
+            **({"members": len(members)} if len(members) > 1 else {}),
             "classes": {"negative": bundle.negative, "positive": bundle.positive},
             "preprocessing": bundle.preprocessing.to_dict(),
             "cohort_sha256": bundle.cohort_sha256,
@@ -90,6 +92,7 @@ def save_bundle(bundle: ModelBundle, folder: Path) -> None:
             "weights_sha256": sha256_of_file(folder / WEIGHTS),
         },
         schema=SCHEMA,
+        version=VERSION_WITH_MEMBERS if len(members) > 1 else 1,
     )
     if bundle.decision != Decision() or bundle.likeness is not None:
         save_decision(bundle.decision, folder, likeness=bundle.likeness)
@@ -179,13 +182,42 @@ def _checked_likeness(path: Path, *, sha256: str | None) -> Likeness | None:
         raise BundleError(f"{path}: cannot be read ({error})") from error
 
 
+def _state(members: Sequence[BinaryClassifier]) -> dict[str, torch.Tensor]:
+    """The tensors of all members by name; of several, each under its own prefix."""
+    return {
+        f"{_prefix(number, of=len(members))}{name}": tensor.detach().cpu().contiguous()
+        for number, member in enumerate(members)
+        for name, tensor in member.network.state_dict().items()
+    }
+
+
+def _prefix(number: int, *, of: int) -> str:
+    return f"member{number}." if of > 1 else ""
+
+
+def _rebuilt(architecture: Architecture, state: Mapping[str, torch.Tensor], *, members: int) -> Classifier:
+    if not isinstance(members, int) or members < 1:
+        raise BundleError(f"the number of members must be 1 or more, not {members!r}")
+    if members == 1:
+        return rebuild(architecture, dict(state))
+    prefixes = [_prefix(number, of=members) for number in range(members)]
+    strays = [name for name in state if not name.startswith(tuple(prefixes))]
+    if strays:
+        raise BundleError(f"the weights belong to no member of the ensemble of {members}: {strays[0]}")
+    return Ensemble([rebuild(architecture, _of_member(state, prefix)) for prefix in prefixes]).eval()
+
+
+def _of_member(state: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
+
+
 def _assemble(
     content: Mapping[str, Any], state: dict[str, torch.Tensor], *, decision: Decision, likeness: Likeness | None
 ) -> ModelBundle:
     described = dict(content["architecture"])
     described["mean"], described["std"] = tuple(described["mean"]), tuple(described["std"])
     return ModelBundle(
-        classifier=rebuild(Architecture(**described), state),
+        classifier=_rebuilt(Architecture(**described), state, members=content.get("members", 1)),
         negative=content["classes"]["negative"],
         positive=content["classes"]["positive"],
         preprocessing=Preprocessing.from_dict(content["preprocessing"]),

@@ -88,7 +88,8 @@ class History(Callback):
         """Write the rows; `chosen` is the epoch whose weights are kept."""
         table = pd.DataFrame(self.rows)
         table["chosen"] = (table["epoch"] == chosen).astype(int)
-        write_table(self.path, table, columns=HISTORY_COLUMNS)
+        unmeasured = [column for column in HISTORY_COLUMNS if column not in table]
+        write_table(self.path, table.assign(**dict.fromkeys(unmeasured, float("nan"))), columns=HISTORY_COLUMNS)
 
     def state_dict(self) -> dict[str, Any]:
         """The rows so far."""

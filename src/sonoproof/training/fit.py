@@ -12,7 +12,7 @@ import logging
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import lightning.pytorch as pl
@@ -57,7 +57,7 @@ class Parts:
     Attributes:
         train: Rows whose gradients move the weights.
         stop: Rows set aside from the fit part, on which the checkpoint is chosen; may be empty.
-        val: Rows that are reported on.
+        val: Rows that are reported on; may be empty where these are not to be seen by this training.
     """
 
     train: Rows
@@ -103,6 +103,8 @@ def fit(
     with _threads(config.threads), torch.random.fork_rng():
         classifier = load_backbone(model, seed=config.seed, image_size=preprocessing.size).to(device)
         recipe = recipe_for(config, pretrained=classifier.architecture.pretrained)
+        if not len(parts.val):
+            recipe = replace(recipe, chosen_on="stop")
         trainer = _Training(
             run, classifier=classifier, recipe=recipe, parts=parts, load=load, load_features=load_features,
             config=config, device=device,
@@ -143,9 +145,7 @@ class _Training:
         self.load_features = load_features
         self.config = config
         self.device = device
-        self.measured: dict[str, Rows] = {"val": parts.val}
-        if len(parts.stop):
-            self.measured["stop"] = parts.stop
+        self.measured = {part: rows for part, rows in (("val", parts.val), ("stop", parts.stop)) if len(rows)}
         chosen_on = recipe.chosen_on if recipe.chosen_on in self.measured else None
         self.monitor = f"{chosen_on}_{config.monitor}" if chosen_on else None
 

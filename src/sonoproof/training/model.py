@@ -77,6 +77,11 @@ class BinaryClassifier(nn.Module):
         _fold_same_padding(network)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
+    @property
+    def members(self) -> tuple[BinaryClassifier, ...]:
+        """The networks that answer: this one alone."""
+        return (self,)
+
     def forward(self, frames: Tensor) -> Tensor:
         """Logit of the positive class.
 

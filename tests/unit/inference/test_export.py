@@ -30,7 +30,8 @@ def test_the_exported_file_answers_as_the_bundle(tmp_path: Path, size: int) -> N
 
 def test_a_backbone_of_another_scale_is_exported_with_it(tmp_path: Path, bundle: ModelBundle) -> None:
     described = dataclasses.replace(bundle.classifier.architecture, mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.25))
-    classifier = type(bundle.classifier)(bundle.classifier.network, architecture=described).eval()
+    (member,) = bundle.classifier.members
+    classifier = type(member)(member.network, architecture=described).eval()
     parity = export_onnx(dataclasses.replace(bundle, classifier=classifier), out=tmp_path / "model.onnx")
     assert parity.holds
 

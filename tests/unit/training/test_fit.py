@@ -110,7 +110,7 @@ def test_the_classic_recipe_trains_the_last_layer_alone(toy: Toy, tmp_path: Path
     bundle = toy.fit(tmp_path, FitConfig(recipe="classic", epochs=3, batch=16))
     base = load_backbone(ModelConfig(backbone="random", width=0.25), seed=0, image_size=32)
     settle_batch_norm(base, OrderedBatches(toy.rows(0, 64), load=toy.load, batch=16), device=torch.device("cpu"))
-    start, end = base.network.state_dict(), bundle.classifier.network.state_dict()
+    start, end = base.network.state_dict(), bundle.classifier.members[0].network.state_dict()
     changed = {
         name
         for name, tensor in end.items()
