@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.unit.inference.conftest import lively_bundle, write_frames
+from tests.unit.inference.conftest import lively_bundle, lively_ensemble, write_frames
 
 from sonoproof.config import FramesConfig
 from sonoproof.inference.choice import open_engine
@@ -17,10 +17,10 @@ from sonoproof.training.bundle import ModelBundle, load_bundle, save_bundle
 ENGINES = ["torch", "onnxruntime", "openvino"]
 
 
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="module", params=[lively_bundle, lively_ensemble], ids=["one network", "ensemble"])
+def saved(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("saved")
-    save_bundle(lively_bundle(size=64), folder / "model")
+    save_bundle(request.param(size=64), folder / "model")
     return folder
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from sonoproof.data.preprocessing import Preprocessing
 from sonoproof.training.batches import to_network
 from sonoproof.training.bundle import ModelBundle, save_bundle
 from sonoproof.training.decision import Abstention, Calibration, Decision, OperatingPoint
+from sonoproof.training.ensemble import Ensemble
 from sonoproof.training.likeness import fit_likeness
 from sonoproof.training.model import load_backbone
 from sonoproof.training.module import settle_batch_norm
@@ -39,6 +41,13 @@ def lively_bundle(*, size: int, seed: int = 0) -> ModelBundle:
         likeness=fit_likeness(darker, held_out=darker[::2], groups=np.arange(8)),
         cohort_sha256="cohort",
     )
+
+
+def lively_ensemble(*, size: int, members: int = 3) -> ModelBundle:
+    """Several small networks as one."""
+    bundles = [lively_bundle(size=size, seed=seed) for seed in range(members)]
+    classifier = Ensemble([network for bundle in bundles for network in bundle.classifier.members]).eval()
+    return dataclasses.replace(bundles[0], classifier=classifier)
 
 
 @pytest.fixture

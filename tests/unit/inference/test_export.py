@@ -10,15 +10,19 @@ import numpy.typing as npt
 import onnx
 import onnxruntime
 import pytest
-from tests.unit.inference.conftest import lively_bundle
+import torch
+from tests.unit.inference.conftest import lively_bundle, lively_ensemble
+from transformers import ResNetConfig, ResNetForImageClassification
 
 from sonoproof.errors import BundleError, ConfigError
 from sonoproof.inference import onnxgraph
-from sonoproof.inference.engines import OnnxRuntimeEngine
+from sonoproof.inference.engines import OnnxRuntimeEngine, TorchEngine
 from sonoproof.inference.export import export_onnx
 from sonoproof.inference.quantise import change_of, quantised, require_small
 from sonoproof.training.bundle import ModelBundle
 from sonoproof.training.decision import Calibration, Decision
+from sonoproof.training.ensemble import Ensemble
+from sonoproof.training.model import Architecture, BinaryClassifier
 
 
 @pytest.mark.parametrize("size", [64, 33])  # at 33 every stride meets an odd side
@@ -26,6 +30,51 @@ def test_the_exported_file_answers_as_the_bundle(tmp_path: Path, size: int) -> N
     parity = export_onnx(lively_bundle(size=size), out=tmp_path / "model.onnx")
     assert parity.holds
     assert (tmp_path / "model.onnx").is_file()
+
+
+def small_resnets() -> ModelBundle:
+    """Two networks of a kind that is not written out by hand."""
+    settings = ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], layer_type="basic", num_labels=1)
+    described = Architecture(transformers_config={"model_type": "resnet"})
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        members = [BinaryClassifier(ResNetForImageClassification(settings), architecture=described) for _ in range(2)]
+    return dataclasses.replace(lively_ensemble(size=33, members=2), classifier=Ensemble(members).eval())
+
+
+@pytest.mark.parametrize("by_exporter", [False, True], ids=["written out", "exporter"])
+def test_an_exported_ensemble_answers_as_the_bundle(tmp_path: Path, by_exporter: bool) -> None:
+    if by_exporter:
+        pytest.importorskip("onnxscript")
+    bundle = small_resnets() if by_exporter else lively_ensemble(size=33)
+    parity = export_onnx(bundle, out=tmp_path / "model.onnx")
+    assert parity.holds
+    frames = np.random.default_rng(0).integers(0, 255, (3, 33, 33, 3), dtype=np.uint8)
+    alone = [TorchEngine(dataclasses.replace(bundle, classifier=member), device=torch.device("cpu"))
+             for member in bundle.classifier.members]  # fmt: skip
+    by_hand = np.mean([engine.logits(frames) for engine in alone], axis=0)
+    assert OnnxRuntimeEngine(tmp_path / "model.onnx").logits(frames) == pytest.approx(by_hand, abs=1e-4)
+
+
+def test_an_exported_ensemble_that_lost_a_member_is_never_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph, bundle = onnxgraph.classifier_graph, lively_ensemble(size=33)
+    fewer = dataclasses.replace(bundle, classifier=Ensemble(bundle.classifier.members[:2]).eval())
+    monkeypatch.setattr(onnxgraph, "classifier_graph", lambda _bundle: graph(fewer))
+    with pytest.raises(BundleError, match=r"differs from the saved one by .* no file was written"):
+        export_onnx(bundle, out=tmp_path / "model.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_ensemble_goes_into_8_bit_integers_whole(tmp_path: Path) -> None:
+    frames = np.random.default_rng(0).integers(0, 255, (16, 33, 33, 3), dtype=np.uint8)
+    export_onnx(lively_ensemble(size=33), out=tmp_path / "model.onnx")
+    single = onnx.load(tmp_path / "model.onnx")
+    content = onnx.load_from_string(quantised((tmp_path / "model.onnx").read_bytes(), frames=frames))
+    convolutions = [sum(node.op_type == "Conv" for node in model.graph.node) for model in (single, content)]
+    assert convolutions == [3 * 27, 3 * 27]
+    assert len({node.op_type for node in content.graph.node} & {"QuantizeLinear", "Mean"}) == 2
 
 
 def test_a_backbone_of_another_scale_is_exported_with_it(tmp_path: Path, bundle: ModelBundle) -> None:
