@@ -32,31 +32,48 @@ def training_curves(history: pd.DataFrame, *, parts: Sequence[tuple[str, str]]) 
 
     Args:
         history: Columns ``epoch``, ``PART_loss``, ``PART_auc``, ``PART_recall`` and, if known, ``chosen`` (1 in one
-            row) and ``phase``.
+            row) and ``phase``; of an ensemble also ``fold``, which tells its members apart: each gets its own lines.
         parts: Column prefix and name of each part that may be drawn, at most three; absent ones are left out.
     """
-    shown = [(key, name) for key, name in _CURVES if any(f"{part}_{key}" in history for part, _ in parts)]
+    shown = [(key, name) for key, name in _CURVES if any(_measured(history, f"{part}_{key}") for part, _ in parts)]
     with drawn():
         figure, axes = panels(max(len(shown), 1), width_in=3.1, height_in=2.9)
         for axis, (key, name) in zip(axes, shown, strict=False):
             _draw_history(axis, history, key=key, parts=parts)
             axis.set(title=name, xlabel="Epoch")
         handles, labels = axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper left", ncols=4)
+        named = dict(zip(labels, handles, strict=True))
+        figure.legend(named.values(), named.keys(), loc="outside upper left", ncols=4)
     return figure
 
 
 def _draw_history(axis: Axes, history: pd.DataFrame, *, key: str, parts: Sequence[tuple[str, str]]) -> None:
-    epochs = pd.to_numeric(history["epoch"])
-    for (part, name), colour, dash in zip(parts, (BLUE, ORANGE, GREEN), ("-", "--", "-."), strict=False):
-        if f"{part}_{key}" in history:
-            values = pd.to_numeric(history[f"{part}_{key}"], errors="coerce")
+    members = [rows for _, rows in history.groupby("fold")] if "fold" in history else [history]
+    for rows in members:
+        epochs, chosen = pd.to_numeric(rows["epoch"]), _chosen(rows)
+        for (part, name), colour, dash in zip(parts, (BLUE, ORANGE, GREEN), ("-", "--", "-."), strict=False):
+            if not _measured(rows, f"{part}_{key}"):
+                continue
+            values = pd.to_numeric(rows[f"{part}_{key}"], errors="coerce")
             marker = "o" if len(epochs) == 1 else None
             axis.plot(epochs, values, color=colour, linestyle=dash, marker=marker, label=label_text(name))
-    if "chosen" in history:
-        for epoch in epochs[pd.to_numeric(history["chosen"], errors="coerce") == 1]:
-            axis.axvline(epoch, color=INK, linewidth=1.0, linestyle=":", label=f"Chosen: epoch {epoch:g}")
+            if len(members) > 1:
+                axis.plot(epochs[chosen], values[chosen], color=INK, marker="o", markersize=4, linestyle="none",
+                          label="Chosen")  # fmt: skip
+        if len(members) == 1:
+            for epoch in epochs[chosen]:
+                axis.axvline(epoch, color=INK, linewidth=1.0, linestyle=":", label=f"Chosen: epoch {epoch:g}")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def _measured(history: pd.DataFrame, column: str) -> bool:
+    return column in history and bool(pd.to_numeric(history[column], errors="coerce").notna().any())
+
+
+def _chosen(history: pd.DataFrame) -> pd.Series[bool]:
+    if "chosen" not in history:
+        return pd.Series(data=False, index=history.index)
+    return pd.to_numeric(history["chosen"], errors="coerce") == 1
 
 
 def roc_curve(

@@ -34,7 +34,8 @@ def test_the_exported_file_answers_as_the_bundle(tmp_path: Path, size: int) -> N
 
 def small_resnets() -> ModelBundle:
     """Two networks of a kind that is not written out by hand."""
-    settings = ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], layer_type="basic", num_labels=1)
+    settings = ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], layer_type="basic")
+    settings.num_labels = 1
     described = Architecture(transformers_config={"model_type": "resnet"})
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

@@ -197,7 +197,8 @@ def _training(evidence: Evidence) -> Answer | None:
     training = evidence.model.get("training")
     if not training:
         return None
-    settings = "; ".join(f"{key.replace('_', ' ')} {in_words(value)}" for key, value in training.items())
+    told = {key: value for key, value in training.items() if key != "members"}
+    settings = "; ".join(f"{key.replace('_', ' ')} {in_words(value)}" for key, value in told.items())
     return Answer(f"{settings}. Augmentation and all settings stand in {_CONFIG}.", (_MODEL, _CONFIG, "history.csv"))
 
 
@@ -207,13 +208,24 @@ def _selection(evidence: Evidence) -> Answer | None:
         return None
     where = {"stop": "rows set aside from the fit part", "val": "the validation rows"}
     chosen = where.get(str(training.get("chosen_on")), str(training.get("chosen_on")))
-    text = f"The checkpoint of epoch {training['epoch_chosen']}, by {training.get('monitor')}, on {chosen}."
+    if evidence.model.get("members"):
+        chosen = "rows set aside from what each member learned from"
+    epochs = training["epoch_chosen"]
+    kept = f"epochs {in_words(epochs)}, one a member" if isinstance(epochs, list) else f"epoch {epochs}"
+    text = f"The checkpoint of {kept}, by {training.get('monitor')}, on {chosen}."
     return Answer(text, (_MODEL, "history.csv"))
 
 
 def _ensemble(evidence: Evidence) -> Answer | None:
-    if not evidence.model or any("ensemble" in key or key == "members" for key in evidence.model):
+    if not evidence.model:
         return None
+    members = evidence.model.get("members")
+    if members:
+        text = (
+            f"The mean of the logits of {members} networks of one architecture, each trained on the fit part without "
+            "one of its folds."
+        )
+        return Answer(text, (_MODEL, "split.csv"))
     return Answer("None: a single network.", (_MODEL,))
 
 

@@ -118,6 +118,8 @@ def with_labels(split: pd.DataFrame, evidence: Evidence) -> pd.DataFrame:
 
 def _part_box(rows: pd.DataFrame, part: str, evidence: Evidence) -> FlowBox:
     uses = [f"{count:,} {USE_WORDS.get(str(use), use)}" for use, count in rows["use"].value_counts().items()]
+    if members := evidence.model.get("members"):
+        uses = [f"{members} members, each learns", "from all folds but its own"]
     lines = (*_by_class(rows, evidence), _groups(rows), *(uses if part == "fit" else ()))
     return FlowBox(PART_TITLES[part], f"{len(rows):,}", tuple(lines))
 

@@ -53,6 +53,11 @@ def _how_measured(evidence: Evidence) -> str:
         sentences.append("The intervals hold for the share of positive units that the rows have.")
     for part in evidence.evaluated:
         sentences.append(_unit_sentence(part))
+    if evidence.model.get("members") and any(part.name == "oof" for part in evidence.evaluated):
+        sentences.append(
+            "The out-of-fold rows are those of the fit part alone; each was predicted by the one member of the "
+            "ensemble that saw nothing of its group, so that part measures a single member and not the mean of all."
+        )
     return " ".join(sentences)
 
 

@@ -11,7 +11,7 @@ from sonoproof.reporting.blocks import Block, Gallery, Notice, Section, Table
 from sonoproof.reporting.evidence import Evidence
 from sonoproof.reporting.figures import training_curves
 from sonoproof.reporting.pictures import Easel
-from sonoproof.reporting.sections.cohort import in_words
+from sonoproof.reporting.sections.cohort import counted, in_words
 
 __all__ = ["training_section"]
 
@@ -39,9 +39,41 @@ def _model(model: Mapping[str, Any]) -> list[Block]:
     source = ("model/model.json",)
     tables = (
         Table("The model.", ("Property", "Value"), tuple(_flat(shown | rest)), sources=source, note=_NOTE),
-        Table("How it was trained.", ("Setting", "Value"), tuple(_flat(model.get("training") or {})), sources=source),
+        Table("How it was trained.", ("Setting", "Value"), tuple(_flat(_common(model))), sources=source),
     )
-    return [table for table in tables if table.rows]
+    return [*(table for table in tables if table.rows), *_members(model)]
+
+
+def _common(model: Mapping[str, Any]) -> dict[str, Any]:
+    """What holds for every network of the model."""
+    own = {"members", "epoch_chosen"} if model.get("members") else set()
+    return {key: value for key, value in (model.get("training") or {}).items() if key not in own}
+
+
+def _members(model: Mapping[str, Any]) -> list[Block]:
+    """Of an ensemble: what each member learned from."""
+    if not model.get("members"):
+        return []
+    training = model["training"]
+    rows = tuple(
+        (
+            str(number),
+            str(member["fold"]),
+            f"{counted(member['train_frames'], 'frame')} of {counted(member['train_groups'], 'group')}",
+            f"{counted(member['stop_frames'], 'frame')} of {counted(member['stop_groups'], 'group')}",
+            str(epoch),
+        )
+        for number, (member, epoch) in enumerate(
+            zip(training["members"], training["epoch_chosen"], strict=True), start=1
+        )
+    )
+    header = ("Member", "Fold left out", "Learned from", "Checkpoint chosen on", "Epoch kept")
+    note = (
+        "The model answers with the mean of the members' logits. The folds are folds of the fit part: no member has "
+        "seen a frame of its own fold, of the validation part or of the test part."
+    )
+    caption = f"The {model['members']} members of the ensemble."
+    return [Table(caption, header, rows, sources=("model/model.json",), note=note)]
 
 
 def _flat(content: Mapping[str, Any], *, above: str = "") -> Iterator[tuple[str, str]]:
@@ -59,19 +91,25 @@ def _curves(evidence: Evidence, easel: Easel) -> list[Block]:
     if history is None or history.empty:
         return [Notice("The run holds no history.csv: there are no training curves.")]
     figure = training_curves(history, parts=_PARTS)
-    alt = f"Training curves over {len(history)} epochs. {chosen_epoch(history)}"
+    alt = f"Training curves over {pd.to_numeric(history['epoch']).max():g} epochs. {chosen_epoch(history)}"
     caption = f"Metrics over the epochs. {chosen_epoch(history)}".strip()
     picture = easel.vector(figure, name="training", caption=caption, alt=alt, sources=("history.csv",))
     return [Gallery((picture,), wide=True)]
 
 
 def chosen_epoch(history: pd.DataFrame) -> str:
-    """Which epoch's checkpoint was kept, with its metrics, in a sentence; empty where it is not marked."""
+    """Which epoch's checkpoint was kept, with its metrics, in a sentence; empty where it is not marked.
+
+    Of an ensemble: the epochs that the members kept.
+    """
     if "chosen" not in history:
         return ""
     chosen = history[pd.to_numeric(history["chosen"], errors="coerce") == 1]
     if chosen.empty:
         return ""
+    if "fold" in history:
+        kept = ", ".join(f"{float(epoch):g}" for epoch in chosen["epoch"])
+        return f"A line for each member; the checkpoints of the epochs {kept} were kept."
     row = chosen.iloc[0]
     values = [
         f"{name.lower()} {label} {float(row[f'{part}_{key}']):.3f}"
