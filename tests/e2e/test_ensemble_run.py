@@ -181,6 +181,8 @@ def test_out_of_fold_predictions_are_of_the_fit_part_and_each_of_the_member_that
     assert dict(zip(oof["image_id"], oof["fold"].astype(str), strict=True)) == dict(
         zip(fit_rows["image_id"], fit_rows["fold"], strict=True)
     )
+    # They are of single members, and so they choose nothing for the mean of all.
+    assert read_json(run.model / "decision.json", schema="decision")["rows"].startswith("validation rows")
     page = run.report.read_text(encoding="utf-8")
     assert "The out-of-fold rows are those of the fit part alone" in page
 

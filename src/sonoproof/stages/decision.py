@@ -3,8 +3,8 @@
 The rows that choose are never those that a figure is for. In this order: out-of-fold rows of the fit part, where there
 are folds; rows set aside from the fit part; validation rows, crosswise by groups.
 
-Of an ensemble an out-of-fold row has the logit of one member, and the saved model answers with the mean of all. There
-the validation rows, which no member has seen, come first.
+Of an ensemble an out-of-fold row has the logit of one member, and the saved model answers with the mean of all: what
+fits the one does not fit the other. There the validation rows choose, which no member has seen.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from sonoproof.stages.job import Job
 from sonoproof.stages.materials import frames_of, records_and_split
 from sonoproof.training.batches import LoadFrames
 from sonoproof.training.bundle import ModelBundle, forget_decision, load_bundle, save_decision
-from sonoproof.training.decision import Abstention, Decision
+from sonoproof.training.decision import Decision
 from sonoproof.training.likeness import NEIGHBOURS, Likeness, fit_likeness
 from sonoproof.training.model import resolve_device
 
@@ -34,8 +34,6 @@ OUT_OF_FOLD = "out-of-fold rows of the fit part"
 SET_ASIDE = "rows set aside from the fit part"
 SET_ASIDE_ALSO_STOPPED = "rows set aside from the fit part, which also chose the checkpoint"
 VALIDATION = "validation rows, crosswise by groups"
-OF_ONE_MEMBER = "out-of-fold rows of the fit part, each scored by one member of the ensemble"
-_NO_PROMISE = "not chosen: on logits of one member nothing can be promised for the mean of all"
 # Training frames by which others are judged, and held-out frames by which that judgement is.
 LIKENESS_FRAMES = 256
 
@@ -48,13 +46,11 @@ class _Source:
         name: What they are, in words.
         rows: The rows.
         crosswise: Whether they are reported on themselves, so that each fold of them is decided by the others.
-        of_one_member: Whether they were scored by one member of an ensemble, and not by the mean of all.
     """
 
     name: str
     rows: CalibrationRows
     crosswise: bool = False
-    of_one_member: bool = False
 
 
 def calibrate(job: Job) -> list[Path]:
@@ -62,29 +58,26 @@ def calibrate(job: Job) -> list[Path]:
     forget_decision(job.run.model)
     table, bundle = records_and_split(job.run), load_bundle(job.run.model)
     load, _ = frames_of(job)
-    decision, facts = decide(job, table, run=job.run, bundle=bundle, load=load)
+    decision, facts = decide(job, table, bundle=bundle, load=load)
     for line in _said(decision, positive=bundle.positive):
         job.say(line)
     likeness = _likeness(job, table, load=load)
     return save_decision(decision, job.run.model, likeness=likeness, facts=facts)
 
 
-def decide(
-    job: Job, table: pd.DataFrame, *, run: RunFolder, bundle: ModelBundle, load: LoadFrames
-) -> tuple[Decision, dict[str, Any]]:
+def decide(job: Job, table: pd.DataFrame, *, bundle: ModelBundle, load: LoadFrames) -> tuple[Decision, dict[str, Any]]:
     """Choose calibration, threshold and abstention of a model.
 
     Args:
         job: The job.
         table: Records and split.
-        run: The folder of the training that the model is from.
         bundle: The model.
         load: Gives frames.
 
     Returns:
         What was chosen, and how: the ``rows`` in words, and the parts that are decided ``crosswise``.
     """
-    source = _source(job, table, run=run, bundle=bundle, load=load)
+    source = _source(job, table, bundle=bundle, load=load)
     decision = choose_decision(
         source.rows,
         config=job.config.calibrate,
@@ -92,8 +85,6 @@ def decide(
         chosen_on=source.name,
         seed=job.config.fit.seed,
     )
-    if source.of_one_member and decision.abstention.error:
-        decision = replace(decision, abstention=Abstention(chosen_on=_NO_PROMISE))
     return decision, {"rows": source.name, "crosswise": ["val"] if source.crosswise else []}
 
 
@@ -143,13 +134,13 @@ def _by_fold(records: pd.DataFrame, *, bundle: ModelBundle, scores: Scores, foun
     return whole.drop(columns="place").reset_index(drop=True)
 
 
-def _source(job: Job, table: pd.DataFrame, *, run: RunFolder, bundle: ModelBundle, load: LoadFrames) -> _Source:
+def _source(job: Job, table: pd.DataFrame, *, bundle: ModelBundle, load: LoadFrames) -> _Source:
     """The rows to choose on; the first kind that has groups enough."""
     least = job.config.calibrate.least_groups
     if len(bundle.classifier.members) > 1:
-        return _source_of_ensemble(job, table, run=run, bundle=bundle, load=load)
+        return _validation(job, table, bundle=bundle, load=load)
     if job.config.split.folds and job.run.out_of_fold.is_file():
-        rows = _out_of_fold_rows(job.run.out_of_fold, split=job.run.split, positive=bundle.positive)
+        rows = _out_of_fold_rows(job.run, positive=bundle.positive)
         if rows.groups_of_rarer_class >= least:
             return _Source(OUT_OF_FOLD, rows)
     aside = table[table["use"] == "stop"]
@@ -160,27 +151,15 @@ def _source(job: Job, table: pd.DataFrame, *, run: RunFolder, bundle: ModelBundl
     return _validation(job, table, bundle=bundle, load=load)
 
 
-def _source_of_ensemble(
-    job: Job, table: pd.DataFrame, *, run: RunFolder, bundle: ModelBundle, load: LoadFrames
-) -> _Source:
-    """Validation rows, or out-of-fold rows of its own members where only these have groups enough."""
-    validation = _validation(job, table, bundle=bundle, load=load)
-    rows = _out_of_fold_rows(run.out_of_fold, split=job.run.split, positive=bundle.positive)
-    least = job.config.calibrate.least_groups
-    if validation.rows.groups_of_rarer_class < least <= rows.groups_of_rarer_class:
-        return _Source(OF_ONE_MEMBER, rows, of_one_member=True)
-    return validation
-
-
 def _validation(job: Job, table: pd.DataFrame, *, bundle: ModelBundle, load: LoadFrames) -> _Source:
     rows = table[table["part"] == "val"]
     return _Source(VALIDATION, _scored_rows(job, rows, bundle=bundle, load=load), crosswise=True)
 
 
-def _out_of_fold_rows(path: Path, *, split: Path, positive: str) -> CalibrationRows:
+def _out_of_fold_rows(run: RunFolder, *, positive: str) -> CalibrationRows:
     """Out-of-fold rows of the fit part: validation rows choose nothing."""
-    raw = read_table(path, columns=PREDICTION_COLUMNS)
-    parts = read_table(split, columns=SPLIT_COLUMNS)
+    raw = read_table(run.out_of_fold, columns=PREDICTION_COLUMNS)
+    parts = read_table(run.split, columns=SPLIT_COLUMNS)
     fit = raw[raw["image_id"].isin(parts.loc[parts["part"] == "fit", "image_id"])]
     return _rows(fit, fit["logit"].to_numpy(np.float64), positive=positive)
 

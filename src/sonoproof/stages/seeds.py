@@ -46,7 +46,7 @@ def _train_and_predict(job: Job, table: pd.DataFrame, *, parts: dict[str, pd.Dat
     run = job.run.with_seed(job.config.fit.seed)
     bundle = learn(run, job=job, table=table)
     (load, _), device = frames_of(job), resolve_device(job.config.model.device)
-    decision, facts = decide(job, table, run=run, bundle=bundle, load=load)
+    decision, facts = decide(job, table, bundle=bundle, load=load)
     save_decision(decision, run.model, facts=facts)
     bundle = replace(bundle, decision=decision)
     for part, rows in parts.items():
