@@ -67,10 +67,7 @@ def serialised(bundle: ModelBundle) -> bytes:
 
     Raises:
         MissingExtra: The libraries of the extra ``export`` are not installed.
-        BundleError: The calibration is a staircase, which the graph has no place for.
     """
-    if bundle.calibration.knots:
-        raise BundleError("a model with isotonic calibration cannot be exported; set calibrate.method=platt")
     try:
         import onnx
 

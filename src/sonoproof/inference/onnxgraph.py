@@ -89,9 +89,18 @@ def _mobilenet_v1(members: Sequence[BinaryClassifier], *, size: int, calibration
     columns = [_member(graph, values, member) for member in members]
     column = graph.apply("Mean", *columns) if len(columns) > 1 else columns[0]
     logit = graph.apply("Squeeze", column, graph.weight(np.array([1], np.int64)), out=OUTPUTS[0])
-    scaled = graph.scaled(logit, factor=calibration.slope, shift=calibration.intercept)
-    graph.apply("Sigmoid", scaled, out=OUTPUTS[1])
+    graph.apply("Sigmoid", _calibrated(graph, logit, calibration), out=OUTPUTS[1])
     return _model(graph, size=size)
+
+
+def _calibrated(graph: _Graph, logit: str, calibration: Calibration) -> str:
+    if not calibration.knots:
+        return graph.scaled(logit, factor=calibration.slope, shift=calibration.intercept)
+    starts, widths, slopes = (graph.weight(values.astype(np.float32)) for values in calibration.ramps)
+    beyond = graph.apply("Sub", graph.apply("Unsqueeze", logit, graph.weight(np.array([1], np.int64))), starts)
+    inside = graph.apply("Min", graph.apply("Relu", beyond), widths)
+    first = graph.weight(np.array(calibration.knots[0][1], np.float32))
+    return graph.apply("Add", graph.apply("MatMul", inside, slopes), first)
 
 
 def _member(graph: _Graph, values: str, classifier: BinaryClassifier) -> str:
@@ -165,12 +174,20 @@ class _Answering(nn.Module):
     def __init__(self, classifier: Classifier, calibration: Calibration) -> None:
         super().__init__()
         self.classifier = classifier
-        self._slope, self._intercept = calibration.slope, calibration.intercept
+        self._calibration = calibration
 
     def forward(self, frames: Tensor) -> tuple[Tensor, Tensor]:
         scaled = frames.permute(0, 3, 1, 2).to(torch.float32) / 127.5 - 1.0
         logit = self.classifier(scaled)
-        return logit, torch.sigmoid(self._slope * logit + self._intercept)
+        return logit, torch.sigmoid(self._calibrated(logit))
+
+    def _calibrated(self, logit: Tensor) -> Tensor:
+        calibration = self._calibration
+        if not calibration.knots:
+            return calibration.slope * logit + calibration.intercept
+        starts, widths, slopes = (torch.from_numpy(values).float() for values in calibration.ramps)
+        inside = torch.minimum(torch.relu(logit[:, None] - starts), widths)
+        return inside @ slopes + calibration.knots[0][1]
 
 
 def _by_exporter(classifier: Classifier, *, size: int, calibration: Calibration) -> onnx.ModelProto:

@@ -76,6 +76,16 @@ class Calibration:
             return np.asarray(np.interp(scores, before, after), dtype=np.float64)
         return self.slope * scores + self.intercept
 
+    @property
+    def ramps(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """The line through K knots as a sum, for graphs that know no tables: starts, widths and slopes, (K - 1,) each.
+
+        The calibrated logit is that of the first knot, plus the sum of ``slope * clip(logit - start, 0, width)``.
+        """
+        before, after = np.array(self.knots).T
+        widths = np.diff(before)
+        return before[:-1], widths, np.diff(after) / widths
+
 
 @dataclass(frozen=True)
 class OperatingPoint:

@@ -171,7 +171,20 @@ def test_the_gate_of_8_bit_integers() -> None:
         require_small(change_of(before, before, positive=np.ones(100, bool)))
 
 
-def test_a_staircase_of_probabilities_is_not_exported(tmp_path: Path, bundle: ModelBundle) -> None:
-    steps = Decision(Calibration(method="isotonic", knots=((-1.0, -2.0), (1.0, 2.0))))
-    with pytest.raises(BundleError, match=r"calibrate\.method=platt"):
-        export_onnx(dataclasses.replace(bundle, decision=steps), out=tmp_path / "model.onnx")
+@pytest.mark.parametrize("by_exporter", [False, True], ids=["written out", "exporter"])
+def test_a_staircase_of_probabilities_is_exported(tmp_path: Path, bundle: ModelBundle, by_exporter: bool) -> None:
+    if by_exporter:
+        pytest.importorskip("onnxscript")
+        bundle = small_resnets()
+    size = bundle.preprocessing.size
+    levels = np.linspace(20, 255, 12)[:, None, None, None]
+    frames = (levels * np.random.default_rng(0).random((12, size, size, 3))).astype(np.uint8)
+    before = np.sort(TorchEngine(bundle, device=torch.device("cpu")).logits(frames))[[2, 5, 6, 9]]
+    after = -1.0 + np.cumsum([0.0, *(np.array([0.5, 3.0, 1.0]) * np.diff(before))])  # some lie beyond either end
+    knots = tuple(zip(before.tolist(), after.tolist(), strict=True))
+    stairs = dataclasses.replace(bundle, decision=Decision(Calibration(method="isotonic", knots=knots)))
+    assert export_onnx(stairs, out=tmp_path / "model.onnx").holds
+    found, probability = OnnxRuntimeEngine(tmp_path / "model.onnx").answers(frames)
+    expected = np.interp(found, before, after)
+    assert np.ptp(expected) == pytest.approx(np.ptp(after), abs=1e-4)
+    assert probability == pytest.approx(1.0 / (1.0 + np.exp(-expected)), abs=1e-4)
