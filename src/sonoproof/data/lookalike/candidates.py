@@ -7,7 +7,8 @@ from collections.abc import Container, Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from sonoproof.data.lookalike.index import WordIndex
+from sonoproof.data.concurrency import Progress
+from sonoproof.data.lookalike.index import Scores, WordIndex
 
 __all__ = ["Pair", "nearest_pairs", "pairs_between_groups", "supporting_pairs"]
 
@@ -27,19 +28,29 @@ Numbers = NDArray[np.intp]
 Scored = tuple[float, Pair]
 
 
-def nearest_pairs(index: WordIndex) -> list[Pair]:
+def nearest_pairs(index: WordIndex, *, workers: int = 1, progress: Progress | None = None) -> list[Pair]:
     """For each frame its most similar ones, and the most similar to its mirror image."""
     everyone = np.arange(index.vectors.shape[0])
-    found: set[Pair] = set()
-    for block, upright, mirrored in index.scores(everyone, everyone):
+
+    def best(block: Numbers, upright: Scores, mirrored: Scores) -> list[Pair]:
+        found = []
         for scores, many, flipped in ((upright, NEAREST, False), (mirrored, NEAREST_MIRRORED, True)):
             scores[np.arange(len(block)), block] = 0.0
-            found |= {pair for _, pair in _scored_pairs(block, everyone, scores, many, flipped=flipped)}
-    return sorted(found)
+            found += [pair for _, pair in _scored_pairs(block, everyone, scores, many, flipped=flipped)]
+        return found
+
+    picked = index.pick(everyone, everyone, best, workers=workers, progress=progress)
+    return sorted({pair for pairs in picked for pair in pairs})
 
 
 def pairs_between_groups(
-    index: WordIndex, labels: NDArray[np.int64], *, fresh: set[int], tried: Container[Pair]
+    index: WordIndex,
+    labels: NDArray[np.int64],
+    *,
+    fresh: set[int],
+    tried: Container[Pair],
+    workers: int = 1,
+    progress: Progress | None = None,
 ) -> list[Pair]:
     """For each fresh group the most similar other groups, each by its best pairs of frames not yet compared.
 
@@ -50,18 +61,26 @@ def pairs_between_groups(
         labels: Group of each frame.
         fresh: Groups that changed since they were last asked for.
         tried: Pairs compared already.
+        workers: Threads; 0 takes one per processor.
+        progress: Called with (blocks of frames done, blocks in all).
     """
     chosen = _all_representatives(index, labels)
     many = int(np.clip(PAIRS_AFFORDABLE // len(labels), 4, 20))
     queries = chosen[np.isin(labels[chosen], sorted(fresh))]
-    options: dict[int, list[Scored]] = {}
-    for block, upright, mirrored in index.scores(queries, chosen):
+
+    def best(block: Numbers, upright: Scores, mirrored: Scores) -> list[Scored]:
+        found = []
         for scores, flipped in ((upright, False), (mirrored, True)):
             scores[labels[block][:, None] == labels[chosen][None]] = 0.0
-            for scored in _scored_pairs(block, chosen, scores, 4 * many, flipped=flipped):
-                if scored[1] not in tried:
-                    for group in {int(labels[number]) for number in scored[1][:2]} & fresh:
-                        options.setdefault(group, []).append(scored)
+            scored = _scored_pairs(block, chosen, scores, 4 * many, flipped=flipped)
+            found += [entry for entry in scored if entry[1] not in tried]
+        return found
+
+    options: dict[int, list[Scored]] = {}
+    for found in index.pick(queries, chosen, best, workers=workers, progress=progress):
+        for scored in found:
+            for group in {int(labels[number]) for number in scored[1][:2]} & fresh:
+                options.setdefault(group, []).append(scored)
     return sorted({pair for group in options for pair in _best_of_each_group(group, options[group], labels, many)})
 
 
@@ -71,12 +90,20 @@ def supporting_pairs(index: WordIndex, labels: NDArray[np.int64], *, waiting: It
     for ends in waiting:
         for here, there in (ends, ends[::-1]):
             others = np.flatnonzero(labels == labels[there])
-            others = others[others != there]
-            for block, upright, mirrored in index.scores(np.array([here]), others):
-                for scores, flipped in ((upright, False), (mirrored, True)):
-                    scored = _scored_pairs(block, others, scores, SUPPORTERS, flipped=flipped)
-                    found += [pair for _, pair in scored]
+            found += _supporters(index, here, others[others != there])
     return found
+
+
+def _supporters(index: WordIndex, here: int, others: Numbers) -> list[Pair]:
+    def best(block: Numbers, upright: Scores, mirrored: Scores) -> list[Pair]:
+        both = ((upright, False), (mirrored, True))
+        return [
+            pair
+            for scores, flipped in both
+            for _, pair in _scored_pairs(block, others, scores, SUPPORTERS, flipped=flipped)
+        ]
+
+    return [pair for pairs in index.pick(np.array([here]), others, best) for pair in pairs]
 
 
 def _all_representatives(index: WordIndex, labels: NDArray[np.int64]) -> Numbers:

@@ -82,17 +82,25 @@ def compare_in_rounds(
         journal: Where each pair compared is written down.
         generator: Draws the sample that the visual words are learnt from.
         workers: Threads; 0 takes one per processor.
-        progress: Called with (pairs compared, pairs of this round).
+        progress: Called with (done, of), for blocks of frames and for the pairs of each round.
     """
     comparisons = Comparisons(np.arange(len(spool)), journal)
     if len(spool) < 2:
         return comparisons
     index = build_index(spool, generator=generator)
-    comparisons.add(nearest_pairs(index), spool, workers=workers, progress=progress)
+    nearest = nearest_pairs(index, workers=workers, progress=progress)
+    comparisons.add(nearest, spool, workers=workers, progress=progress)
     asked: set[tuple[int, int]] = set()
     for _ in range(MAX_ROUNDS):
         labels = comparisons.labels
-        pairs = pairs_between_groups(index, labels, fresh=_changed(labels, asked), tried=comparisons.evidence)
+        pairs = pairs_between_groups(
+            index,
+            labels,
+            fresh=_changed(labels, asked),
+            tried=comparisons.evidence,
+            workers=workers,
+            progress=progress,
+        )
         pairs += supporting_pairs(index, labels, waiting=comparisons.waiting)
         if comparisons.add(pairs, spool, workers=workers, progress=progress) == 0:
             break

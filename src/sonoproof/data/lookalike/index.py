@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import scipy.sparse as sparse
 from numpy.typing import NDArray
 
+from sonoproof.data.concurrency import Progress, map_in_order
 from sonoproof.data.lookalike.spool import ViewSpool
 from sonoproof.data.lookalike.vocabulary import Vocabulary, learn_vocabulary
 
@@ -16,7 +18,13 @@ __all__ = ["WordIndex", "build_index"]
 
 _FRAMES_AT_ONCE = 64
 _SAMPLE_PER_WORD = 12
-_BLOCK_SCORES = 8_000_000
+# Frames that share a word stay as many, up to as many words as 131,072 frames ask for.
+_FEWEST_WORDS, _MOST_WORDS = 2048, 262_144
+_LARGEST_SAMPLE = 1_000_000
+_BLOCK_SCORES = 4_000_000
+
+Picked = TypeVar("Picked")
+Scores = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -31,26 +39,38 @@ class WordIndex:
     vectors: sparse.csr_array
     mirror: NDArray[np.int64]
 
-    def scores(
-        self, queries: NDArray[np.intp], targets: NDArray[np.intp]
-    ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.float32]]]:
-        """Similarity of frames, block by block, so that memory does not grow with the number of queries.
+    def pick(
+        self,
+        queries: NDArray[np.intp],
+        targets: NDArray[np.intp],
+        best: Callable[[NDArray[np.intp], Scores, Scores], Picked],
+        *,
+        workers: int = 1,
+        progress: Progress | None = None,
+    ) -> Iterator[Picked]:
+        """Score frames block by block, so that memory does not grow with the number of queries.
 
         Args:
             queries: Frame numbers.
             targets: Frame numbers.
+            best: Called in threads with a block of `queries`, its scores 0 to 1 against `targets` as float32 (block,
+                targets), and those of the mirrored queries; may change them.
+            workers: Threads; 0 takes one per processor.
+            progress: Called with (blocks done, blocks in all).
 
         Yields:
-            A block of `queries`, its scores 0 to 1 against `targets` as float32 (block, targets), and the scores
-            of the mirrored queries.
+            What `best` returns, in the order of the queries.
         """
         columns = sparse.csr_array(self.vectors[targets].T)
-        block = max(1, _BLOCK_SCORES // max(len(targets), 1))
-        for start in range(0, len(queries), block):
-            part = queries[start : start + block]
+
+        def scored(part: NDArray[np.intp]) -> Picked:
             rows = self.vectors[part]
             mirrored = sparse.csr_array((rows.data, self.mirror[rows.indices], rows.indptr), shape=rows.shape)
-            yield part, (rows @ columns).toarray(), (mirrored @ columns).toarray()
+            return best(part, (rows @ columns).toarray(), (mirrored @ columns).toarray())
+
+        block = max(1, _BLOCK_SCORES // max(len(targets), 1))
+        parts = [queries[start : start + block] for start in range(0, len(queries), block)]
+        yield from map_in_order(scored, parts, workers=workers, progress=progress)
 
 
 def build_index(spool: ViewSpool, *, generator: np.random.Generator) -> WordIndex:
@@ -61,14 +81,14 @@ def build_index(spool: ViewSpool, *, generator: np.random.Generator) -> WordInde
         D. Nister, H. Stewenius, Scalable recognition with a vocabulary tree, CVPR 2006.
     """
     halves, branches = _tree_shape(len(spool))
-    sample = _sample(spool, _SAMPLE_PER_WORD * 2 * halves * branches, generator)
+    sample = _sample(spool, min(_SAMPLE_PER_WORD * 2 * halves * branches, _LARGEST_SAMPLE), generator)
     vocabulary = learn_vocabulary(sample, halves=halves, branches=branches, generator=generator)
     return WordIndex(_weighted(_occurrences(spool, vocabulary)), vocabulary.mirror())
 
 
 def _tree_shape(frames: int) -> tuple[int, int]:
-    """Words grow with the frames, so that the frames that share a word do not (2,048 to 65,536 words)."""
-    words = min(max(2 * frames, 2048), 65536)
+    """Words grow with the frames, so that the frames that share a word do not."""
+    words = min(max(2 * frames, _FEWEST_WORDS), _MOST_WORDS)
     branches = int(2 ** np.round(np.log2(words) / 2))
     return max(words // branches // 2, 1), branches
 

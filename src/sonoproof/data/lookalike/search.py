@@ -46,7 +46,7 @@ def find_lookalikes(
             `image_ids`.
         seed: Draws the sample of features that the visual words are learnt from.
         resume: Whether to go on with a search of the same frames that was stopped. The frames must not have changed.
-        progress: Called with (done, of), first for the frames, then for the pairs of each round.
+        progress: Called with (done, of), first for the frames, then for blocks of frames and the pairs of each round.
 
     Raises:
         ValueError: An image_id occurs twice.

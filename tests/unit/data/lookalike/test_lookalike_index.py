@@ -56,7 +56,7 @@ def test_words_are_the_nearest_centres(make_frame: Callable[..., Frame]) -> None
 
 
 def test_the_mirror_image_is_a_candidate_as_a_mirror_image(index: WordIndex) -> None:
-    _, upright, mirrored = next(index.scores(np.array([0]), np.arange(6)))
+    ((upright, mirrored),) = index.pick(np.array([0]), np.arange(6), lambda _block, *scores: scores)
     assert upright[0, 0] == pytest.approx(1, abs=1e-5)
     assert mirrored[0, 5] > 0.5
     assert mirrored[0, 5] > 2 * np.delete(mirrored[0], 5).max()
