@@ -94,9 +94,9 @@ def bin_index(probabilities: FloatArray, *, bins: int) -> npt.NDArray[np.intp]:
 
 def _counts_by_threshold(rows: ScoredRows) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Thresholds, true and false positives where nothing, then ever more runs of equal scores are called."""
-    order = np.argsort(-rows.logits, kind="stable")
-    logits, targets = rows.logits[order], rows.targets[order]
-    last = np.flatnonzero(np.append(np.diff(logits) != 0, True)) if rows.n else np.array([], dtype=np.intp)
+    order = np.argsort(-rows.rank_scores, kind="stable")
+    scores, targets = rows.rank_scores[order], rows.targets[order]
+    last = np.flatnonzero(np.append(np.diff(scores) != 0, True)) if rows.n else np.array([], dtype=np.intp)
     tp = np.append(0.0, np.cumsum(targets)[last])
     thresholds = np.append(np.nan, rows.probabilities[order][last])
     return thresholds, tp, np.append(0.0, last + 1.0) - tp

@@ -82,7 +82,7 @@ def delong_interval(rows: ScoredRows, *, confidence: float = 0.95) -> Interval:
         return Interval(value, nan, nan, reason)
     if value in (0.0, 1.0):
         return Interval(value, nan, nan, f"no limits: the AUC is {value:g}, and its variance by DeLong is zero")
-    _, covariance = auc_covariance(rows.logits, targets=rows.targets)
+    _, covariance = auc_covariance(rows.rank_scores, targets=rows.targets)
     reach = float(stats.norm.ppf((1 + confidence) / 2) * np.sqrt(covariance[0, 0]))
     return Interval(value, max(value - reach, 0.0), min(value + reach, 1.0))
 
@@ -99,7 +99,7 @@ def delong_test(first: ScoredRows, *, second: ScoredRows, confidence: float = 0.
     reason = _why_no_variance(first)
     if reason:
         return PairedTest(difference, nan, nan, nan, reason)
-    _, covariance = auc_covariance(np.stack([first.logits, second.logits]), targets=first.targets)
+    _, covariance = auc_covariance(np.stack([first.rank_scores, second.rank_scores]), targets=first.targets)
     variance = float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
     if not variance > 0:
         return PairedTest(difference, nan, nan, nan, "no test: the difference has no variance")

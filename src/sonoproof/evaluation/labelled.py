@@ -56,7 +56,8 @@ def labelled_rows(predictions: pd.DataFrame, *, classes: Classes) -> pd.DataFram
     _require(rows, ~rows["image_id"].duplicated(keep=False), "the frame stands more than once")
     _require(rows, known, f"the label is neither {classes.negative!r} nor {classes.positive!r}")
     _require(rows, target.isna() | (target == positive), "the target contradicts the label")
-    _require(rows, np.isfinite(logit), "the logit is missing or not finite")
+    own = pd.to_numeric(rows["logit"]).astype("float64")
+    _require(rows, np.isfinite(logit) & np.isfinite(own), "the logit is missing or not finite")
     agree = np.abs(expit(logit) - probability) <= _TOLERANCE
     _require(rows, agree, "the probability is not the sigmoid of the logit")
     return rows
@@ -64,6 +65,9 @@ def labelled_rows(predictions: pd.DataFrame, *, classes: Classes) -> pd.DataFram
 
 def scored(rows: pd.DataFrame, *, classes: Classes, threshold: float | npt.NDArray[np.float64]) -> ScoredRows:
     """Targets, calibrated logits and calls of the rows from `labelled_rows`; positive from `threshold` on.
+
+    They are ranked by the network's own logits: where each fold of rows was calibrated by the others, calibrated logits
+    of two folds are on two scales, and isotonic calibration makes ties.
 
     Args:
         rows: The rows.
@@ -73,7 +77,8 @@ def scored(rows: pd.DataFrame, *, classes: Classes, threshold: float | npt.NDArr
     targets = (rows["label"] == classes.positive).to_numpy()
     probabilities = pd.to_numeric(rows["probability"]).to_numpy(dtype=np.float64)
     logits = np.asarray(_scores(rows), dtype=np.float64)
-    return ScoredRows(targets, logits, probabilities >= threshold)
+    own = pd.to_numeric(rows["logit"]).to_numpy(dtype=np.float64)
+    return ScoredRows(targets, logits, probabilities >= threshold, own)
 
 
 def thresholds_of(rows: pd.DataFrame, *, otherwise: float) -> npt.NDArray[np.float64]:

@@ -22,17 +22,20 @@ class ScoredRows:
         targets: True where the row is of the positive class, shape (N,).
         logits: Finite log-odds of the positive class, shape (N,).
         called: True where the row is predicted positive, shape (N,).
+        ranked_by: Finite scores that the rows are ranked by, where these are not the logits, shape (N,): those of the
+            network itself where folds of rows were calibrated each in its own way.
     """
 
     targets: npt.NDArray[np.bool_]
     logits: FloatArray
     called: npt.NDArray[np.bool_]
+    ranked_by: FloatArray | None = None
 
     def __post_init__(self) -> None:
-        if self.targets.ndim != 1 or not self.targets.shape == self.logits.shape == self.called.shape:
-            shapes = f"{self.targets.shape}, {self.logits.shape} and {self.called.shape}"
-            raise ValueError(f"targets, logits and called must have one shape (N,), not {shapes}")
-        if not np.isfinite(self.logits).all():
+        shapes = [self.targets.shape, self.logits.shape, self.called.shape, self.rank_scores.shape]
+        if self.targets.ndim != 1 or len(set(shapes)) > 1:
+            raise ValueError(f"targets, logits, called and ranked_by must have one shape (N,), not {shapes}")
+        if not (np.isfinite(self.logits).all() and np.isfinite(self.rank_scores).all()):
             raise ValueError("logits must be finite")
 
     @classmethod
@@ -87,10 +90,15 @@ class ScoredRows:
         squared = (self.probabilities - y) ** 2
         return np.column_stack([y & c, ~y & c, ~y & ~c, y & ~c, loss, squared]).astype(np.float64)
 
+    @property
+    def rank_scores(self) -> FloatArray:
+        """What the rows are ranked by, shape (N,)."""
+        return self.logits if self.ranked_by is None else self.ranked_by
+
     @cached_property
     def ranking(self) -> Ranking:
-        """The rows from the highest logit to the lowest."""
-        return Ranking.of(self.logits, targets=self.targets)
+        """The rows from the highest score to the lowest."""
+        return Ranking.of(self.rank_scores, targets=self.targets)
 
     def which(self, what: str) -> npt.NDArray[np.bool_]:
         """The rows that are ``positive``, ``negative``, ``called positive``, ``called negative`` or ``all``."""

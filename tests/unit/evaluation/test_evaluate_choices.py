@@ -10,10 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import expit
+from sklearn.metrics import auc, average_precision_score, log_loss, roc_auc_score
 
 from sonoproof.config import EvaluateConfig
+from sonoproof.evaluation.curves import roc_points
+from sonoproof.evaluation.delong import delong_interval
 from sonoproof.evaluation.evaluate import evaluate_part, evaluate_run
-from sonoproof.evaluation.labelled import Classes
+from sonoproof.evaluation.labelled import Classes, labelled_rows, scored
 from sonoproof.manifest import Manifest
 from sonoproof.runfolder import PREDICTION_COLUMNS, RunFolder, read_table, write_json, write_table
 
@@ -62,6 +65,25 @@ def run_with(root: Path, table: pd.DataFrame, *, monitor: str, part: str = "val"
     rows = table[["image_id"]].assign(**{"patient_id": patients, **records})
     write_table(run.records, rows, columns=("image_id",))
     return run
+
+
+def test_rows_calibrated_fold_by_fold_are_ranked_by_the_networks_own_logits() -> None:
+    """Each fold of validation rows has a temperature and an intercept of its own: pooled, they are on two scales."""
+    table = predictions()
+    second = np.arange(N) >= N // 2
+    calibrated = np.where(second, table["logit"] / 2 - 1.5, table["logit"] / 5 + 0.5)
+    table = table.assign(calibrated_logit=calibrated, probability=expit(calibrated))
+    found = evaluated(table)
+    target, own = table["target"], table["logit"]
+    assert found["auc"]["value"] == pytest.approx(roc_auc_score(target, own), abs=1e-12)
+    assert abs(roc_auc_score(target, own) - roc_auc_score(target, calibrated)) > 0.005
+    assert found["average_precision"]["value"] == pytest.approx(average_precision_score(target, own), abs=1e-12)
+    assert found["loss"]["value"] == pytest.approx(log_loss(target, expit(calibrated)), abs=1e-9)
+    rows = scored(labelled_rows(table, classes=CLASSES), classes=CLASSES, threshold=0.5)
+    assert delong_interval(rows).value == pytest.approx(roc_auc_score(target, own), abs=1e-12)
+    points = roc_points(rows)
+    area = auc(points["false_positive_rate"], points["true_positive_rate"])
+    assert area == pytest.approx(roc_auc_score(target, own), abs=1e-12)
 
 
 def test_calibration_is_measured_before_and_after() -> None:
