@@ -12,10 +12,12 @@ from sonoproof.errors import RunFolderError
 from sonoproof.evaluation.labelled import Classes
 from sonoproof.runfolder import PREDICTION_COLUMNS
 
-__all__ = ["AGGREGATIONS", "Aggregation", "aggregate"]
+__all__ = ["AGGREGATIONS", "OF_LOGITS", "Aggregation", "aggregate"]
 
 Aggregation = Literal["mean_logit", "mean_probability", "max", "vote"]
 AGGREGATIONS: tuple[Aggregation, ...] = ("mean_logit", "mean_probability", "max", "vote")
+# Those that make the prediction of an exam of its frames' logits; the others make it of probabilities or calls.
+OF_LOGITS: tuple[Aggregation, ...] = ("mean_logit", "max")
 
 # Probabilities of 0 and 1 are moved inwards by this much, so that they have a logit.
 _EPSILON = 1e-12

@@ -36,7 +36,8 @@ def roc_points(rows: ScoredRows) -> dict[str, list[float]]:
 
     Returns:
         ``false_positive_rate``, ``true_positive_rate`` and the ``threshold`` (a probability; a row is called from
-        it on) at each point. At the first point nothing is called, and its threshold is NaN.
+        it on) at each point. At the first point nothing is called, and its threshold is NaN; all are where folds of
+        rows were calibrated each in its own way, for no one threshold then gives a point.
     """
     thresholds, tp, fp = _counts_by_threshold(rows)
     if rows.targets.all() or not rows.targets.any():
@@ -98,7 +99,8 @@ def _counts_by_threshold(rows: ScoredRows) -> tuple[FloatArray, FloatArray, Floa
     scores, targets = rows.rank_scores[order], rows.targets[order]
     last = np.flatnonzero(np.append(np.diff(scores) != 0, True)) if rows.n else np.array([], dtype=np.intp)
     tp = np.append(0.0, np.cumsum(targets)[last])
-    thresholds = np.append(np.nan, rows.probabilities[order][last])
+    falling = rows.probabilities[order][last]
+    thresholds = np.append(np.nan, falling if (np.diff(falling) <= 0).all() else np.full(len(falling), np.nan))
     return thresholds, tp, np.append(0.0, last + 1.0) - tp
 
 

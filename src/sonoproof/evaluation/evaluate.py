@@ -15,9 +15,15 @@ from sonoproof.evaluation.curves import RELIABILITY_BINS, curves, reliability_bi
 from sonoproof.evaluation.decision_curve import decision_curve
 from sonoproof.evaluation.delong import independent_intervals
 from sonoproof.evaluation.exams import exam_columns, exam_file, measure_exams
-from sonoproof.evaluation.intervals import Interval, as_json, metric_intervals
+from sonoproof.evaluation.intervals import Interval, as_json
 from sonoproof.evaluation.labelled import Classes, labelled_rows, scored, thresholds_of, units_of
-from sonoproof.evaluation.measures import answer_shares, calibration_measures, predictive_values, rows_before
+from sonoproof.evaluation.measures import (
+    answer_shares,
+    calibration_measures,
+    intervals_of,
+    predictive_values,
+    rows_before,
+)
 from sonoproof.evaluation.metrics import METRICS, confusion
 from sonoproof.evaluation.notes import notes, notes_on_choices
 from sonoproof.evaluation.rows import ScoredRows
@@ -105,14 +111,7 @@ def evaluate_part(
     table = labelled_rows(predictions, classes=classes)
     cuts = thresholds_of(table, otherwise=config.threshold) if threshold is None else np.full(len(table), threshold)
     rows, units = scored(table, classes=classes, threshold=cuts), units_of(table, unit=unit)
-    intervals = metric_intervals(
-        rows,
-        groups=units,
-        confidence=config.confidence,
-        resamples=config.resamples,
-        seed=config.seed,
-        stratified=config.stratified,
-    )
+    intervals = intervals_of(rows, units=units, config=config)
     calibration, before = calibration_measures(rows, units=units, config=config), rows_before(table, rows=rows)
     return {
         "n": rows.n,

@@ -10,9 +10,10 @@ import pandas as pd
 
 from sonoproof.config import EvaluateConfig
 from sonoproof.errors import RunFolderError
-from sonoproof.evaluation.aggregate import aggregate
-from sonoproof.evaluation.intervals import as_json, metric_intervals
+from sonoproof.evaluation.aggregate import OF_LOGITS, Aggregation, aggregate
+from sonoproof.evaluation.intervals import as_json
 from sonoproof.evaluation.labelled import Classes, labelled_rows, scored, units_of
+from sonoproof.evaluation.measures import intervals_of
 from sonoproof.evaluation.metrics import confusion
 
 __all__ = ["exam_columns", "exam_file", "measure_exams"]
@@ -40,7 +41,8 @@ def measure_exams(
 ) -> tuple[dict[str, Any], pd.DataFrame | None]:
     """Metrics of exams with their intervals, and the exams' predictions.
 
-    The means are of calibrated logits. The threshold is that of frames: it was not chosen for exams, and the
+    The means are of calibrated logits; exams are ranked by what the network's own logits give, as frames are, where the
+    prediction of an exam is made of logits. The threshold is that of frames: it was not chosen for exams, and the
     probability of an exam is not calibrated anew.
 
     Args:
@@ -55,23 +57,14 @@ def measure_exams(
         None instead of predictions.
     """
     frames = labelled_rows(table, classes=classes)
-    if "calibrated_logit" in frames.columns:
-        frames = frames.assign(logit=frames["calibrated_logit"])
     try:
-        exams = aggregate(frames, by=by, classes=classes, how=config.exam, threshold=threshold)
+        exams = _exams(frames, by=by, classes=classes, threshold=threshold, how=config.exam)
     except RunFolderError as error:
         return {"how": config.exam, "reason": str(error)}, None
     if len(exams) == len(frames):
         return {"how": config.exam, "reason": "every frame is an exam of its own"}, None
     rows, units = scored(exams, classes=classes, threshold=threshold), units_of(exams, unit="group")
-    found = metric_intervals(
-        rows,
-        groups=units,
-        confidence=config.confidence,
-        resamples=config.resamples,
-        seed=config.seed,
-        stratified=config.stratified,
-    )
+    found = intervals_of(rows, units=units, config=config)
     facts = {
         "how": config.exam,
         "n": rows.n,
@@ -85,3 +78,13 @@ def measure_exams(
         "undefined": {name: interval.reason for name, interval in found.items() if interval.reason},
     }
     return facts, exams
+
+
+def _exams(frames: pd.DataFrame, *, by: str, classes: Classes, threshold: float, how: Aggregation) -> pd.DataFrame:
+    """Predictions of exams; of calibrated frames with ``calibrated_logit`` beside the ``logit`` of the network."""
+    if "calibrated_logit" not in frames.columns:
+        return aggregate(frames, by=by, classes=classes, how=how, threshold=threshold)
+    calibrated = frames.assign(logit=frames["calibrated_logit"])
+    exams = aggregate(calibrated, by=by, classes=classes, how=how, threshold=threshold)
+    own = exams if how not in OF_LOGITS else aggregate(frames, by=by, classes=classes, how=how, threshold=threshold)
+    return exams.assign(calibrated_logit=exams["logit"], logit=own["logit"])

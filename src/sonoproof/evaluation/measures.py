@@ -2,20 +2,45 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from sonoproof.config import EvaluateConfig
 from sonoproof.evaluation.intervals import Interval, metric_intervals
-from sonoproof.evaluation.metrics import METRICS
+from sonoproof.evaluation.metrics import METRICS, Metric
 from sonoproof.evaluation.predictive_values import predictive_value_metrics
 from sonoproof.evaluation.reliability import calibration_errors, cox_calibration
 from sonoproof.evaluation.rows import ScoredRows
 
-__all__ = ["answer_shares", "calibration_measures", "predictive_values", "rows_before"]
+__all__ = ["answer_shares", "calibration_measures", "intervals_of", "predictive_values", "rows_before"]
 
 Units = npt.NDArray[np.str_]
+
+
+def intervals_of(
+    rows: ScoredRows, *, units: Units, config: EvaluateConfig, metrics: Mapping[str, Metric] = METRICS
+) -> dict[str, Interval]:
+    """Metrics with the intervals that the settings ask for.
+
+    Args:
+        rows: The rows.
+        units: What each row is resampled with, shape (N,).
+        config: Level, resamples, seed, and whether units are drawn by class.
+        metrics: The metrics by name.
+    """
+    return metric_intervals(
+        rows,
+        groups=units,
+        metrics=metrics,
+        confidence=config.confidence,
+        resamples=config.resamples,
+        seed=config.seed,
+        stratified=config.stratified,
+    )
 
 
 def calibration_measures(rows: ScoredRows, *, units: Units, config: EvaluateConfig) -> dict[str, Interval]:
@@ -29,14 +54,7 @@ def calibration_measures(rows: ScoredRows, *, units: Units, config: EvaluateConf
     error = calibration_errors(
         rows, groups=units, confidence=config.confidence, resamples=config.resamples, seed=config.seed
     )
-    proper = metric_intervals(
-        rows,
-        groups=units,
-        metrics={name: METRICS[name] for name in ("brier", "loss")},
-        confidence=config.confidence,
-        resamples=config.resamples,
-        seed=config.seed,
-    )
+    proper = intervals_of(rows, units=units, config=config, metrics={name: METRICS[name] for name in ("brier", "loss")})
     return {
         "calibration_error": error,
         **cox_calibration(rows, groups=units, confidence=config.confidence),
@@ -61,14 +79,7 @@ def predictive_values(
     rows: ScoredRows, *, units: Units, prevalence: float, config: EvaluateConfig
 ) -> dict[str, Interval]:
     """PPV and NPV, ``ppv`` and ``npv``, where a share `prevalence` of cases is positive."""
-    found = metric_intervals(
-        rows,
-        groups=units,
-        metrics=predictive_value_metrics(prevalence),
-        confidence=config.confidence,
-        resamples=config.resamples,
-        seed=config.seed,
-    )
+    found = intervals_of(rows, units=units, config=config, metrics=predictive_value_metrics(prevalence))
     return {"ppv": found["ppv_at_prevalence"], "npv": found["npv_at_prevalence"]}
 
 
@@ -95,13 +106,6 @@ def answer_shares(
 def _share(which: npt.NDArray[np.bool_], *, units: Units, config: EvaluateConfig) -> Interval:
     """Share of rows for which something holds: the accuracy of a forecast that it always does."""
     rows = ScoredRows(which, np.zeros(len(which)), np.ones(len(which), dtype=np.bool_))
-    found = metric_intervals(
-        rows,
-        groups=units,
-        metrics={"accuracy": METRICS["accuracy"]},
-        confidence=config.confidence,
-        resamples=config.resamples,
-        seed=config.seed,
-        stratified=False,
-    )
+    unstratified = dataclasses.replace(config, stratified=False)
+    found = intervals_of(rows, units=units, config=unstratified, metrics={"accuracy": METRICS["accuracy"]})
     return found["accuracy"]

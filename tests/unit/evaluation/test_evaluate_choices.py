@@ -13,6 +13,7 @@ from scipy.special import expit
 from sklearn.metrics import auc, average_precision_score, log_loss, roc_auc_score
 
 from sonoproof.config import EvaluateConfig
+from sonoproof.evaluation.aggregate import Aggregation
 from sonoproof.evaluation.curves import roc_points
 from sonoproof.evaluation.delong import delong_interval
 from sonoproof.evaluation.evaluate import evaluate_part, evaluate_run
@@ -67,12 +68,16 @@ def run_with(root: Path, table: pd.DataFrame, *, monitor: str, part: str = "val"
     return run
 
 
-def test_rows_calibrated_fold_by_fold_are_ranked_by_the_networks_own_logits() -> None:
-    """Each fold of validation rows has a temperature and an intercept of its own: pooled, they are on two scales."""
-    table = predictions()
+def calibrated_by_halves(table: pd.DataFrame) -> pd.DataFrame:
+    """Each fold of the rows with a temperature and an intercept of its own: pooled, they are on two scales."""
     second = np.arange(N) >= N // 2
     calibrated = np.where(second, table["logit"] / 2 - 1.5, table["logit"] / 5 + 0.5)
-    table = table.assign(calibrated_logit=calibrated, probability=expit(calibrated))
+    return table.assign(calibrated_logit=calibrated, probability=expit(calibrated))
+
+
+def test_rows_calibrated_fold_by_fold_are_ranked_by_the_networks_own_logits() -> None:
+    table = calibrated_by_halves(predictions())
+    calibrated = table["calibrated_logit"]
     found = evaluated(table)
     target, own = table["target"], table["logit"]
     assert found["auc"]["value"] == pytest.approx(roc_auc_score(target, own), abs=1e-12)
@@ -84,6 +89,24 @@ def test_rows_calibrated_fold_by_fold_are_ranked_by_the_networks_own_logits() ->
     points = roc_points(rows)
     area = auc(points["false_positive_rate"], points["true_positive_rate"])
     assert area == pytest.approx(roc_auc_score(target, own), abs=1e-12)
+    assert np.isnan(points["threshold"]).all()  # no one threshold gives a point
+    alike = scored(labelled_rows(predictions(), classes=CLASSES), classes=CLASSES, threshold=0.5)
+    assert np.isfinite(roc_points(alike)["threshold"][1:]).all()
+
+
+@pytest.mark.parametrize(("how", "frames_to_exam"), [("mean_logit", np.mean), ("max", np.max)])
+def test_exams_calibrated_fold_by_fold_are_ranked_by_the_networks_own_logits(
+    tmp_path: Path, how: Aggregation, frames_to_exam: Any
+) -> None:
+    table = calibrated_by_halves(predictions())
+    config = dataclasses.replace(CONFIG, exam=how)
+    found = evaluate_run(run_with(tmp_path, table, monitor=""), parts=["val"], config=config)["val"]["exams"]
+    own, calibrated, truth = (
+        table[name].to_numpy().reshape(-1, FRAMES) for name in ("logit", "calibrated_logit", "target")
+    )
+    ranked = roc_auc_score(truth[:, 0], frames_to_exam(own, axis=1))
+    assert found["patient_id"]["auc"]["value"] == pytest.approx(ranked, abs=1e-12)
+    assert abs(ranked - roc_auc_score(truth[:, 0], frames_to_exam(calibrated, axis=1))) > 0.005
 
 
 def test_calibration_is_measured_before_and_after() -> None:
@@ -147,7 +170,8 @@ def test_exams_equal_a_computation_by_hand(tmp_path: Path) -> None:
     assert found["recall"]["value"] == pytest.approx((means[truth == 1] >= 0).mean())
     assert found["specificity"]["value"] == pytest.approx((means[truth == 0] < 0).mean())
     written = read_table(run.root / found["file"], columns=PREDICTION_COLUMNS)
-    np.testing.assert_allclose(written["logit"], means)
+    np.testing.assert_allclose(written["calibrated_logit"], means)
+    np.testing.assert_allclose(written["logit"], table["logit"].to_numpy().reshape(-1, FRAMES).mean(axis=1))
 
 
 def test_exams_of_both_labels_are_not_measured_and_it_is_said(tmp_path: Path) -> None:

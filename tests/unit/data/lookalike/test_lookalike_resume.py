@@ -84,24 +84,15 @@ def test_stopped_while_comparing(
     assert again.calls <= whole.calls - 7
 
 
-def test_without_resume_nothing_is_taken_over(
-    frames: dict[str, Frame], uninterrupted: LookalikeResult, tmp_path: Path
+@pytest.mark.parametrize(("left_out", "resume"), [(0, False), (1, True)], ids=["no resume", "of other frames"])
+def test_nothing_else_is_taken_over(
+    frames: dict[str, Frame], uninterrupted: LookalikeResult, tmp_path: Path, left_out: int, resume: bool
 ) -> None:
+    before = {name: frames[name] for name in sorted(frames)[: len(frames) - left_out]}
     with pytest.raises(Stopped):
-        search(frames, tmp_path, Counted(frames.__getitem__, stop_at=9), resume=False)
+        search(before, tmp_path, Counted(before.__getitem__, stop_at=9), resume=False)
     load = Counted(frames.__getitem__)
-    assert search(frames, tmp_path, load, resume=False) == uninterrupted
-    assert load.calls == len(frames)
-
-
-def test_what_was_left_of_other_frames_is_not_taken(
-    frames: dict[str, Frame], uninterrupted: LookalikeResult, tmp_path: Path
-) -> None:
-    others = {name: frames[name] for name in sorted(frames)[:-1]}
-    with pytest.raises(Stopped):
-        search(others, tmp_path, Counted(others.__getitem__, stop_at=9), resume=False)
-    load = Counted(frames.__getitem__)
-    assert search(frames, tmp_path, load, resume=True) == uninterrupted
+    assert search(frames, tmp_path, load, resume=resume) == uninterrupted
     assert load.calls == len(frames)
 
 
