@@ -10,12 +10,14 @@ import math
 import multiprocessing
 import os
 import zipfile
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
@@ -24,10 +26,10 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from numpy.typing import NDArray
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
 from sonoproof.errors import RunFolderError
 from sonoproof.explanation.display import SIGNED_METHODS, shown_map
+from sonoproof.memory import keep_freed_memory
 from sonoproof.reporting.explanation_text import (
     BAR_WORDS,
     METHOD_WORDS,
@@ -38,6 +40,7 @@ from sonoproof.reporting.explanation_text import (
     title_lines,
 )
 from sonoproof.reporting.overlays import bar, overlay
+from sonoproof.reporting.png import png_bytes
 from sonoproof.reporting.style import BLUE, INK, NO_GLYPH, ORANGE, drawn
 from sonoproof.reporting.text import visible_text
 from sonoproof.runfolder import atomic_path, read_json, write_text
@@ -51,7 +54,7 @@ Json = Mapping[str, Any]
 _WIDTH, _MARGIN, _GUTTER = 7.2, 0.12, 0.2
 _HEADER, _TITLE, _FOOT = 0.74, 0.2, 0.5
 _PREVIEW_WIDTH_PX = 1080
-_FIGURES_A_WORKER = 4
+_FIGURES_A_PROCESS = 4
 _RC: dict[Any, Any] = {
     "font.size": 7.0,
     "axes.titlesize": 7.5,
@@ -126,13 +129,24 @@ class _Order:
 
 
 def _drawn_orders(orders: Sequence[_Order]) -> Iterator[list[Path]]:
-    """Draw on several processors where there is enough to draw: starting one costs as much as some figures."""
-    workers = min(os.cpu_count() or 1, len(orders) // _FIGURES_A_WORKER)
-    if workers < 2:
+    """Draw here, and in more processes where there is enough to draw: starting one costs as much as some figures."""
+    helpers = min(os.cpu_count() or 1, len(orders) // _FIGURES_A_PROCESS) - 1
+    if helpers < 1:
         yield from map(_draw_order, orders)
         return
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        yield from pool.map(_draw_order, orders)
+    context = multiprocessing.get_context("spawn")
+    waiting, under_way = deque(orders), deque[Future[list[Path]]]()
+    with ProcessPoolExecutor(helpers, mp_context=context, initializer=keep_freed_memory) as pool:
+        while waiting:
+            # One ahead for each helper, so that none waits for this process to look up from its own figure.
+            ahead = 2 * helpers if len(waiting) > 2 * helpers else helpers
+            while len(waiting) > 1 and len(under_way) < ahead:
+                under_way.append(pool.submit(_draw_order, waiting.popleft()))
+            yield _draw_order(waiting.popleft())
+            while under_way and under_way[0].done():
+                yield under_way.popleft().result()
+        for future in under_way:
+            yield future.result()
 
 
 def _draw_order(order: _Order) -> list[Path]:
@@ -162,9 +176,10 @@ def draw_explanation(
     figure = explanation_figure(item, arrays, content=content)
     title, caption = title_lines(item, content)[0], figure_caption(item, content)
     with drawn(), rc_context(_RC):
-        picture = _rendered(figure, dpi=dpi)
+        rgb = _rendered(figure, dpi=dpi)
+        picture = Image.fromarray(rgb)
         with atomic_path(png) as temporary:
-            _save_png(picture, temporary, dpi=dpi, title=title, caption=caption)
+            temporary.write_bytes(png_bytes(rgb, dpi=dpi, words={"Title": title, "Description": caption}))
         with atomic_path(preview) as temporary:
             picture.resize(_preview_size(picture), Image.Resampling.BOX).save(temporary, format="jpeg", quality=92)
         if pdf is not None:
@@ -210,20 +225,24 @@ def _draw_panel(
         _plain_bar(figure, grid, number, scale, words=BAR_WORDS[panel.kind])
 
 
-def _rendered(figure: Figure, *, dpi: int) -> Image.Image:
-    """The figure drawn once; both the full picture and the preview are made from these pixels."""
+def _rendered(figure: Figure, *, dpi: int) -> NDArray[np.uint8]:
+    """RGB of the figure drawn once; both the full picture and the preview are made from these pixels.
+
+    Panels that are nothing but pixels are enlarged beside matplotlib, which would take most of its time for them.
+    """
     figure.set_dpi(dpi)
     canvas = FigureCanvasAgg(figure)
+    bare = [(axis, image) for axis in figure.axes for image in axis.images if not axis.axison]
+    for _, image in bare:
+        image.set_visible(False)
     canvas.draw()  # type: ignore[no-untyped-call]
-    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")  # type: ignore[no-untyped-call]
-
-
-def _save_png(picture: Image.Image, path: Path, *, dpi: int, title: str, caption: str) -> None:
-    about = PngInfo()
-    about.add_itxt("Title", title)
-    about.add_itxt("Description", caption)
-    # The fastest compression: the slowest saves a tenth of the size and takes many times as long.
-    picture.save(path, format="png", dpi=(dpi, dpi), pnginfo=about, compress_level=1)
+    rgb = cv2.cvtColor(np.asarray(canvas.buffer_rgba()), cv2.COLOR_RGBA2RGB)  # type: ignore[no-untyped-call]
+    for axis, image in bare:
+        image.set_visible(True)
+        left, bottom, right, top = (round(edge) for edge in axis.get_window_extent().extents)
+        place = rgb[len(rgb) - top : len(rgb) - bottom, left:right]
+        place[:] = cv2.resize(np.asarray(image.get_array()), place.shape[1::-1], interpolation=cv2.INTER_NEAREST_EXACT)
+    return np.asarray(rgb, np.uint8)
 
 
 def _preview_size(picture: Image.Image) -> tuple[int, int]:

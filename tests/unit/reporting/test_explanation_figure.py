@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from sonoproof.errors import RunFolderError
 from sonoproof.reporting.explanation_figure import draw_explanations, explanation_figure
 from sonoproof.reporting.explanation_text import figure_caption, title_lines
 from sonoproof.reporting.overlays import overlay
+from sonoproof.reporting.style import drawn
 from sonoproof.runfolder import write_json
 
 SIDE = 32
@@ -87,6 +89,37 @@ def test_600_dpi_is_true(tmp_path: Path) -> None:
         assert preview.width == 1080
     assert (tmp_path / "a.pdf").read_bytes().startswith(b"%PDF")
     assert (tmp_path / "a.txt").read_text(encoding="utf-8").startswith("Explanation of one frame (sub/007.jpg")
+
+
+def test_picture_is_what_matplotlib_draws(tmp_path: Path) -> None:
+    _draw(tmp_path, _item(), dpi=600)
+    figure = explanation_figure(_item(), _arrays(), content=_content())
+    with drawn():
+        figure.savefig(tmp_path / "theirs.png", dpi=600)
+    with Image.open(tmp_path / "a.png") as ours, Image.open(tmp_path / "theirs.png") as theirs:
+        assert ours.size == theirs.size
+        differ = (np.asarray(ours) != np.asarray(theirs.convert("RGB"))).any(axis=-1)
+    assert differ.mean() < 0.002  # none; where pixels end may be rounded otherwise some day
+
+
+def test_a_set_is_drawn_in_several_processes_and_none_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    items = [
+        _item(probability=0.5 + number / 100, **{key: f"{number}.{key}" for key in ("png", "pdf")})
+        | {"preview": f"{number}.jpg"}
+        for number in range(9)
+    ]
+    write_json(tmp_path / "explanations.json", _content(*items), schema="explanations")
+    np.savez(tmp_path / "a.npz", allow_pickle=False, **_arrays())
+    told: list[tuple[int, int]] = []
+    written = draw_explanations(tmp_path, dpi=60, progress=lambda done, total: told.append((done, total)))
+    assert told == [(number + 1, 9) for number in range(9)]
+    assert len(set(written)) == 4 * 9
+    for number in range(9):
+        with Image.open(tmp_path / f"{number}.png") as picture:
+            assert f"probability {0.5 + number / 100:.3f}" in picture.info["Title"]
 
 
 @pytest.mark.parametrize("names", [("blur",), ("blur", "black", "mean"), ("references", "blur", "black", "mean")])
