@@ -123,15 +123,15 @@ def _run(cohort: Path, *, lookalikes: bool, device: str) -> dict[str, dict[str, 
 
 @contextmanager
 def _watched(pid: int, manifest: Path) -> Iterator[dict[str, float]]:
-    """Peak resident memory of a process by the stage under way, sampled twice a second (Linux)."""
+    """Peak memory of a process and its children by the stage under way, sampled twice a second (Linux)."""
     peaks: dict[str, float] = {}
     over = threading.Event()
 
     def sample() -> None:
         while not over.wait(0.5):
-            stage, resident = _stage(manifest), _resident_mb(pid)
+            stage, held = _stage(manifest), _held_mb(pid)
             if stage:
-                peaks[stage] = max(peaks.get(stage, 0.0), resident)
+                peaks[stage] = max(peaks.get(stage, 0.0), held)
 
     thread = threading.Thread(target=sample)
     thread.start()
@@ -151,12 +151,16 @@ def _stage(manifest: Path) -> str:
     return next((name for name, stage in reversed(stages.items()) if "seconds" not in stage), "")
 
 
-def _resident_mb(pid: int) -> float:
+def _held_mb(pid: int) -> float:
+    """Memory of a process and those that it started; what they share is counted once (proportional set size)."""
     try:
-        lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
-    except OSError:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
+        threads = Path(f"/proc/{pid}/task").glob("*/children")
+        children = [child for file in threads for child in file.read_text(encoding="ascii").split()]
+    except OSError:  # it has ended
         return 0.0
-    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS")), 0.0)
+    own = next((int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:")), 0.0)
+    return own + sum(_held_mb(int(child)) for child in children)
 
 
 def _table(measured: dict[int, dict[str, dict[str, float]]]) -> str:
