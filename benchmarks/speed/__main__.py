@@ -34,6 +34,7 @@ RECORDED = ROOT / "benchmarks" / "results.json"
 SECTION = "Speed"
 REASONS = ROOT / "benchmarks" / "speed" / "reasons.md"
 MOST_LOGIT_DIFFERENCE = 1e-3
+QUICK_ROUNDS = 3
 
 
 def main() -> int:
@@ -138,7 +139,7 @@ def _quick(options: argparse.Namespace, *, sides: dict[str, Path], folder: Path)
 def _quick_ratios(sides: dict[str, Path], *, folder: Path) -> dict[str, float]:
     """Ratios on one thread, by processor time: they hold on a busy machine too."""
     works = [work for work in chosen([]) if work.quick is not None and work.peer is not None]
-    results, _ = _measure(works, sides=sides, folder=folder, threads=1, rounds=2, quick=True)
+    results, _ = _measure(works, sides=sides, folder=folder, threads=1, rounds=QUICK_ROUNDS, quick=True)
     return {result.name: result.ratio for result in results if result.ratio is not None}
 
 

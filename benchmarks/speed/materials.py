@@ -12,10 +12,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from sonoproof.config import ModelConfig, SheetConfig, load_config
 from sonoproof.data.cohort import build_cohort
 from sonoproof.data.preprocessing import Preprocessing
+from sonoproof.explanation.attribution import ClassLogit, logit_gradients
 from sonoproof.inference.card import CARD_VERSION
 from sonoproof.inference.export import export_onnx
 from sonoproof.inference.quantise import quantised
@@ -34,8 +36,10 @@ SIZE = 224
 FRAMES = 96
 SIDES_PX = {"800x600": (800, 600), "300x300": (300, 300)}
 SEED = 11
-MATERIALS_VERSION = 2  # raised whenever other materials would be made
+MATERIALS_VERSION = 3  # raised whenever other materials would be made
 TRAINING_STEPS, TRAINING_RATE = 40, 1e-3
+# Frames explained, the completeness gap wanted, and the finest even path on which the peer's points are looked for.
+IG_FRAMES, IG_TOLERANCE, IG_FINEST = 4, 0.05, 960
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,13 +68,18 @@ class Materials:
         return self.folder / "canvases.npz"
 
     @property
+    def even_path(self) -> Path:
+        """How many parts of an even path bring every explained frame to the gap wanted, and the gaps there."""
+        return self.folder / "even_path.json"
+
+    @property
     def int8(self) -> Path:
         """The exported model in 8-bit integers."""
         return self.folder / "int8.onnx"
 
     @property
     def explained(self) -> Path:
-        """A small finished run, whose explanations are drawn."""
+        """A small finished run, whose ten explanations are drawn."""
         return self.folder / "explained"
 
     def frames(self, kind: str) -> Path:
@@ -90,6 +99,7 @@ def prepare_materials(folder: Path) -> Materials:
     _write_frames(materials)
     bundle = _write_model(materials)
     write_peer_weights(bundle.classifier.members[0], materials.weights)
+    _write_even_path(materials, bundle.classifier)
     _write_explained(materials)
     ready.write_text(wanted, encoding="utf-8")
     return materials
@@ -177,19 +187,47 @@ def write_peer_weights(classifier: BinaryClassifier, path: Path) -> None:
     np.savez(path, allow_pickle=False, **arrays)
 
 
+def _write_even_path(materials: Materials, classifier: nn.Module) -> None:
+    """The peer sets one number of points for all frames, as its tutorial does: here the fewest that do for each."""
+    logit = ClassLogit(classifier, positive=True)
+    frames = to_network(np.load(materials.canvases)["canvases"][:IG_FRAMES])
+    gaps = [_gaps_of_even_paths(logit, frame) for frame in frames]
+    enough = (parts for parts in gaps[0] if all(of_frame[parts] <= IG_TOLERANCE for of_frame in gaps))
+    parts = next(enough, IG_FINEST)
+    content = {"parts": parts, "gaps": [of_frame[parts] for of_frame in gaps]}
+    materials.even_path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def _gaps_of_even_paths(logit: ClassLogit, frame: torch.Tensor) -> dict[int, float]:
+    """Completeness gaps of the trapezoid rule from black by the number of even parts, each a divisor of the finest."""
+    direction, logits, slopes = frame + 1.0, [], []
+    for alphas in torch.split(torch.linspace(0.0, 1.0, IG_FINEST + 1), 32):
+        values, gradients = logit_gradients(logit, -1.0 + alphas[:, None, None, None] * direction)
+        logits.append(values.double())
+        slopes.append((gradients * direction).sum(dim=(1, 2, 3)).double())
+    rise, slope = torch.cat(logits), torch.cat(slopes)
+    difference = float(rise[-1] - rise[0])
+    gaps = {}
+    for parts in (number for number in range(10, IG_FINEST + 1) if IG_FINEST % number == 0):
+        some = slope[:: IG_FINEST // parts]
+        gaps[parts] = abs(float(((some[1:] + some[:-1]) / 2).mean()) - difference) / abs(difference)
+    return gaps
+
+
 def _write_explained(materials: Materials) -> None:
     cohort = materials.folder / "small"
     if not (cohort / "truth.json").is_file():
-        write_cohort(cohort, config=PhantomConfig(patients=16, frames_per_patient=2, size_px=224, seed=SEED))
+        write_cohort(cohort, config=PhantomConfig(patients=48, frames_per_patient=2, size_px=224, seed=SEED))
     settings = [
         "model.backbone=random", "model.width=0.25", "fit.epochs=1", "audit.probes=false", "audit.lookalikes=false",
-        "explain.top=2", "explain.errors=0", "explain.steps=33", "explain.dpi=50", "evaluate.resamples=100",
+        "explain.top=5", "explain.errors=0", "explain.steps=33", "explain.dpi=50", "evaluate.resamples=100",
     ]  # fmt: skip
     inputs = Inputs(sheet=cohort / "labels.xlsx", images=cohort / "images")
     resume = (materials.explained / "manifest.json").is_file()
     run(materials.explained, inputs=inputs, config=load_config(settings=settings), reporter=_Silent(), resume=resume)
-    if not RunFolder(materials.explained).explanations("val").is_dir():
-        raise FileNotFoundError(f"{materials.explained}: the run explained nothing")
+    explained = [RunFolder(materials.explained).explanations(part) for part in ("val", "test")]
+    if sum(len(list(folder.glob("*.npz"))) for folder in explained) != 10:
+        raise FileNotFoundError(f"{materials.explained}: the run did not explain five frames of either part")
 
 
 class _Silent:

