@@ -32,6 +32,9 @@ from openpyxl import Workbook
 from sonoproof.phantom import PhantomConfig, write_cohort
 
 PATIENTS, FRAMES_OF_CLIP = 40, 10
+# The palette of Okabe and Ito.
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 SETTINGS = (
     "frames.size=96", "model.backbone=random", "model.width=0.25", "fit.epochs=1", "explain.top=2", "explain.errors=0",
     "evaluate.resamples=200",
@@ -44,7 +47,14 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("runs/growth"))
     parser.add_argument("--no-lookalikes", action="store_true", help="leave the search for look-alikes out")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--redraw", action="store_true", help="only print and draw what was measured before")
     options = parser.parse_args()
+    if options.redraw:
+        before = json.loads((options.folder / "growth.json").read_text(encoding="utf-8"))
+        measured_before = {int(frames): stages for frames, stages in before.items()}
+        print(_table(measured_before))
+        _draw(measured_before, options.folder / "growth.png")
+        return
     clips = _clips(options.folder / "clips")
     measured: dict[int, dict[str, dict[str, float]]] = {}
     for frames in sorted(options.frames):
@@ -169,9 +179,13 @@ def _table(measured: dict[int, dict[str, dict[str, float]]]) -> str:
     rows = [f"| {' | '.join(head)} |", "|" + " --- |" * len(head)]
     for stage in measured[sizes[0]]:
         cells = [measured[size].get(stage, {}) for size in sizes]
-        shown = [f"{cell.get('seconds', math.nan):.1f} s, {cell.get('peak_mb', math.nan):.0f} MB" for cell in cells]
+        shown = [_cell(cell.get("seconds", math.nan), cell.get("peak_mb", math.nan)) for cell in cells]
         rows.append(f"| {' | '.join([stage, *shown, _exponent(sizes, cells)])} |")
     return "\n".join(rows)
+
+
+def _cell(seconds: float, peak_mb: float) -> str:
+    return f"{seconds:.1f} s" + ("" if math.isnan(peak_mb) else f", {peak_mb:,.0f} MB")
 
 
 def _exponent(sizes: list[int], cells: list[dict[str, float]]) -> str:
@@ -181,16 +195,33 @@ def _exponent(sizes: list[int], cells: list[dict[str, float]]) -> str:
 
 
 def _draw(measured: dict[int, dict[str, dict[str, float]]], path: Path) -> None:
-    figure = Figure(figsize=(9.0, 4.0), layout="constrained")
-    for axis, key, label in zip(
-        figure.subplots(1, 2), ("seconds", "peak_mb"), ("seconds", "peak memory, MB"), strict=True
-    ):
-        for stage in next(iter(measured.values())):
-            values = [measured[size].get(stage, {}).get(key, math.nan) for size in measured]
-            axis.loglog(list(measured), values, marker="o", label=stage)
+    sizes = sorted(measured)
+    figure = Figure(figsize=(10.0, 4.6), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    for number, stage in enumerate(measured[sizes[0]]):
+        for axis, key in ((left, "seconds"), (right, "peak_mb")):
+            values = [measured[size].get(stage, {}).get(key, math.nan) for size in sizes]
+            axis.loglog(
+                sizes, values, marker=MARKERS[number % len(MARKERS)], markersize=4, linewidth=1.2,
+                color=COLOURS[number % len(COLOURS)], linestyle=("-", "--")[number // len(COLOURS) % 2], label=stage,
+            )  # fmt: skip
+    longest = max(stage["seconds"] for stage in measured[sizes[0]].values())
+    grows = [longest * size * math.log(size) / (sizes[0] * math.log(sizes[0])) for size in sizes]
+    left.loglog(sizes, grows, color="0.55", linestyle=":", linewidth=1.2, label="n log n")
+    right.axhline(4096, color="0.55", linestyle=":", linewidth=1.2, label="4 GB")
+    left.set_ylabel("seconds")
+    right.set_ylabel("peak memory, MB")
+    ticks = [mb for mb in (100, 200, 500, 1000, 2000, 4000) if mb >= 0.6 * min(right.get_ylim()[0], 500)]
+    right.set_yticks(ticks, [f"{mb:,}" for mb in ticks])
+    right.minorticks_off()
+    for axis in (left, right):
         axis.set_xlabel("frames")
-        axis.set_ylabel(label)
-    figure.axes[0].legend(fontsize=7)
+        axis.set_xticks(sizes, [f"{size:,}" for size in sizes])
+        axis.tick_params(axis="x", which="minor", bottom=False)
+        axis.grid(color="0.9", linewidth=0.6)
+    handles, names = left.get_legend_handles_labels()
+    limit, words = right.get_legend_handles_labels()
+    figure.legend([*handles, limit[-1]], [*names, words[-1]], loc="outside right center", fontsize=8, frameon=False)
     figure.savefig(path, dpi=150)
 
 
