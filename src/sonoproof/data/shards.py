@@ -10,6 +10,7 @@ written.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import time
 import uuid
@@ -41,7 +42,10 @@ _Pixels = npt.NDArray[np.uint8]
 
 @dataclass
 class Shard:
-    """A committed shard, read through a memory map that is opened when first needed.
+    """A committed shard, read canvas by canvas.
+
+    Not through a memory map: each page of one that was ever touched counts as memory of the process, and a file that
+    becomes shorter under it kills the process.
 
     Attributes:
         index: Path of the index.
@@ -56,15 +60,10 @@ class Shard:
     channels: int
     keys: tuple[str, ...]
     checksums: npt.NDArray[np.uint32]
-    _map: _Pixels | None = field(default=None, repr=False)
     _intact: npt.NDArray[np.bool_] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._intact = np.zeros(len(self.keys), np.bool_)
-
-    def __getstate__(self) -> dict[str, object]:
-        # A memory map would be pickled with all its content.
-        return {**self.__dict__, "_map": None}
 
     @property
     def data(self) -> Path:
@@ -83,15 +82,15 @@ class Shard:
 
         A checksum is computed once a process.
         """
-        if self._map is None:
-            shape = (len(self.keys), self.size, self.size, self.channels)
-            self._map = np.memmap(self.data, np.uint8, mode="r", shape=shape)
-        canvas: _Pixels = self._map[row]
+        shape = (self.size, self.size, self.channels)
+        content = np.fromfile(self.data, np.uint8, count=math.prod(shape), offset=row * math.prod(shape))
+        if content.size != math.prod(shape):
+            return None
         if not self._intact[row]:
-            if zlib.crc32(canvas.data) != self.checksums[row]:
+            if zlib.crc32(content.data) != self.checksums[row]:
                 return None
             self._intact[row] = True
-        return canvas
+        return content.reshape(shape)
 
 
 class ShardWriter:

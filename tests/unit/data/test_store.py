@@ -240,6 +240,18 @@ def test_a_damaged_shard_is_decoded_again(damage: object, records: pd.DataFrame,
     assert_gives_every_frame(opened(tmp_path), records)
 
 
+def test_a_shard_cut_short_while_it_is_read_is_decoded_again(records: pd.DataFrame, tmp_path: Path) -> None:
+    """Through a memory map, the process would be killed; and every page read would count as its memory."""
+    store = opened(tmp_path)
+    store.add(records)
+    assert_gives_every_frame(store, records)
+    for data in data_files(store):
+        os.truncate(data, data.stat().st_size // 2)
+    assert_gives_every_frame(store, records)
+    if sys.platform == "linux":
+        assert ".frames" not in Path("/proc/self/maps").read_text(encoding="utf-8")
+
+
 def test_damage_that_cannot_be_mended_is_an_error_not_a_frame(records: pd.DataFrame, tmp_path: Path) -> None:
     opened(tmp_path).add(records)
     store = opened(tmp_path)  # was not told where the files are
