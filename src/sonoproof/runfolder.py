@@ -195,7 +195,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it into place when the block ends without an error.
 
     The content is flushed to the disk before the rename, so that after a kill or power cut the file is either the
-    old or the new one, never half of one. A full disk or a missing permission becomes a `RunFolderError`.
+    old or the new one, never half of one. Everyone may read it, however it was written. A full disk or a missing
+    permission becomes a `RunFolderError`.
     """
     temporary: Path | None = None
     try:
@@ -203,8 +204,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
         handle, name = tempfile.mkstemp(prefix=f"{PARTIAL}{path.stem[:80]}.", suffix=path.suffix, dir=path.parent)
         os.close(handle)
         temporary = Path(name)
-        temporary.chmod(0o644)
         yield temporary
+        # Last: a writer that puts a new file in place of the temporary one (safetensors does) brings its own mode.
+        temporary.chmod(0o644)
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
