@@ -1,6 +1,7 @@
 """A run's model as one ONNX file that answers alone: scaling, network and calibration in the graph, the rest as text.
 
-Decoding a file and bringing it to the canvas stay outside of the graph; how is written in the metadata.
+Decoding a file, bringing it to the canvas and the answer stay outside of the graph; how is written in the metadata
+(`sonoproof.inference.words`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from sonoproof.errors import BundleError, ConfigError, MissingExtra
 from sonoproof.inference.card import ModelCard
 from sonoproof.inference.engines import CARD_KEY, OnnxRuntimeEngine, TorchEngine
 from sonoproof.inference.parity import BATCHES, TOLERANCE, Parity, measure_parity
+from sonoproof.inference.words import words_of
 from sonoproof.runfolder import atomic_path
 from sonoproof.training.decision import calibrated
 from sonoproof.training.model import resolve_device
@@ -110,22 +112,4 @@ def _describe(model: onnx.ModelProto, card: ModelCard) -> None:
     """Say in the metadata what the graph takes and gives, for Sonoproof (`CARD_KEY`) and for any other reader."""
     import onnx
 
-    size, threshold = card.preprocessing.size, card.operating_point.threshold
-    words = {
-        CARD_KEY: card.to_json(),
-        "input": f"frames: (n, {size}, {size}, 3) uint8, RGB, upright, not scaled; x/127.5-1 is in the graph",
-        "before_input": _canvas_in_words(card),
-        "output": f"logit and calibrated probability of the class {card.positive!r}, (n) each",
-        "operating_point": f"{card.positive!r} from probability {threshold!r} on, else {card.negative!r}",
-    }
-    onnx.helper.set_model_props(model, words)
-
-
-def _canvas_in_words(card: ModelCard) -> str:
-    size = card.preprocessing.size
-    aspect = {
-        "pad": f"fit into {size} x {size} with the aspect ratio kept, centred, filled with black",
-        "stretch": f"resize to {size} x {size}, the aspect ratio not kept",
-        "crop": f"cut the middle square, resize it to {size} x {size}",
-    }[card.preprocessing.aspect]
-    return f"{aspect}; average over areas along an axis that shrinks, interpolate linearly along one that grows"
+    onnx.helper.set_model_props(model, {CARD_KEY: card.to_json(), **words_of(card)})
