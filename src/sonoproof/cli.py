@@ -6,6 +6,7 @@ Results go to stdout, progress and messages to stderr. Exit codes: 0 done; 1 the
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -271,11 +272,12 @@ def predict(
 ) -> None:
     """Predict image files with a run's model: one row for each file asked for."""
     from sonoproof.console import Terminal
-    from sonoproof.inference.answers import check_format, print_answers, write_file_answers
+    from sonoproof.inference.answers import check_out, print_answers, write_file_answers
     from sonoproof.inference.command import predict_paths
 
     if out is not None:
-        check_format(out)
+        check_out(out)
+    _write_any_name()
     with Terminal() as terminal:
         answers = predict_paths(model, paths, engine=engine, device=device, reporter=terminal)
     if out is None:
@@ -376,6 +378,12 @@ def _rerun(folder: Path, name: str, *, settings: list[str], device: str | None =
     with Terminal() as terminal:
         rerun(run_folder, name=name, config=load_config(settings=settings, over=chosen), reporter=terminal)
     _show_result(run_folder)
+
+
+def _write_any_name() -> None:
+    """Let what stdout's encoding lacks, such as a name in another script, be written as an escape."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _sheet_flags(

@@ -20,7 +20,7 @@ __all__ = [
     "label_name_rank",
 ]
 
-IMAGE_SUFFIXES = word_set(".jpg .jpeg .jfif .png .bmp .tif .tiff .webp .gif .pgm .ppm")
+IMAGE_SUFFIXES = word_set(".jpg .jpeg .jpe .jfif .png .bmp .tif .tiff .webp .gif .pgm .ppm")
 
 IMAGE_NAMES = word_set("imagepath imagename imagefile imagefilename imageid image images img imgpath filename file")
 IMAGE_WORDS = word_set("image images img file filename path picture photo frame bild datei fichier imagen")

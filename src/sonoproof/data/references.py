@@ -18,10 +18,11 @@ import urllib.parse
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from sonoproof.data.columnnames import IMAGE_SUFFIXES
 from sonoproof.data.grid import clean_text
+from sonoproof.data.imagefolder import is_valid_text, search_folder, text_of_name
 from sonoproof.errors import CohortError
 
 __all__ = ["FileIndex", "Match", "index_images", "match_reference", "suggest_file"]
@@ -109,26 +110,27 @@ def index_images(images: Path) -> FileIndex:
         raise CohortError(
             f"{images}: there is no such image folder" if not root.exists() else f"{images}: is no folder"
         )
+    contents = search_folder(root)
     found: list[str] = []
     escaping: set[str] = set()
     unwritable: list[str] = []
-    others: set[str] = set()
-    linked: list[str] = []
-    for name in _walk(root):
-        if (root / name).is_dir():
-            linked.append(name)
-        elif PurePosixPath(name).suffix.casefold() not in IMAGE_SUFFIXES:
-            others.add(name)
-        elif not _is_valid_text(name):
-            unwritable.append(name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"))
+    for name in contents.images:
+        if not is_valid_text(name):
+            unwritable.append(text_of_name(name))
         elif _leads_out(root, name):
             escaping.add(name)
         else:
             found.append(name)
-    files = tuple(sorted(found))
+    files = tuple(found)
     paths = {how: _paths(files, how) for how in (EXACT, CASE, SUFFIX, ZEROS)}
     return FileIndex(
-        root, files, frozenset(escaping), tuple(sorted(unwritable)), frozenset(others), tuple(linked), paths
+        root,
+        files,
+        frozenset(escaping),
+        tuple(sorted(unwritable)),
+        frozenset(contents.others),
+        contents.linked_folders,
+        paths,
     )
 
 
@@ -164,31 +166,6 @@ def suggest_file(index: FileIndex, reference: str) -> str:
     pool = {_comparable(posixpath.basename(file), CASE): file for file in index.files[:SUGGESTION_POOL]}
     close = difflib.get_close_matches(name, list(pool), n=1, cutoff=0.75)
     return pool[close[0]] if close else ""
-
-
-def _walk(root: Path) -> Iterator[str]:
-    def refuse(error: OSError) -> None:
-        raise CohortError(f"{error.filename}: cannot be read ({error.strerror}); ask for read permission") from error
-
-    for folder, folders, names in os.walk(root, onerror=refuse):
-        folders[:] = sorted(name for name in folders if not _is_hidden(name))
-        if not os.access(folder, os.R_OK | os.X_OK):
-            raise CohortError(f"{folder}: cannot be read; ask for read permission")
-        relative = Path(folder).relative_to(root)
-        linked = [name for name in folders if (Path(folder) / name).is_symlink()]
-        yield from ((relative / name).as_posix() for name in [*names, *linked] if not _is_hidden(name))
-
-
-def _is_hidden(name: str) -> bool:
-    return name.startswith(".") or name == "__MACOSX"
-
-
-def _is_valid_text(name: str) -> bool:
-    try:
-        name.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _leads_out(root: Path, name: str) -> bool:

@@ -5,20 +5,24 @@ from __future__ import annotations
 import csv
 import dataclasses
 import math
+import os
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from sonoproof.errors import ConfigError, MissingExtra
+from sonoproof.errors import ConfigError, MissingExtra, RunFolderError, SheetError
 from sonoproof.inference.files import FileAnswer
 from sonoproof.runfolder import atomic_path
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["check_format", "print_answers", "write_answers", "write_file_answers"]
+__all__ = ["check_format", "check_out", "print_answers", "write_answers", "write_file_answers"]
 
 FORMATS = (".csv", ".xlsx", ".parquet")
+ANSWER_COLUMNS = tuple(field.name for field in dataclasses.fields(FileAnswer))
+LONGEST_HEADER = 1_000  # characters; that of predictions has fewer
 
 
 def check_format(path: Path) -> None:
@@ -35,6 +39,23 @@ def check_format(path: Path) -> None:
             import pyarrow  # noqa: F401
         except ImportError as error:
             raise MissingExtra("writing parquet", extra="parquet") from error
+
+
+def check_out(path: Path) -> None:
+    """Check, before anything is predicted, that the answers for image files can be written to a file.
+
+    Raises:
+        ConfigError: The name has another ending, or the file is there and no table of predictions.
+        MissingExtra: The format needs a library that is not installed.
+        RunFolderError: The file cannot be written.
+    """
+    check_format(path)
+    try:
+        if _is_there(path):
+            _check_replaceable(path)
+        _try_to_write(path.parent)
+    except OSError as error:
+        raise RunFolderError(f"{path}: cannot be written ({error.strerror or error}); name another file") from error
 
 
 def write_answers(table: pd.DataFrame, path: Path) -> None:
@@ -81,10 +102,61 @@ def write_file_answers(answers: Sequence[FileAnswer], path: Path) -> None:
 def print_answers(answers: Sequence[FileAnswer], file: TextIO) -> None:
     """Write the answers for image files as csv to an open file or terminal."""
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([field.name for field in dataclasses.fields(FileAnswer)])
+    writer.writerow(ANSWER_COLUMNS)
     for answer in answers:
         values = dataclasses.astuple(answer)
         writer.writerow(["" if isinstance(value, float) and math.isnan(value) else value for value in values])
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _check_replaceable(path: Path) -> None:
+    """A table of predictions may be written again; a label sheet in its place is a slip."""
+    if path.is_dir():
+        raise ConfigError(f"{path}: is a folder; name a file in it")
+    if not path.is_file():
+        raise ConfigError(f"{path}: is no regular file; name another file")
+    if path.stat().st_size and _header(path) != ANSWER_COLUMNS:
+        raise ConfigError(
+            f"{path}: is there already and is no table of predictions, so it is not overwritten;"
+            " name another file or move this one"
+        )
+
+
+def _header(path: Path) -> tuple[str, ...]:
+    """The column names of a table, none where it is no table."""
+    if path.suffix.lower() == ".csv":
+        with path.open(encoding="utf-8-sig", errors="replace") as file:
+            return tuple(file.readline(LONGEST_HEADER).rstrip("\n").split(","))
+    if path.suffix.lower() == ".parquet":
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        try:
+            return tuple(parquet.read_schema(path).names)
+        except pa.ArrowInvalid:
+            return ()
+    from sonoproof.data.workbook import read_grids  # slow to import
+
+    try:
+        grids = read_grids(path)
+    except SheetError:
+        return ()
+    return tuple(grids[0].row(0)) if len(grids) == 1 and grids[0].height else ()
+
+
+def _try_to_write(folder: Path) -> None:
+    """Make a file without a name in a folder or, where it is yet to be made, in the one above it."""
+    while not os.path.exists(folder) and folder != folder.parent:  # noqa: PTH110 - Path.exists may raise
+        folder = folder.parent
+    with tempfile.TemporaryFile(dir=folder):
+        pass
 
 
 def _write_xlsx(table: pd.DataFrame, path: Path) -> None:

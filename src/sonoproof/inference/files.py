@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,7 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sonoproof.config import FramesConfig
+from sonoproof.data.columnnames import IMAGE_SUFFIXES
 from sonoproof.data.frames import decode
+from sonoproof.data.imagefolder import FolderContents, search_folder, text_of_name
 from sonoproof.errors import CohortError, FrameError
 from sonoproof.inference.card import ModelCard
 from sonoproof.inference.engines import Engine, processors
@@ -20,18 +23,18 @@ from sonoproof.training.decision import answers_of
 
 __all__ = ["FileAnswer", "list_files", "predict_files"]
 
+Say = Callable[[str], None]
 Progress = Callable[[int, int], None]
 UInt8 = npt.NDArray[np.uint8]
 Canvas = UInt8 | str
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff"})
 
 
 @dataclass(frozen=True)
 class FileAnswer:
-    """The answer for one image file; the fields are the columns of the file of predictions.
+    r"""The answer for one image file; the fields are the columns of the file of predictions.
 
     Attributes:
-        path: The file, as it was asked for.
+        path: The file, as it was asked for; bytes of its name that are no UTF-8 are written as ``\xe9``.
         predicted: Name of the class; empty where the file cannot be read.
         answer: The same, or "not sure", or "unlike the training frames".
         probability: Of the positive class; NaN where the file cannot be read.
@@ -53,26 +56,62 @@ class FileAnswer:
     reason: str
 
 
-def list_files(paths: Sequence[Path]) -> list[Path]:
+def list_files(paths: Sequence[Path], *, say: Say) -> list[Path]:
     """The files that were asked for: files as named, folders searched for images, each file once.
 
+    A file that is named, or in a folder ends like an image, is listed though it may turn out not to be readable.
+
+    Args:
+        paths: Files and folders.
+        say: Told what was passed over in a folder.
+
     Raises:
-        CohortError: A path does not exist, or a folder holds no image.
+        CohortError: A path does not exist, a folder holds no image, or it or a subfolder may not be read.
     """
     found: dict[Path, None] = {}
     for path in paths:
-        if path.is_dir():
-            inside = sorted(
-                file for file in path.rglob("*") if file.is_file() and file.suffix.lower() in IMAGE_SUFFIXES
-            )
-            if not inside:
-                raise CohortError(f"{path}: holds no image ({', '.join(sorted(IMAGE_SUFFIXES))})")
-            found.update(dict.fromkeys(inside))
-        elif path.exists():
+        if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises where a parent may not be searched
+            found.update(dict.fromkeys(_images_of(path, say=say)))
+        elif _is_there(path):
             found[path] = None
         else:
-            raise CohortError(f"{path}: there is no such file or folder")
+            raise CohortError(f"{text_of_name(str(path))}: there is no such file or folder")
     return list(found)
+
+
+def _images_of(folder: Path, *, say: Say) -> list[Path]:
+    contents = search_folder(folder)
+    for line in _passed_over(text_of_name(str(folder)), contents):
+        say(line)
+    if not contents.images:
+        raise CohortError(f"{text_of_name(str(folder))}: holds no image ({', '.join(sorted(IMAGE_SUFFIXES))})")
+    return sorted(folder / name for name in contents.images)
+
+
+def _passed_over(folder: str, contents: FolderContents) -> list[str]:
+    lines = []
+    if contents.others:
+        count = len(contents.others)
+        lines.append(
+            f"{count:,} other {'file' if count == 1 else 'files'} in {folder} {'was' if count == 1 else 'were'} not"
+            " looked at"
+        )
+    lines += [
+        f"{folder}/{text_of_name(link)}: is a link to a folder, which is not followed; name the folder itself"
+        for link in contents.linked_folders
+    ]
+    return lines
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there may be something at a path; where that cannot be seen, reading it says why."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def predict_files(
@@ -146,7 +185,7 @@ def _answered(engine: Engine, files: Sequence[Path], canvases: Sequence[Canvas])
     probabilities = decision.probability(logits)
     return [
         FileAnswer(
-            path=str(file),
+            path=text_of_name(str(file)),
             predicted="" if isinstance(canvas, str) else str(called[k]),
             answer="" if isinstance(canvas, str) else str(said[k]),
             probability=float(probabilities[k]),
