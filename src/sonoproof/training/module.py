@@ -23,6 +23,27 @@ __all__ = ["TrainingModule", "epoch_metrics"]
 WARM_UP_SHARE = 0.05
 
 
+class _Seen:
+    """Logits and targets of an epoch so far.
+
+    As numbers, not as the tensors of each batch: a small tensor that stays lies among the large ones that come and go
+    with a step, which then do not fit where they were, and memory grew with the frames.
+    """
+
+    def __init__(self) -> None:
+        self._logits: list[float] = []
+        self._targets: list[float] = []
+
+    def add(self, logits: Tensor, targets: Tensor) -> None:
+        """Keep a batch's, (N) each."""
+        self._logits += logits.float().tolist()
+        self._targets += targets.tolist()
+
+    def arrays(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Logits and targets, (N) each."""
+        return np.array(self._logits, np.float32), np.array(self._targets, np.float32)
+
+
 class TrainingModule(pl.LightningModule):
     """What happens in a step and in an epoch.
 
@@ -54,13 +75,13 @@ class TrainingModule(pl.LightningModule):
         self._positive_weight = positive_weight
         self._steps = steps
         self._settle = settle
-        self._seen: dict[str, list[tuple[Tensor, Tensor]]] = {}
+        self._seen: dict[str, _Seen] = {}
         for parameter in classifier.base_parameters():
             parameter.requires_grad_(recipe.train_base)
 
     def on_train_epoch_start(self) -> None:
         """Forget the last epoch, and put every layer into the recipe's mode, however it came."""
-        self._seen = {part: [] for part in ("fit", *self.parts)}
+        self._seen = {part: _Seen() for part in ("fit", *self.parts)}
         self.classifier.train()
         if self.recipe.batch_norm == "frozen":
             for module in _batch_norms(self.classifier):
@@ -71,7 +92,7 @@ class TrainingModule(pl.LightningModule):
         frames, targets = batch
         self.rate = float(self.trainer.optimizers[0].param_groups[0]["lr"])
         logits = self.classifier(frames)
-        self._seen["fit"].append((logits.detach().cpu(), targets.cpu()))
+        self._seen["fit"].add(logits.detach(), targets)
         weight = torch.where(targets > 0.5, self._positive_weight, 1.0)
         return F.binary_cross_entropy_with_logits(logits, targets, weight=weight)
 
@@ -83,14 +104,14 @@ class TrainingModule(pl.LightningModule):
     def validation_step(self, batch: Batch, _batch_idx: int, dataloader_idx: int = 0) -> None:
         """Keep the logits of a batch."""
         frames, targets = batch
-        self._seen[self.parts[dataloader_idx]].append((self.classifier(frames).cpu(), targets.cpu()))
+        self._seen[self.parts[dataloader_idx]].add(self.classifier(frames), targets)
 
     def on_validation_epoch_end(self) -> None:
         """Compute the epoch's metrics of every part."""
         self.metrics_of_epoch = {
             f"{part}_{name}": value
             for part, seen in self._seen.items()
-            for name, value in epoch_metrics(*_joined(seen)).items()
+            for name, value in epoch_metrics(*seen.arrays()).items()
         }
         self.log_dict(self.metrics_of_epoch)
 
@@ -159,13 +180,6 @@ def settle_batch_norm(network: nn.Module, batches: Iterable[Batch], *, device: t
 
 def _batch_norms(network: nn.Module) -> list[nn.BatchNorm2d]:
     return [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
-
-
-def _joined(seen: list[tuple[Tensor, Tensor]]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    if not seen:
-        return np.empty(0, np.float32), np.empty(0, np.float32)
-    logits, targets = (torch.cat(parts).float().numpy() for parts in zip(*seen, strict=True))
-    return logits, targets
 
 
 def _cosine(step: int, *, steps: int) -> float:
