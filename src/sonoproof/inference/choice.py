@@ -6,7 +6,9 @@ What is remembered lies in ``engines/`` of the folder, beside the model and not 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import importlib.util
 import json
 import platform
 import time
@@ -18,14 +20,20 @@ import numpy as np
 from sonoproof.errors import BundleError, ConfigError, MissingExtra, RunFolderError, SonoproofError
 from sonoproof.inference.card import CARD_VERSION
 from sonoproof.inference.engines import Engine, OnnxRuntimeEngine, OpenVinoEngine, TorchEngine, check_engine, processors
-from sonoproof.runfolder import read_json, sha256_of_file, write_json
+from sonoproof.runfolder import atomic_path, read_json, sha256_of_file, write_json
 
-__all__ = ["open_engine"]
+__all__ = ["exported_engines", "open_engine"]
 
 Say = Callable[[str], None]
 EXPORTED: dict[str, Callable[[Path], Engine]] = {"onnxruntime": OnnxRuntimeEngine, "openvino": OpenVinoEngine}
 SCHEMA = "engine"
-MEASURED_FRAMES, MEASURED_ROUNDS = 16, 3
+# A batch of `predict_files`.
+MEASURED_FRAMES, MEASURED_ROUNDS = 8, 3
+# PyTorch takes seconds to be imported, at each prediction: it is chosen where it is that many times faster.
+TORCH_MARGIN = 2.0
+DEVICES = ("auto", "cpu", "cuda")
+# What engines and the export need; a new one is a reason to measure again.
+LIBRARIES = ("onnx", "onnxruntime", "onnxscript", "openvino")
 
 
 def open_engine(folder: Path, *, engine: str = "auto", device: str | None = None, say: Say) -> Engine:
@@ -41,22 +49,66 @@ def open_engine(folder: Path, *, engine: str = "auto", device: str | None = None
         SonoproofError: There is no usable model, or it cannot run as asked.
     """
     check_engine(engine)
-    if device == "cuda" and engine in EXPORTED:
-        raise ConfigError(f"--device cuda goes with --engine torch; {engine} runs on the processor here")
+    try:
+        return _opened(folder, engine=engine, device=device, say=say)
+    except PermissionError as error:
+        raise BundleError(f"{error.filename}: cannot be read ({error.strerror}); ask its owner") from error
+
+
+def _opened(folder: Path, *, engine: str, device: str | None, say: Say) -> Engine:
+    _check_device(device, engine=engine, folder=folder)
     if folder.is_file():
         return _open_file(folder, engine=engine)
+    if _is_uncalibrated(folder):
+        say(f"the model was not calibrated and answers every frame; run `sonoproof calibrate {folder}` to mend that")
     if engine == "torch" or device == "cuda":
         return _torch(folder, device=device)
     place = _Place(folder)
     if engine in EXPORTED:
         return EXPORTED[engine](place.exported_model())
-    return place.remembered() or _fastest(place, device=device, say=say)
+    return place.remembered(device=device) or _fastest(place, device=device, say=say)
+
+
+def _check_device(device: str | None, *, engine: str, folder: Path) -> None:
+    if device not in (None, *DEVICES):
+        raise ConfigError(f"--device {device}: there is no such device; take one of {', '.join(DEVICES)}")
+    if device == "cuda" and engine in EXPORTED:
+        raise ConfigError(f"--device cuda goes with --engine torch; {engine} runs on the processor here")
+    if device == "cuda" and folder.is_file():
+        raise ConfigError(f"{folder}: an exported model runs on the processor; --device cuda needs the run folder")
+
+
+def _is_uncalibrated(folder: Path) -> bool:
+    """Whether the stage that follows training has not been run, or what it wrote is lost."""
+    model = folder / "model"
+    return (model / "model.json").is_file() and not (model / "decision.json").is_file()
 
 
 def _open_file(file: Path, *, engine: str) -> Engine:
     if engine == "torch":
         raise ConfigError(f"{file}: is an exported model; --engine torch needs the run folder")
-    return EXPORTED["onnxruntime" if engine == "auto" else engine](file)
+    if engine != "auto":
+        return EXPORTED[engine](file)
+    try:
+        return OnnxRuntimeEngine(file)
+    except MissingExtra as missing:
+        try:
+            return OpenVinoEngine(file)
+        except MissingExtra:
+            raise missing from None
+
+
+def exported_engines(file: Path) -> dict[str, Engine]:
+    """An exported model in every engine that is installed.
+
+    Raises:
+        BundleError: The file is no model that was exported here.
+    """
+    found: dict[str, Engine] = {}
+    for name, opened in EXPORTED.items():
+        with contextlib.suppress(MissingExtra):
+            found[name] = opened(file)
+    return found
 
 
 def _torch(folder: Path, *, device: str | None) -> Engine:
@@ -81,30 +133,37 @@ class _Place:
         self._seal = folder / "engines" / "model.json"
         self._choice = folder / "engines" / "choice.json"
 
-    def remembered(self) -> Engine | None:
-        """The engine that was chosen on this machine for the model as it is now."""
+    def remembered(self, *, device: str | None) -> Engine | None:
+        """The engine that was chosen on this machine for the model as it is now, from what is installed now."""
         try:
             known = read_json(self._choice, schema=SCHEMA)
         except RunFolderError:
             return None
-        if known.get("machine") != _machine() or known.get("model_sha256") != self.model_sha256():
+        if known != {**known, **_circumstances(device), "model_sha256": self.model_sha256()}:
             return None
         if known.get("engine") == "torch":
-            return _torch(self.folder, device="cpu")
+            return _torch(self.folder, device=device)
         if known.get("engine") not in EXPORTED or not self._is_whole():
             return None
         try:
             return EXPORTED[known["engine"]](self._file)
         except MissingExtra:
-            return None  # it was installed when it was chosen, and is not any more
+            return None  # it is there and cannot be imported
 
-    def remember(self, name: str, seconds_a_frame: dict[str, float]) -> None:
-        """Write the choice down."""
+    def remember(self, name: str, *, seconds_a_frame: dict[str, float], device: str | None, model_sha256: str) -> None:
+        """Write the choice down.
+
+        Args:
+            name: The engine.
+            seconds_a_frame: Of each that was measured.
+            device: The device that was asked for.
+            model_sha256: Hash of the model that was measured.
+        """
         content = {
             "engine": name,
             "seconds_a_frame": seconds_a_frame,
-            "machine": _machine(),
-            "model_sha256": self.model_sha256(),
+            **_circumstances(device),
+            "model_sha256": model_sha256,
         }
         write_json(self._choice, content, schema=SCHEMA)
 
@@ -117,54 +176,65 @@ class _Place:
             RunFolderError: The folder cannot be written to.
         """
         if not self._is_whole():
-            from sonoproof.inference.export import export_onnx
+            from sonoproof.inference.export import require_parity, serialised
             from sonoproof.training.bundle import load_bundle
 
-            export_onnx(load_bundle(self.folder), out=self._file)
-            write_json(self._seal, self._sealed(), schema=SCHEMA)
+            # Before the model is read: if it changes meanwhile, the seal is that of the earlier one and does not hold.
+            model_sha256 = self.model_sha256()
+            bundle = load_bundle(self.folder)
+            content = serialised(bundle)
+            require_parity(bundle, content)
+            with atomic_path(self._file) as temporary:
+                temporary.write_bytes(content)
+            seal = _seal(hashlib.sha256(content).hexdigest(), model_sha256=model_sha256)
+            write_json(self._seal, seal, schema=SCHEMA)
         return self._file
 
     def model_sha256(self) -> str:
-        """Hash of the saved model: of its description, which holds that of the weights, and of what was chosen."""
-        decision = self._description.with_name("decision.json")
+        """Hash of the saved model: its description, its weights, and what was chosen afterwards."""
+        model = self._description.parent
+        required, chosen = (self._description, model / "weights.safetensors"), ("decision.json", "likeness.safetensors")
         try:
-            hashes = [
-                sha256_of_file(path) for path in (self._description, decision) if path.is_file() or path != decision
-            ]
-            return hashlib.sha256("".join(hashes).encode()).hexdigest()
+            there = [*required, *(model / name for name in chosen if (model / name).is_file())]
+            return hashlib.sha256("".join(map(sha256_of_file, there)).encode()).hexdigest()
         except OSError as error:
-            raise BundleError(f"{self.folder}: holds no usable model ({self._description.name} is missing)") from error
+            raise BundleError(
+                f"{self.folder}: holds no usable model ({error.filename}: {error.strerror or error})"
+            ) from error
 
     def _is_whole(self) -> bool:
         """Whether the exported model is there, of this model, and still what was checked against it."""
         try:
             seal = read_json(self._seal, schema=SCHEMA)
-            return seal == {**seal, **self._sealed()}
+            return seal == {**seal, **_seal(sha256_of_file(self._file), model_sha256=self.model_sha256())}
         except (OSError, RunFolderError):
             return False
 
-    def _sealed(self) -> dict[str, object]:
-        return {
-            "sha256": sha256_of_file(self._file),
-            "model_sha256": self.model_sha256(),
-            "card_version": CARD_VERSION,
-        }
+
+def _seal(sha256: str, *, model_sha256: str) -> dict[str, object]:
+    return {"sha256": sha256, "model_sha256": model_sha256, "card_version": CARD_VERSION}
+
+
+def _circumstances(device: str | None) -> dict[str, object]:
+    """What a choice holds for."""
+    installed = [name for name in LIBRARIES if importlib.util.find_spec(name) is not None]
+    return {"machine": _machine(), "device": device or "auto", "installed": installed}
 
 
 def _fastest(place: _Place, *, device: str | None, say: Say) -> Engine:
     """Measure every engine that can be had, and remember the fastest."""
+    model_sha256 = place.model_sha256()
     candidates: dict[str, Engine] = {"torch": _torch(place.folder, device=device)}
-    for name, opened in EXPORTED.items():
-        try:
-            candidates[name] = opened(place.exported_model())
-        except MissingExtra:
-            continue
-        except SonoproofError as error:
-            say(f"engine {name} left out: {error}")
-    seconds = {name: _seconds_a_frame(engine) for name, engine in candidates.items()}
-    fastest = min(seconds, key=seconds.__getitem__)
     try:
-        place.remember(fastest, seconds)
+        candidates |= exported_engines(place.exported_model())
+    except MissingExtra:
+        pass
+    except SonoproofError as error:
+        say(f"engines other than torch left out: {error}")
+    seconds = {name: _seconds_a_frame(engine) for name, engine in candidates.items()}
+    fastest = min(seconds, key=lambda name: seconds[name] * (TORCH_MARGIN if name == "torch" else 1.0))
+    try:
+        place.remember(fastest, seconds_a_frame=seconds, device=device, model_sha256=model_sha256)
     except RunFolderError as error:
         say(f"the choice of the engine is not remembered: {error}")
     rates = ", ".join(f"{name} {1.0 / value:.0f}" for name, value in seconds.items())

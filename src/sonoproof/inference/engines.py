@@ -88,11 +88,15 @@ class OnnxRuntimeEngine:
             raise MissingExtra("the engine onnxruntime", extra="export") from error
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or processors()
-        faults = onnxruntime.capi.onnxruntime_pybind11_state
+        state = onnxruntime.capi.onnxruntime_pybind11_state
+        faults = (
+            state.Fail, state.InvalidArgument, state.InvalidGraph, state.InvalidProtobuf, state.NoSuchFile,
+            state.NotImplemented, state.RuntimeException, ValueError,
+        )  # fmt: skip
         try:
             source = model if isinstance(model, bytes) else str(model)
             self._session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
-        except (faults.Fail, faults.InvalidProtobuf, faults.InvalidGraph, faults.NoSuchFile, ValueError) as error:
+        except faults as error:
             raise BundleError(f"{_named(model)}: cannot be opened by ONNX Runtime ({error})") from error
         self.card = _card(self._session.get_modelmeta().custom_metadata_map, model)
 

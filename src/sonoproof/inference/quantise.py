@@ -95,8 +95,12 @@ def change_of(before: Floats, after: Floats, *, positive: npt.NDArray[np.bool_])
     )
 
 
-def require_small(change: Change) -> None:
+def require_small(change: Change, *, engine: str) -> None:
     """The gate.
+
+    Args:
+        change: What was measured.
+        engine: The engine that it was measured with.
 
     Raises:
         BundleError: The AUC changes by more than 0.002 or cannot be had, or the probability by 0.01 or more.
@@ -104,7 +108,7 @@ def require_small(change: Change) -> None:
     auc_holds = abs(change.auc_after - change.auc_before) <= MOST_AUC_CHANGE  # false where it is no number
     if not (auc_holds and change.mean_change < MOST_MEAN_CHANGE):
         raise BundleError(
-            f"8-bit integers change this model too much: {change} (allowed: {MOST_AUC_CHANGE:g} and "
+            f"8-bit integers change this model too much: in {engine}, {change} (allowed: {MOST_AUC_CHANGE:g} and "
             f"{MOST_MEAN_CHANGE:g}); no file was written. Export without --int8"
         )
 

@@ -141,14 +141,14 @@ def load_bundle(folder: Path) -> ModelBundle:
     Raises:
         BundleError: It is missing, damaged, or a file is not the one that another names by its hash.
     """
-    if not (folder / SETTINGS).is_file() and (folder / "model" / SETTINGS).is_file():
-        folder = folder / "model"
     try:
+        if not (folder / SETTINGS).is_file() and (folder / "model" / SETTINGS).is_file():
+            folder = folder / "model"
         content = read_json(folder / SETTINGS, schema=SCHEMA)
         state = _checked_weights(folder / WEIGHTS, sha256=content["weights_sha256"])
         decision, likeness = _decided(folder, weights_sha256=content["weights_sha256"])
         return _assemble(content, state, decision=decision, likeness=likeness)
-    except (RunFolderError, KeyError, TypeError) as error:
+    except (RunFolderError, PermissionError, KeyError, TypeError) as error:
         raise BundleError(f"{folder}: holds no usable model ({error})") from error
 
 

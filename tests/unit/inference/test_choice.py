@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -8,12 +9,14 @@ from pathlib import Path
 import pytest
 from tests.unit.inference.conftest import lively_bundle
 
-from sonoproof.errors import BundleError, ConfigError, SonoproofError
+from sonoproof.errors import BundleError, ConfigError, MissingExtra, SonoproofError
 from sonoproof.inference import choice
 from sonoproof.inference.card import CARD_VERSION
 from sonoproof.inference.choice import open_engine
-from sonoproof.inference.export import export_onnx
-from sonoproof.training.bundle import ModelBundle, save_bundle
+from sonoproof.inference.engines import Engine
+from sonoproof.inference.export import export_onnx, serialised
+from sonoproof.training.bundle import ModelBundle, save_bundle, save_decision
+from sonoproof.training.decision import Calibration, Decision
 
 
 def opened(folder: Path, engine: str = "auto", device: str | None = None) -> tuple[str, list[str]]:
@@ -29,9 +32,87 @@ def test_auto_measures_once_and_remembers(saved: Path) -> None:
 
 
 def test_the_fastest_is_taken(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choice, "_seconds_a_frame", lambda engine: 1.0 if engine.name == "torch" else 2.0)
+    seconds = {"torch": 1.0, "onnxruntime": 3.0, "openvino": 2.5}
+    monkeypatch.setattr(choice, "_seconds_a_frame", lambda engine: seconds[engine.name])
     assert opened(saved)[0] == "torch"
     assert opened(saved) == ("torch", [])
+    seconds["onnxruntime"] = 1.9  # less than what importing PyTorch costs every time
+    (saved / "engines" / "choice.json").unlink()
+    assert opened(saved)[0] == "onnxruntime"
+
+
+def test_a_choice_holds_for_the_device_that_was_asked_for(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice, "_seconds_a_frame", lambda engine: 0.1 if engine.name == "torch" else 1.0)
+    devices: list[str | None] = []
+    in_torch = choice._torch
+
+    def noted(folder: Path, *, device: str | None) -> Engine:
+        devices.append(device)
+        return in_torch(folder, device=device)
+
+    monkeypatch.setattr(choice, "_torch", noted)
+    for device in (None, None, "cpu", "cpu", None):
+        opened(saved, device=device)
+    assert devices == [None, None, "cpu", "cpu", None]
+    assert opened(saved, device="cpu")[1] != []  # the last choice was for another device
+
+
+def test_an_engine_installed_later_is_measured_too(saved: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        for library in choice.LIBRARIES:
+            patch.setitem(sys.modules, library, None)
+        assert opened(saved)[0] == "torch"
+        assert opened(saved) == ("torch", [])
+    assert "onnxruntime" in opened(saved)[1][-1]
+
+
+def test_a_model_that_changes_while_it_is_exported_is_exported_anew(
+    saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def calibrated_meanwhile(bundle: ModelBundle) -> bytes:
+        content = serialised(bundle)
+        save_decision(other.decision, saved / "model", likeness=None, facts={})
+        monkeypatch.undo()
+        return content
+
+    other = dataclasses.replace(lively_bundle(size=64), decision=Decision(Calibration(method="platt", slope=3.0)))
+    monkeypatch.setattr("sonoproof.inference.export.serialised", calibrated_meanwhile)
+    opened(saved, "onnxruntime")
+    engine = open_engine(saved, engine="onnxruntime", say=lambda _line: None)
+    assert engine.card.decision.calibration.slope == 3.0
+
+
+def test_damaged_weights_are_noticed_whatever_engine_is_remembered(
+    saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choice, "_seconds_a_frame", lambda engine: 1.0)
+    assert opened(saved)[0] != "torch"
+    weights = saved / "model" / "weights.safetensors"
+    content = weights.read_bytes()
+    weights.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    for engine in ("auto", "onnxruntime", "torch"):
+        with pytest.raises(BundleError, match="the weights are not those"):
+            opened(saved, engine)
+    weights.unlink()
+    with pytest.raises(BundleError, match=r"no usable model .*weights\.safetensors"):
+        opened(saved)
+
+
+def test_a_run_that_was_not_calibrated_is_said(saved: Path) -> None:
+    assert not any("not calibrated" in line for line in opened(saved)[1])
+    (saved / "model" / "decision.json").unlink()
+    for engine in ("auto", "torch", "onnxruntime"):
+        assert "sonoproof calibrate" in opened(saved, engine)[1][0]
+
+
+def test_a_folder_that_may_not_be_read_is_said(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", forbidden)
+    for engine in ("auto", "torch"):
+        with pytest.raises(BundleError, match="Permission denied"):
+            opened(saved, engine)
 
 
 def test_another_model_in_the_folder_is_measured_and_exported_anew(saved: Path) -> None:
@@ -71,10 +152,10 @@ def test_an_engine_that_answers_differently_is_left_out_and_said(saved: Path, mo
     def differs(*_bundle: ModelBundle, **_where: Path) -> None:
         raise BundleError("the exported model differs")
 
-    monkeypatch.setattr("sonoproof.inference.export.export_onnx", differs)
+    monkeypatch.setattr("sonoproof.inference.export.require_parity", differs)
     name, said = opened(saved)
     assert name == "torch"
-    assert "engine onnxruntime left out: the exported model differs" in said
+    assert said[0] == "engines other than torch left out: the exported model differs"
 
 
 def test_a_folder_that_cannot_be_written_to_still_predicts(saved: Path) -> None:
@@ -82,11 +163,16 @@ def test_a_folder_that_cannot_be_written_to_still_predicts(saved: Path) -> None:
     name, said = opened(saved)
     assert name == "torch"
     assert any("not remembered" in line for line in said)
+    assert sum("cannot be written" in line for line in said) == 2  # the exported model, the choice
 
 
 @pytest.mark.parametrize(
     ("engine", "device", "message"),
-    [("tensorrt", None, "there is no such engine"), ("onnxruntime", "cuda", "goes with --engine torch")],
+    [
+        ("tensorrt", None, "there is no such engine"),
+        ("onnxruntime", "cuda", "goes with --engine torch"),
+        ("onnxruntime", "tpu", "there is no such device"),
+    ],
 )
 def test_what_cannot_be_had_is_said(saved: Path, engine: str, device: str | None, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
@@ -103,6 +189,22 @@ def test_an_exported_file_answers_alone(bundle: ModelBundle, tmp_path: Path) -> 
     assert opened(tmp_path / "model.onnx")[0] == "onnxruntime"
     with pytest.raises(ConfigError, match="needs the run folder"):
         opened(tmp_path / "model.onnx", "torch")
+    with pytest.raises(ConfigError, match="runs on the processor"):
+        opened(tmp_path / "model.onnx", device="cuda")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "onnxruntime", None)
+        assert opened(tmp_path / "model.onnx")[0] == "openvino"
+        patch.setitem(sys.modules, "openvino", None)
+        with pytest.raises(MissingExtra, match="onnxruntime"):
+            opened(tmp_path / "model.onnx")
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+@pytest.mark.parametrize("content", [b"", b"\x08\x07", b"PK\x03\x04 no model"])
+def test_a_file_that_is_no_model_is_said(tmp_path: Path, engine: str, content: bytes) -> None:
+    (tmp_path / "model.onnx").write_bytes(content)
+    with pytest.raises(BundleError, match=r"model\.onnx: cannot be opened"):
+        opened(tmp_path / "model.onnx", engine)
 
 
 def test_a_remembered_engine_predicts_without_torch_and_pandas(saved: Path, frames: list[Path]) -> None:
