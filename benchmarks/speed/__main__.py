@@ -20,6 +20,7 @@ from benchmarks.speed.materials import prepare_materials
 from benchmarks.speed.results import (
     Result,
     as_json,
+    merged,
     read_recorded,
     regressions,
     summarise,
@@ -54,11 +55,16 @@ def main() -> int:
     results = [result for found, _ in measured for result in found]
     limits = [line for _, line in measured]
     print(table(results, works))
-    if options.works:
-        print("not recorded: only some of the works were done", file=sys.stderr)
+    if options.works and not options.record:
+        print("not recorded: only some of the works were done (--record puts them among the others)", file=sys.stderr)
         return 0
-    quick = _quick_ratios(sides, folder=materials.folder)
-    write_recorded(RECORDED, {"results": as_json(results), "quick": quick, "machine": _machine()})
+    recorded = read_recorded(RECORDED)
+    if options.works:
+        results, works = merged(recorded, results), chosen([])
+        write_recorded(RECORDED, {**recorded, "results": as_json(results)})
+    else:
+        quick = _quick_ratios(sides, folder=materials.folder)
+        write_recorded(RECORDED, {"results": as_json(results), "quick": quick, "machine": _machine()})
     before = PAGE.read_text(encoding="utf-8") if PAGE.is_file() else ""
     PAGE.write_text(
         with_section(before, title=SECTION, body=_section(results, works, rounds=options.rounds, limits=limits)),
@@ -69,10 +75,10 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__)
-    parser.add_argument("works", nargs="*", help="only these comparisons, printed and not recorded")
+    parser.add_argument("works", nargs="*", help="only these comparisons, printed and not recorded without --record")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="ratios only, against the last recorded ones")
-    parser.add_argument("--record", action="store_true", help="with --quick: record the ratios")
+    parser.add_argument("--record", action="store_true", help="record what was measured where that is not done anyway")
     parser.add_argument("--materials", type=Path, default=ROOT / "runs" / "bench")
     parser.add_argument("--peer", type=Path, default=ROOT / ".venv-peer", help="folder of the peer's environment")
     options = parser.parse_args()
@@ -96,6 +102,7 @@ def _measure(
                 work,
                 measure(work, ours=ours, peer=peer, rounds=rounds, quick=quick, threads=threads),
                 threads=threads,
+                quick=quick,
             )
             for work in works
         ]
@@ -150,9 +157,10 @@ def _section(results: Sequence[Result], works: Sequence[Comparison], *, rounds: 
             "",
             "Ours against Keras MobileNet on TensorFlow, with the same frames, weights, width, padding, decoding and",
             f"augmentation, in turn, {rounds} rounds. The ratio is the peer's time over ours, median and range: of",
-            "processor time on one thread, of wall time on all. Rounds in which other processes were at work, or in",
-            "which wall and processor time diverge on one thread, are thrown out (last column: rounds kept; where",
-            "none is kept, all are shown and the figure is not to be relied on).",
+            "processor time on one thread, of wall time on all, and of wall time where somebody waits for one answer.",
+            "Rounds in which other processes were at work, or in which wall and processor time diverge where processor",
+            "time counts, are thrown out (last column: rounds kept; where none is kept, all are shown and the figure",
+            "is not to be relied on).",
             "The limit of a training step is matrix multiplication, measured in the same round; that of scoring is the",
             "same network on frames in memory.",
             "",

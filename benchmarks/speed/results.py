@@ -12,7 +12,18 @@ from typing import Any
 from benchmarks.speed.comparisons import Comparison
 from benchmarks.speed.rounds import Round
 
-__all__ = ["WORST_LOSS", "Result", "regressions", "summarise", "table", "with_section"]
+__all__ = [
+    "WORST_LOSS",
+    "Result",
+    "as_json",
+    "merged",
+    "read_recorded",
+    "regressions",
+    "summarise",
+    "table",
+    "with_section",
+    "write_recorded",
+]
 
 # A ratio that has lost as much of its recorded value counts as a regression.
 WORST_LOSS = 0.2
@@ -27,7 +38,8 @@ class Result:
         threads: Threads of both sides.
         rounds: Rounds done.
         quiet: Rounds of them that could be believed.
-        ratio: Median of peer's time over ours, by processor time on one thread, else by wall time.
+        ratio: Median of peer's time over ours, by processor time on one thread, by wall time on all and where an answer
+            is waited for.
         low: Smallest of the believed rounds.
         high: Largest of them.
         ours_per_s: Our units a second of wall time, median.
@@ -49,11 +61,12 @@ class Result:
     more: dict[str, Any]
 
 
-def summarise(comparison: Comparison, rounds: Sequence[Round], *, threads: int) -> Result:
+def summarise(comparison: Comparison, rounds: Sequence[Round], *, threads: int, quick: bool) -> Result:
     """Median and range over the rounds that can be believed; over all, where none can."""
-    quiet = [one for one in rounds if one.is_quiet(threads=threads)]
+    by_cpu = threads == 1 and (quick or comparison.clock == "cpu")
+    quiet = [one for one in rounds if one.is_quiet(by_cpu=by_cpu)]
     counted = quiet or list(rounds)
-    ratios = [_ratio(one, threads=threads) for one in counted if one.peer is not None]
+    ratios = [_ratio(one, by_cpu=by_cpu) for one in counted if one.peer is not None]
     rates = [one.ours["units"] / one.ours["wall_s"] for one in counted]
     theirs = [one.peer["units"] / one.peer["wall_s"] for one in counted if one.peer is not None]
     shares = [rate / one.limit for rate, one in zip(rates, counted, strict=True) if one.limit is not None]
@@ -72,10 +85,17 @@ def summarise(comparison: Comparison, rounds: Sequence[Round], *, threads: int) 
     )
 
 
-def _ratio(one: Round, *, threads: int) -> float:
+def _ratio(one: Round, *, by_cpu: bool) -> float:
     assert one.peer is not None
-    kind = "cpu_s" if threads == 1 else "wall_s"
-    return float((one.peer[kind] / one.peer["units"]) / (one.ours[kind] / one.ours["units"]))
+    ours, peer = (_seconds(side, by_cpu=by_cpu) for side in (one.ours, one.peer))
+    return peer / ours
+
+
+def _seconds(done: Mapping[str, Any], *, by_cpu: bool) -> float:
+    """Seconds a unit; of single answers the median of what was waited for."""
+    if not by_cpu and "median_s" in done:
+        return float(done["median_s"])
+    return float(done["cpu_s" if by_cpu else "wall_s"] / done["units"])
 
 
 def _more(said: Mapping[str, Any]) -> dict[str, Any]:
@@ -145,3 +165,12 @@ def write_recorded(path: Path, content: Mapping[str, Any]) -> None:
 def as_json(results: Sequence[Result]) -> list[dict[str, Any]]:
     """Results as they are recorded."""
     return [asdict(result) for result in results]
+
+
+def merged(recorded: Mapping[str, Any], results: Sequence[Result]) -> list[Result]:
+    """What was recorded, with some results measured anew in the place of theirs."""
+    anew = {(result.name, result.threads): result for result in results}
+    before = [Result(**result) for result in recorded.get("results", [])]
+    known = {(result.name, result.threads) for result in before}
+    kept = [anew.get((result.name, result.threads), result) for result in before]
+    return [*kept, *(result for place, result in anew.items() if place not in known)]

@@ -87,12 +87,12 @@ class Round:
     limit: float | None
     others: float
 
-    def is_quiet(self, *, threads: int) -> bool:
-        """Whether the times can be believed: nobody else was at work and, on one thread, the two times agree."""
+    def is_quiet(self, *, by_cpu: bool) -> bool:
+        """Whether the times can be believed: nobody else was at work and, where it matters, the two times agree."""
         if self.others == self.others and self.others > MOST_OF_OTHERS:
             return False
         sides = [side for side in (self.ours, self.peer) if side is not None]
-        return threads > 1 or all(side["wall_s"] <= 1.15 * side["cpu_s"] + 0.01 for side in sides)
+        return not by_cpu or all(side["wall_s"] <= 1.15 * side["cpu_s"] + 0.01 for side in sides)
 
 
 def measure(comparison: Comparison, *, ours: Side, peer: Side, rounds: int, quick: bool, threads: int) -> list[Round]:

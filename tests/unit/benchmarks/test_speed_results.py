@@ -54,7 +54,7 @@ def test_rounds_in_which_others_were_at_work_are_thrown_out() -> None:
     quiet = rounds.Round(side(1.0), side(2.0), 20.0, 0.02)
     crowded = rounds.Round(side(1.0), side(9.0), 20.0, 0.4)
     diverging = rounds.Round(side(1.0, wall=1.9), side(9.0), 20.0, 0.02)
-    found = results.summarise(work, [quiet, crowded, diverging, quiet], threads=1)
+    found = results.summarise(work, [quiet, crowded, diverging, quiet], threads=1, quick=False)
     assert (found.ratio, found.quiet, found.rounds) == (2.0, 2, 4)
     assert found.share == pytest.approx(0.5)  # ten units a second of a limit of twenty
 
@@ -62,9 +62,30 @@ def test_rounds_in_which_others_were_at_work_are_thrown_out() -> None:
 def test_on_one_thread_processor_time_counts_and_on_all_the_wall() -> None:
     rounds, results, comparisons = (module(name) for name in ("rounds", "results", "comparisons"))
     one = rounds.Round(side(1.0, wall=1.1), side(3.0, wall=3.3, units=5), None, 0.0)
-    assert results.summarise(comparisons.COMPARISONS[0], [one], threads=1).ratio == pytest.approx(6.0)
+    assert results.summarise(comparisons.COMPARISONS[0], [one], threads=1, quick=False).ratio == pytest.approx(6.0)
     two = rounds.Round(side(2.0, wall=1.0), side(2.0, wall=2.0), None, 0.0)
-    assert results.summarise(comparisons.COMPARISONS[0], [two], threads=2).ratio == pytest.approx(2.0)
+    assert results.summarise(comparisons.COMPARISONS[0], [two], threads=2, quick=False).ratio == pytest.approx(2.0)
+
+
+def test_where_an_answer_is_waited_for_its_median_counts_but_not_in_the_quick_benchmark() -> None:
+    rounds, results, comparisons = (module(name) for name in ("rounds", "results", "comparisons"))
+    work = next(one for one in comparisons.COMPARISONS if one.name == "warm_frame")
+    peer = side(3.0, wall=6.0) | {"median_s": 0.5}  # it waits half of its time
+    one = rounds.Round(side(1.0) | {"median_s": 0.1}, peer, None, 0.0)
+    assert results.summarise(work, [one], threads=1, quick=False).ratio == pytest.approx(5.0)
+    assert results.summarise(work, [one], threads=1, quick=True).ratio == pytest.approx(3.0)
+
+
+def test_some_works_measured_anew_take_the_place_of_theirs() -> None:
+    rounds, results, comparisons = (module(name) for name in ("rounds", "results", "comparisons"))
+
+    def measured(name: str, seconds: float) -> Any:
+        work = next(one for one in comparisons.COMPARISONS if one.name == name)
+        return results.summarise(work, [rounds.Round(side(1.0), side(seconds), None, 0.0)], threads=1, quick=False)
+
+    before = {"results": results.as_json([measured("train_step", 2.0), measured("warm_frame", 5.0)])}
+    after = results.merged(before, [measured("train_step", 3.0), measured("cold_frame", 8.0)])
+    assert [(one.name, one.ratio) for one in after] == [("train_step", 3.0), ("warm_frame", 5.0), ("cold_frame", 8.0)]
 
 
 def test_only_the_own_section_of_the_page_is_rewritten() -> None:
