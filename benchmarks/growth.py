@@ -216,7 +216,7 @@ def _draw(measured: dict[int, dict[str, dict[str, float]]], path: Path) -> None:
     right.minorticks_off()
     for axis in (left, right):
         axis.set_xlabel("frames")
-        axis.set_xticks(sizes, [f"{size:,}" for size in sizes])
+        axis.set_xticks(sizes, [f"{size:,}" for size in sizes], fontsize=8)
         axis.tick_params(axis="x", which="minor", bottom=False)
         axis.grid(color="0.9", linewidth=0.6)
     handles, names = left.get_legend_handles_labels()
