@@ -10,7 +10,6 @@ written.
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import time
 import uuid
@@ -83,14 +82,16 @@ class Shard:
         A checksum is computed once a process.
         """
         shape = (self.size, self.size, self.channels)
-        content = np.fromfile(self.data, np.uint8, count=math.prod(shape), offset=row * math.prod(shape))
-        if content.size != math.prod(shape):
-            return None
+        content = np.empty(shape, np.uint8)
+        with self.data.open("rb", buffering=0) as file:
+            file.seek(row * content.nbytes)
+            if file.readinto(content.data) != content.nbytes:
+                return None
         if not self._intact[row]:
             if zlib.crc32(content.data) != self.checksums[row]:
                 return None
             self._intact[row] = True
-        return content.reshape(shape)
+        return content
 
 
 class ShardWriter:

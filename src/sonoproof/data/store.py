@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -139,7 +140,10 @@ class FrameStore:
         if content is None:
             self._forget(shard)
             return False
-        canvas[...] = content
+        if content.shape[2] == 1:
+            cv2.cvtColor(content, cv2.COLOR_GRAY2RGB, dst=canvas)  # a broadcast takes ten times as long
+        else:
+            canvas[...] = content
         return True
 
     def _restore(self, keys: Iterable[str]) -> None:
