@@ -67,6 +67,7 @@ _RC: dict[Any, Any] = {
     "xtick.major.pad": 1.5,
     "ytick.major.pad": 1.5,
     "pdf.fonttype": 42,  # TrueType: text of the PDF stays text, and journals take it
+    "ps.fonttype": 42,  # matplotlib 3.11 goes by this one when it parts a PDF's characters: else each font is cut twice
 }
 
 
