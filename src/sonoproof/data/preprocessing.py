@@ -15,12 +15,15 @@ import numpy.typing as npt
 from sonoproof.data.decoding import DECODER_VERSION
 from sonoproof.errors import BundleError, ConfigError
 
-__all__ = ["Aspect", "Box", "Preprocessing"]
+__all__ = ["Aspect", "Box", "Preprocessing", "grey_plane"]
 
 Aspect = Literal["pad", "stretch", "crop"]
 
 # Raised whenever the same settings would give another canvas.
 RESIZE_VERSION: Final = 1
+
+# Most frames in colour show it in every so many rows, before all of them are looked at.
+_ROW_STEP: Final = 32
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ class Preprocessing:
         height, width = image.shape[:2]
         seen, place = self.seen_box(width, height), self.content_box(width, height)
         part = image[seen.top : seen.top + seen.height, seen.left : seen.left + seen.width]
-        content = _resize(part, width=place.width, height=place.height)
+        content = _resized(part, width=place.width, height=place.height)
         if content.shape[:2] == (self.size, self.size):
             return content
         canvas = np.zeros((self.size, self.size, 3), np.uint8)
@@ -142,6 +145,27 @@ class Preprocessing:
         return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def grey_plane(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8] | None:
+    """The plane, (H, W) uint8, of an RGB image of (H, W, 3) whose channels are equal everywhere; None of any other."""
+    some = image[::_ROW_STEP]
+    if not np.array_equal(some[..., 0], some[..., 1]):
+        return None
+    plane = cv2.extractChannel(image, 0)
+    is_grey = cv2.norm(cv2.cvtColor(plane, cv2.COLOR_GRAY2RGB), image, cv2.NORM_INF) == 0
+    return np.asarray(plane, np.uint8) if is_grey else None
+
+
+def _resized(image: npt.NDArray[np.uint8], *, width: int, height: int) -> npt.NDArray[np.uint8]:
+    """An RGB image of another size. Of a grey one, as most frames are, one plane is resized: the same pixels."""
+    if image.shape[1::-1] == (width, height):
+        return image.copy()  # never the caller's own pixels
+    plane = grey_plane(image)
+    if plane is None:
+        return _resize(image, width=width, height=height)
+    grey = _resize(plane, width=width, height=height)
+    return np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB), np.uint8)
+
+
 def _resize(image: npt.NDArray[np.uint8], *, width: int, height: int) -> npt.NDArray[np.uint8]:
     """Average over areas along an axis that shrinks, then interpolate linearly along an axis that grows.
 
@@ -153,4 +177,4 @@ def _resize(image: npt.NDArray[np.uint8], *, width: int, height: int) -> npt.NDA
         image = np.asarray(cv2.resize(image, shrunk, interpolation=cv2.INTER_AREA), np.uint8)
     if (width, height) != shrunk:
         image = np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR_EXACT), np.uint8)
-    return image.copy()  # never the caller's own pixels
+    return image

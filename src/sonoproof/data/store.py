@@ -20,7 +20,7 @@ import pandas as pd
 from sonoproof.config import FramesConfig
 from sonoproof.data.concurrency import Progress, map_in_order
 from sonoproof.data.frames import read_named_pixels
-from sonoproof.data.preprocessing import Preprocessing
+from sonoproof.data.preprocessing import Preprocessing, grey_plane
 from sonoproof.data.shards import Shard, ShardWriter, drop_shard, read_shard, remove_leftovers
 from sonoproof.errors import RunFolderError
 
@@ -234,6 +234,5 @@ class StoreWriter:
 
 def _grey_if_grey(canvas: _Pixels) -> _Pixels:
     """One channel where all three are equal everywhere: a third of the bytes, the same pixels."""
-    red, green, blue = canvas[..., 0], canvas[..., 1], canvas[..., 2]
-    is_grey = np.array_equal(red, green) and np.array_equal(red, blue)
-    return np.ascontiguousarray(canvas[..., :1]) if is_grey else canvas
+    plane = grey_plane(canvas)
+    return canvas if plane is None else plane[..., None]

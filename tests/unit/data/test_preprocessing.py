@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sonoproof.data.preprocessing import Aspect, Box, Preprocessing
+from sonoproof.data.preprocessing import Aspect, Box, Preprocessing, grey_plane
 from sonoproof.errors import BundleError, ConfigError
 
 Pixels = npt.NDArray[np.uint8]
@@ -103,6 +103,33 @@ def test_any_frame_fills_a_square(height: int, width: int, size: int, aspect: As
     assert (canvas[covered] == 77).all()
     assert (canvas[~covered] == 0).all()
     assert covered.any()
+
+
+@pytest.mark.parametrize("aspect", ["pad", "stretch", "crop"])
+@pytest.mark.parametrize(("height", "width"), [(600, 800), (300, 300), (224, 224), (448, 448), (90, 500), (1, 7)])
+def test_a_grey_frame_becomes_what_the_same_plane_of_a_frame_in_colour_becomes(
+    height: int, width: int, aspect: Aspect
+) -> None:
+    rng = np.random.default_rng(height)
+    colour = rng.integers(0, 256, (height, width, 3), np.uint8)
+    preprocessing = Preprocessing(224, aspect=aspect)
+    for channel in range(3):
+        grey = np.repeat(colour[..., channel : channel + 1], 3, axis=2)
+        canvas = preprocessing(grey)
+        assert canvas.flags.c_contiguous
+        assert canvas.flags.writeable
+        np.testing.assert_array_equal(canvas, np.repeat(preprocessing(colour)[..., channel : channel + 1], 3, axis=2))
+
+
+@pytest.mark.parametrize("row", [0, 1, 599])
+@pytest.mark.parametrize("channel", [0, 1, 2])
+def test_one_pixel_in_colour_stays_so(row: int, channel: int) -> None:
+    frame = np.full((600, 800, 3), 100, np.uint8)
+    frame[row, 300, channel] = 255
+    assert grey_plane(frame) is None
+    canvas = Preprocessing(224)(frame)
+    others = [k for k in range(3) if k != channel]
+    assert canvas[..., channel].max() > canvas[..., others].max() == 100
 
 
 def test_a_needle_of_a_frame_needs_no_huge_buffer() -> None:
