@@ -13,10 +13,11 @@ from torch import Tensor
 
 from sonoproof.training.augmentation import Augmentation, augment, augment_on_device, draw
 
-__all__ = ["Batch", "LoadFrames", "OrderedBatches", "Rows", "ShuffledBatches", "to_network"]
+__all__ = ["Batch", "FeatureBatches", "LoadFrames", "OrderedBatches", "Rows", "ShuffledBatches", "to_network"]
 
 # Image ids in, (N, H, W, 3) uint8 frames of the network's size out, in the order asked for.
 LoadFrames = Callable[[Sequence[str]], npt.NDArray[np.uint8]]
+# (N, 3, H, W) frames or (N, D) features, and (N) targets.
 Batch = tuple[Tensor, Tensor]
 
 
@@ -77,6 +78,24 @@ class OrderedBatches:
     def _prepare(self, part: npt.NDArray[np.int64]) -> Batch:
         frames = self._load([self.rows.image_ids[k] for k in part])
         return to_network(frames, device=self._device), torch.from_numpy(self.rows.targets[part])
+
+
+class FeatureBatches:
+    """Features that are known, in place of the frames they are of; all rows in one batch.
+
+    Args:
+        features: (N, D) what the last layer sees.
+        targets: (N) 1.0 for the positive class, 0.0 for the negative.
+    """
+
+    def __init__(self, features: npt.NDArray[np.float32], targets: npt.NDArray[np.float32]) -> None:
+        self._batch = torch.from_numpy(features), torch.from_numpy(targets)
+
+    def __len__(self) -> int:
+        return 1
+
+    def __iter__(self) -> Iterator[Batch]:
+        yield self._batch
 
 
 class ShuffledBatches:

@@ -25,7 +25,7 @@ from sonoproof.data.preprocessing import Preprocessing
 from sonoproof.errors import CohortError
 from sonoproof.runfolder import RunFolder
 from sonoproof.training.augmentation import Augmentation
-from sonoproof.training.batches import LoadFrames, OrderedBatches, Rows, ShuffledBatches
+from sonoproof.training.batches import FeatureBatches, LoadFrames, OrderedBatches, Rows, ShuffledBatches
 from sonoproof.training.bundle import ModelBundle, save_bundle
 from sonoproof.training.checkpoints import (
     BEST,
@@ -85,7 +85,8 @@ def fit(
         run: The run folder.
         parts: The rows.
         load: Gives the frames of image ids, as the network takes them.
-        load_features: Gives their features under the backbone; called where the recipe fits the last layer first.
+        load_features: Gives their features under the backbone; called where the recipe fits the last layer first or
+            does not train the base.
         preprocessing: How the frames were made, saved with the model.
         classes: Names of the negative and of the positive class.
         cohort_sha256: Hash of the records, saved with the model.
@@ -213,7 +214,7 @@ class _Training:
             trainer.fit(
                 self._module(steps=self.recipe.epochs * len(batches)),
                 train_dataloaders=batches,
-                val_dataloaders=[self._ordered(rows) for rows in self.measured.values()],
+                val_dataloaders=[self._measuring(rows) for rows in self.measured.values()],
                 ckpt_path=last if last.is_file() else None,
                 weights_only=True,
             )
@@ -242,6 +243,21 @@ class _Training:
 
     def _ordered(self, rows: Rows) -> OrderedBatches:
         return OrderedBatches(rows, load=self.load, batch=self.config.batch, device=self.device)
+
+    def _measuring(self, rows: Rows) -> OrderedBatches | FeatureBatches:
+        """What every epoch is measured on; under a base that is not trained, features do not change."""
+        if self.recipe.train_base:
+            return self._ordered(rows)
+        if self.classifier.architecture.pretrained:
+            return FeatureBatches(self.load_features(rows.image_ids), rows.targets)
+        return FeatureBatches(self._features(rows), rows.targets)
+
+    @torch.no_grad()
+    def _features(self, rows: Rows) -> npt.NDArray[np.float32]:
+        """(N, D) features of rows under the network as it is."""
+        self.classifier.eval()
+        found = [self.classifier.features(frames).float().cpu().numpy() for frames, _targets in self._ordered(rows)]
+        return np.concatenate(found)
 
     def _best_epoch(self, rows: list[dict[str, Any]]) -> int:
         """The epoch to keep: the best of the monitored metric, the earliest where equal; else the last."""

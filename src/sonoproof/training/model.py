@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,13 +15,12 @@ from torch import Tensor, nn
 
 from sonoproof.config import ModelConfig
 from sonoproof.errors import BundleError, ConfigError
+from sonoproof.training.layers import mend_layers
 
 __all__ = ["Architecture", "BinaryClassifier", "backbone_image_size", "load_backbone", "rebuild", "resolve_device"]
 
 RANDOM = "random"
 RANDOM_IMAGE_SIZE = 224
-# A random network learns in tens of steps an epoch: running statistics must follow that fast.
-BATCH_NORM_MOMENTUM = 0.1
 
 
 @dataclass(frozen=True)
@@ -73,8 +71,7 @@ class BinaryClassifier(nn.Module):
             persistent=False,
         )
         self._same_scale = architecture.mean == architecture.std == (0.5, 0.5, 0.5)
-        _fix_batch_norm(network)
-        _fold_same_padding(network)
+        mend_layers(network)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @property
@@ -103,6 +100,11 @@ class BinaryClassifier(nn.Module):
         finally:
             hook.remove()
         return seen[0].flatten(1)
+
+    def logits_of(self, features: Tensor) -> Tensor:
+        """What the last layer makes of (N, D) features: (N,) logits."""
+        logits: Tensor = self.head(features)
+        return logits.squeeze(-1)
 
     def base_parameters(self) -> list[nn.Parameter]:
         """Every parameter but those of the last layer."""
@@ -274,35 +276,6 @@ def _last_linear(network: nn.Module) -> nn.Linear:
     if len(single) != 1:
         raise ConfigError("the backbone has no single linear classification layer, so it cannot be made binary")
     return single[0]
-
-
-def _fix_batch_norm(network: nn.Module) -> None:
-    """Give batch norm a momentum in PyTorch's meaning.
-
-    ``transformers`` carries TensorFlow's 0.9997 over as it is; PyTorch reads it as the weight of the newest batch,
-    and the running statistics become those of the last batch alone.
-    """
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.momentum = BATCH_NORM_MOMENTUM
-
-
-def _fold_same_padding(network: nn.Module) -> None:
-    """Let stride-1 convolutions pad themselves instead of a separate padding pass over the activations.
-
-    At stride 1 TensorFlow's "same" padding is symmetric, so the result is equal to the bit; at stride 2 it is not,
-    and the layer is left as it is.
-    """
-    for module in network.modules():
-        convolution = getattr(module, "convolution", None)
-        settings: Any = getattr(module, "config", None)
-        if not isinstance(convolution, nn.Conv2d) or not getattr(settings, "tf_padding", False):
-            continue
-        if convolution.stride == (1, 1) and convolution.padding == (0, 0):
-            convolution.padding = tuple(side // 2 for side in convolution.kernel_size)
-            padded_by_itself = copy.copy(settings)
-            padded_by_itself.tf_padding = False
-            module.config = padded_by_itself
 
 
 def _column(values: list[float]) -> Tensor:

@@ -15,6 +15,7 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
 from sonoproof.training.batches import Batch
+from sonoproof.training.layers import batch_norms
 from sonoproof.training.model import BinaryClassifier
 from sonoproof.training.recipes import Recipe
 
@@ -84,7 +85,7 @@ class TrainingModule(pl.LightningModule):
         self._seen = {part: _Seen() for part in ("fit", *self.parts)}
         self.classifier.train()
         if self.recipe.batch_norm == "frozen":
-            for module in _batch_norms(self.classifier):
+            for module in batch_norms(self.classifier):
                 module.eval()
 
     def training_step(self, batch: Batch, _batch_idx: int) -> Tensor:
@@ -102,9 +103,10 @@ class TrainingModule(pl.LightningModule):
             settle_batch_norm(self.classifier, self._settle, device=self.device)
 
     def validation_step(self, batch: Batch, _batch_idx: int, dataloader_idx: int = 0) -> None:
-        """Keep the logits of a batch."""
-        frames, targets = batch
-        self._seen[self.parts[dataloader_idx]].add(self.classifier(frames), targets)
+        """Keep the logits of a batch: of frames, or of features where the base that they come from is not trained."""
+        given, targets = batch
+        logits = self.classifier.logits_of(given) if given.ndim == 2 else self.classifier(given)
+        self._seen[self.parts[dataloader_idx]].add(logits, targets)
 
     def on_validation_epoch_end(self) -> None:
         """Compute the epoch's metrics of every part."""
@@ -161,7 +163,7 @@ def settle_batch_norm(network: nn.Module, batches: Iterable[Batch], *, device: t
     The exponential average lags behind weights that move fast, and after few steps it is hardly more than its start
     value (Wu and Johnson 2021, "Rethinking 'Batch' in BatchNorm", section 3: precise batch norm).
     """
-    norms = _batch_norms(network)
+    norms = batch_norms(network)
     if not norms:
         return
     was_training = network.training
@@ -176,10 +178,6 @@ def settle_batch_norm(network: nn.Module, batches: Iterable[Batch], *, device: t
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     network.train(was_training)
-
-
-def _batch_norms(network: nn.Module) -> list[nn.BatchNorm2d]:
-    return [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
 
 
 def _cosine(step: int, *, steps: int) -> float:

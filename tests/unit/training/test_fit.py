@@ -145,6 +145,36 @@ def test_the_head_is_fitted_first_on_a_pretrained_backbone(toy: Toy, tmp_path: P
     assert bundle.training["epoch_chosen"] == history["epoch"][history["stop_loss"].argmin()]
 
 
+def test_the_classic_recipe_measures_known_features_and_says_what_the_network_says(toy: Toy, tmp_path: Path) -> None:
+    folder = tmp_path / "backbone"
+    load_backbone(ModelConfig(backbone="random", width=0.25), seed=3).network.save_pretrained(folder)  # type: ignore[operator]
+    for name, backbone in {"pretrained": str(folder), "random": "random"}.items():
+        asked: list[Sequence[str]] = []
+        known = backbone_features(folder, toy)
+
+        def load_features(image_ids: Sequence[str]) -> npt.NDArray[np.float32]:
+            asked.append(image_ids)  # noqa: B023
+            return known(image_ids)  # noqa: B023
+
+        bundle = fit(
+            RunFolder(tmp_path / name), parts=toy.parts(), load=toy.load, load_features=load_features,
+            preprocessing=Preprocessing(32), classes=("healthy", "unhealthy"), cohort_sha256="x",
+            model=ModelConfig(backbone=backbone, width=0.25, device="cpu"),
+            config=FitConfig(recipe="classic", epochs=3, batch=16, learning_rate=0.05),
+        )  # fmt: skip
+        parts = toy.parts()
+        wanted = [parts.val.image_ids, parts.stop.image_ids] if name == "pretrained" else []
+        assert asked == wanted, name
+        history = pd.read_csv(tmp_path / name / "history.csv").set_index("epoch")
+        assert history["val_loss"].nunique() == 3, name
+        said = history.loc[bundle.training["epoch_chosen"]]
+        for part, rows in (("val", parts.val), ("stop", parts.stop)):
+            with torch.inference_mode():
+                logits = bundle.classifier(to_network(toy.load(rows.image_ids))).numpy()
+            for metric, value in epoch_metrics(logits, rows.targets).items():
+                assert said[f"{part}_{metric}"] == pytest.approx(value, rel=1e-4, nan_ok=True), (name, part, metric)
+
+
 def test_settled_batch_norm_statistics_are_those_of_all_frames(toy: Toy) -> None:
     network = load_backbone(ModelConfig(backbone="random", width=0.25), seed=0)
     stem = network.network.get_submodule("mobilenet_v1.conv_stem")

@@ -42,7 +42,7 @@ def frames(count: int, size: int = 64) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("size", [64, 65, 96])
-def test_the_base_is_the_published_network_to_the_bit(backbone: Path, size: int) -> None:
+def test_the_base_is_the_published_network(backbone: Path, size: int) -> None:
     ours = load_backbone(ModelConfig(backbone=str(backbone)), seed=0).eval()
     theirs = MobileNetV1ForImageClassification.from_pretrained(backbone).eval()
     with torch.inference_mode():
