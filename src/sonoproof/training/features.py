@@ -14,7 +14,7 @@ from sonoproof.runfolder import atomic_path
 from sonoproof.training.batches import LoadFrames, to_network
 from sonoproof.training.model import BinaryClassifier
 
-__all__ = ["cached_features", "network_key"]
+__all__ = ["cached_features", "extract_features", "network_key"]
 
 BATCH = 32
 
@@ -48,7 +48,7 @@ def cached_features(
     if path.is_file():
         kept: npt.NDArray[np.float32] = np.load(path, allow_pickle=False)
         return kept
-    features = _extract(classifier, image_ids=image_ids, load=load, device=device, progress=progress)
+    features = extract_features(classifier, image_ids=image_ids, load=load, device=device, progress=progress)
     with atomic_path(path) as temporary:
         np.save(temporary, features, allow_pickle=False)
     return features
@@ -66,14 +66,23 @@ def network_key(classifier: BinaryClassifier) -> str:
 
 
 @torch.inference_mode()
-def _extract(
+def extract_features(
     classifier: BinaryClassifier,
     *,
     image_ids: Sequence[str],
     load: LoadFrames,
     device: torch.device,
-    progress: Callable[[int, int], None] | None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> npt.NDArray[np.float32]:
+    """Features of frames under the network as it is, (N, D) float32 in the order of `image_ids`.
+
+    Args:
+        classifier: The network; it is put on the device and into evaluation mode.
+        image_ids: The frames.
+        load: Gives the frames.
+        device: Where the network runs.
+        progress: Told the frames done and the frames in all.
+    """
     classifier = classifier.to(device).eval()
     parts = []
     for start in range(0, len(image_ids), BATCH):

@@ -36,6 +36,7 @@ from sonoproof.training.checkpoints import (
     is_finished,
     read_checkpoint,
 )
+from sonoproof.training.features import extract_features
 from sonoproof.training.head import LinearHead, fit_head
 from sonoproof.training.model import BinaryClassifier, load_backbone, resolve_device
 from sonoproof.training.module import TrainingModule, epoch_metrics, settle_batch_norm
@@ -250,14 +251,8 @@ class _Training:
             return self._ordered(rows)
         if self.classifier.architecture.pretrained:
             return FeatureBatches(self.load_features(rows.image_ids), rows.targets)
-        return FeatureBatches(self._features(rows), rows.targets)
-
-    @torch.no_grad()
-    def _features(self, rows: Rows) -> npt.NDArray[np.float32]:
-        """(N, D) features of rows under the network as it is."""
-        self.classifier.eval()
-        found = [self.classifier.features(frames).float().cpu().numpy() for frames, _targets in self._ordered(rows)]
-        return np.concatenate(found)
+        features = extract_features(self.classifier, image_ids=rows.image_ids, load=self.load, device=self.device)
+        return FeatureBatches(features, rows.targets)
 
     def _best_epoch(self, rows: list[dict[str, Any]]) -> int:
         """The epoch to keep: the best of the monitored metric, the earliest where equal; else the last."""
