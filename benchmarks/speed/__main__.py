@@ -1,6 +1,7 @@
 """The speed benchmark: ``make bench``, ``make bench-quick``, or ``python -m benchmarks.speed --help``.
 
-The quick one compares with the last recorded ratios and exits with 1 if one has lost 20 %. Progress goes to stderr.
+The quick one compares with the last recorded ratios and exits with 1 if one has lost 20 %, twice in a row. Progress
+goes to stderr.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from benchmarks.speed.materials import prepare_materials
 from benchmarks.speed.results import (
     Result,
     as_json,
+    has_fallen,
     merged,
     read_recorded,
     regressions,
@@ -36,6 +38,8 @@ SECTION = "Speed"
 REASONS = ROOT / "benchmarks" / "speed" / "reasons.md"
 MOST_LOGIT_DIFFERENCE = 1e-3
 QUICK_ROUNDS = 3
+# What others are compared with must not be a lucky draw.
+RECORDED_ROUNDS = 9
 
 
 def main() -> int:
@@ -63,7 +67,7 @@ def main() -> int:
         results, works = merged(recorded, results), chosen([])
         write_recorded(RECORDED, {**recorded, "results": as_json(results)})
     else:
-        quick = _quick_ratios(sides, folder=materials.folder)
+        quick = _quick_ratios(sides, folder=materials.folder, rounds=RECORDED_ROUNDS)
         write_recorded(RECORDED, {"results": as_json(results), "quick": quick, "machine": _machine()})
     before = PAGE.read_text(encoding="utf-8") if PAGE.is_file() else ""
     PAGE.write_text(
@@ -128,25 +132,31 @@ def _limits(ours: Side) -> str:
 
 def _quick(options: argparse.Namespace, *, sides: dict[str, Path], folder: Path) -> int:
     recorded = read_recorded(RECORDED)
-    now = _quick_ratios(sides, folder=folder)
-    for name, ratio in now.items():
-        before = recorded.get("quick", {}).get(name)
-        print(f"{name:28s} {ratio:6.2f}" + (f"   recorded {before:.2f}" if before else ""))
     if options.record:
+        now = _quick_ratios(sides, folder=folder, rounds=RECORDED_ROUNDS)
         write_recorded(RECORDED, {**recorded, "quick": now})
         return 0
-    if not recorded.get("quick"):
+    before: dict[str, float] = recorded.get("quick", {})
+    now = _quick_ratios(sides, folder=folder, rounds=QUICK_ROUNDS)
+    fallen = [name for name, ratio in now.items() if name in before and has_fallen(ratio, before[name])]
+    if fallen:
+        print(f"fell short, measured once more: {', '.join(fallen)}", file=sys.stderr)
+        again = _quick_ratios(sides, folder=folder, rounds=QUICK_ROUNDS, only=fallen)
+        now = {name: max(ratio, again.get(name, 0.0)) for name, ratio in now.items()}
+    for name, ratio in now.items():
+        print(f"{name:28s} {ratio:6.2f}" + (f"   recorded {before[name]:.2f}" if name in before else ""))
+    if not before:
         print("nothing is recorded yet to compare with: make bench records", file=sys.stderr)
         return 0
-    lost = regressions(now, recorded["quick"])
+    lost = regressions(now, before)
     print("\n".join(lost) if lost else "no ratio has lost 20 %")
     return 1 if lost else 0
 
 
-def _quick_ratios(sides: dict[str, Path], *, folder: Path) -> dict[str, float]:
+def _quick_ratios(sides: dict[str, Path], *, folder: Path, rounds: int, only: Sequence[str] = ()) -> dict[str, float]:
     """Ratios on one thread, by processor time: they hold on a busy machine too."""
-    works = [work for work in chosen([]) if work.quick is not None and work.peer is not None]
-    results, _ = _measure(works, sides=sides, folder=folder, threads=1, rounds=QUICK_ROUNDS, quick=True)
+    works = [work for work in chosen(list(only)) if work.quick is not None and work.peer is not None]
+    results, _ = _measure(works, sides=sides, folder=folder, threads=1, rounds=rounds, quick=True)
     return {result.name: result.ratio for result in results if result.ratio is not None}
 
 

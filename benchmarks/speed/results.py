@@ -16,6 +16,7 @@ __all__ = [
     "WORST_LOSS",
     "Result",
     "as_json",
+    "has_fallen",
     "merged",
     "read_recorded",
     "regressions",
@@ -102,13 +103,18 @@ def _more(said: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in said.items() if key not in ("units", "wall_s", "cpu_s")}
 
 
+def has_fallen(now: float, recorded: float) -> bool:
+    """Whether a ratio has lost 20 % or more of its recorded value."""
+    return now <= (1.0 - WORST_LOSS) * recorded
+
+
 def regressions(now: Mapping[str, float], recorded: Mapping[str, float]) -> list[str]:
     """A line for each ratio that has lost 20 % or more of its recorded value, or that is no longer measured."""
     lines = []
     for name, before in sorted(recorded.items()):
         if name not in now:
             lines.append(f"{name}: recorded as {before:.2f}, not measured now")
-        elif now[name] <= (1.0 - WORST_LOSS) * before:
+        elif has_fallen(now[name], before):
             lines.append(f"{name}: {now[name]:.2f} against {before:.2f} recorded, {1 - now[name] / before:.0%} less")
     return lines
 

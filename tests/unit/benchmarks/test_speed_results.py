@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +44,17 @@ def test_the_quick_benchmark_exits_with_1_on_a_slow_down(monkeypatch: pytest.Mon
     monkeypatch.setattr(main, "peer_python", lambda _folder: Path(sys.executable))
     monkeypatch.setattr(main, "prepare_materials", lambda folder: module("materials").Materials(folder))
     monkeypatch.setattr(sys, "argv", ["speed", "--quick"])
-    for ratio, code in ((1.45, 0), (1.1, 1)):
-        monkeypatch.setattr(main, "_quick_ratios", lambda _sides, folder, r=ratio: {"train_step": r})
+    for first, second, code in ((1.45, None, 0), (1.1, 1.15, 1), (1.1, 1.45, 0)):
+        answers = iter([first, second])
+        asked: list[tuple[str, ...]] = []
+
+        def ratios(_sides: object, *, only: Sequence[str] = (), answers: Any = answers, **_how: object) -> Any:
+            asked.append(tuple(only))  # noqa: B023
+            return {"train_step": next(answers)}
+
+        monkeypatch.setattr(main, "_quick_ratios", ratios)
         assert main.main() == code
+        assert asked == ([()] if second is None else [(), ("train_step",)])
 
 
 def test_rounds_in_which_others_were_at_work_are_thrown_out() -> None:
