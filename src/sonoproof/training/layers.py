@@ -16,6 +16,8 @@ __all__ = ["batch_norms", "mend_layers"]
 
 # A random network learns in tens of steps an epoch: running statistics must follow that fast.
 BATCH_NORM_MOMENTUM = 0.1
+# Layers that are known to convolve, then normalise, then activate. Others share the names of the parts, not the order.
+CONVOLUTION_FIRST = ("MobileNetV1ConvLayer", "MobileNetV2ConvLayer")
 
 
 def mend_layers(network: nn.Module) -> None:
@@ -90,7 +92,8 @@ def _fold_same_padding(layer: Any) -> None:
 def _fold_frozen_norm(layer: Any) -> None:
     convolution, norm = layer.convolution, getattr(layer, "normalization", None)
     foldable = (
-        type(convolution) is nn.Conv2d
+        type(layer).__name__ in CONVOLUTION_FIRST
+        and type(convolution) is nn.Conv2d
         and type(norm) is nn.BatchNorm2d
         and convolution.bias is None
         and convolution.padding_mode == "zeros"

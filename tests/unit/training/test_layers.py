@@ -132,3 +132,28 @@ def test_frames_and_gradients_with_respect_to_them_are_not_touched() -> None:
         assert torch.equal(given.detach(), frames())
         gradients.append(given.grad)
     torch.testing.assert_close(gradients[0], gradients[1], rtol=1e-4, atol=1e-6)
+
+
+class _NormFirst(nn.Module):
+    """A layer with parts of the same names in another order, as in networks that normalise before they convolve."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.normalization = nn.BatchNorm2d(3)
+        self.convolution = nn.Conv2d(3, 3, 3, bias=False)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        changed: torch.Tensor = self.convolution(self.normalization(features))
+        return changed
+
+
+@torch.no_grad()
+def test_a_layer_that_normalises_first_is_left_as_it_is() -> None:
+    torch.manual_seed(3)
+    layer = _NormFirst()
+    nn.init.uniform_(layer.normalization.weight, 0.5, 1.5)
+    layer.train()(frames())
+    layer.eval()
+    expected = layer(frames())
+    mend_layers(nn.Sequential(layer))
+    assert torch.equal(layer(frames()), expected)
