@@ -53,8 +53,7 @@ DAMAGE = (
     EOFError,
     OSError,
     ValueError,
-    NotImplementedError,
-    RuntimeError,
+    RuntimeError,  # NotImplementedError is one
 )
 SUPPORTED = "save the sheet as xlsx, xls, ods or csv"
 

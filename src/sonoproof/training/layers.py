@@ -54,8 +54,9 @@ class _FoldingConvolution(nn.Conv2d):
     """Convolution that does the work of the batch norm behind it while that one's statistics are frozen.
 
     Both are linear then: ``norm(conv(x, w)) = conv(x, w * scale) + shift``, with ``scale = gamma / sqrt(var + eps)``
-    and ``shift = beta - mean * scale``. They are computed in each pass from the weights as they are, which costs
-    nothing beside the activations, so that gradients reach all weights and nothing can be out of date.
+    and ``shift = beta - mean * scale``. They are computed in each pass from the weights as they are, so that
+    gradients reach all weights and nothing can be out of date. Beside the activations of a batch that costs little; a
+    single frame gains nothing by it.
     """
 
     _norm: tuple[_FoldedBatchNorm]
