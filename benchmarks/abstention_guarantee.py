@@ -13,9 +13,14 @@ import argparse
 import numpy as np
 import numpy.typing as npt
 
-from sonoproof.evaluation.abstention import abstention_confidence, accepted, conformal_quantile, prediction_sets
-from sonoproof.evaluation.rows import ScoredRows
-from sonoproof.training.decision import Abstention
+from sonoproof.evaluation.choosing.abstention import (
+    abstention_confidence,
+    accepted,
+    conformal_quantile,
+    prediction_sets,
+)
+from sonoproof.evaluation.scores.rows import ScoredRows
+from sonoproof.training.verdict import Abstention
 
 Groups = npt.NDArray[np.int64]
 

@@ -13,11 +13,11 @@ import argparse
 import numpy as np
 
 from sonoproof.config import EvaluateConfig
-from sonoproof.evaluation.compare import paired_differences
-from sonoproof.evaluation.delong import delong_test
-from sonoproof.evaluation.metrics import METRICS
-from sonoproof.evaluation.resampling import GroupedRows, Grouping
-from sonoproof.evaluation.rows import ScoredRows
+from sonoproof.evaluation.intervals.delong import delong_test
+from sonoproof.evaluation.intervals.resampling import GroupedRows, Grouping
+from sonoproof.evaluation.measures.compare import paired_differences
+from sonoproof.evaluation.metrics.metrics import METRICS
+from sonoproof.evaluation.scores.rows import ScoredRows
 
 NAMES = ("auc", "recall", "precision", "accuracy", "loss")
 

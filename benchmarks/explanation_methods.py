@@ -23,16 +23,16 @@ from scipy.stats import t as student
 
 from sonoproof.config import Config, override
 from sonoproof.explanation.attribution import ClassLogit
+from sonoproof.explanation.gate import run_gate
 from sonoproof.explanation.localisation import localise
 from sonoproof.explanation.methods import METHODS, MethodSettings, explainer
 from sonoproof.explanation.perturbation import edge_map
-from sonoproof.explanation.trust import run_gate
 from sonoproof.phantom import PhantomCohort, PhantomConfig, write_cohort
 from sonoproof.pipeline import STAGES
 from sonoproof.pipeline import run as run_pipeline
 from sonoproof.runfolder import PREDICTION_COLUMNS, RunFolder, read_json, read_table
 from sonoproof.stages import Inputs, Job
-from sonoproof.stages.materials import frames_of, masks_of
+from sonoproof.stages.context import frames_of, masks_of
 from sonoproof.training.bundle import load_bundle
 
 FRAMES, GATE_FRAMES = 40, 3

@@ -25,8 +25,8 @@ import torch
 import torch.nn.functional as F
 
 from sonoproof.config import FramesConfig, ModelConfig
-from sonoproof.data.preprocessing import Preprocessing
-from sonoproof.data.store import open_store
+from sonoproof.data.frames.preprocessing import Preprocessing
+from sonoproof.data.frames.store import open_store
 from sonoproof.runfolder import sha256_of_file
 from sonoproof.training.augmentation import Augmentation
 from sonoproof.training.batches import Rows, ShuffledBatches

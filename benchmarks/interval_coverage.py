@@ -17,10 +17,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from sonoproof.evaluation.intervals import metric_intervals
-from sonoproof.evaluation.metrics import METRICS
-from sonoproof.evaluation.resampling import GroupedRows, Grouping
-from sonoproof.evaluation.rows import ScoredRows
+from sonoproof.evaluation.intervals.intervals import metric_intervals
+from sonoproof.evaluation.intervals.resampling import GroupedRows, Grouping
+from sonoproof.evaluation.metrics.metrics import METRICS
+from sonoproof.evaluation.scores.rows import ScoredRows
 
 NAMES = ("auc", "recall", "precision", "accuracy")
 PICKED = {name: METRICS[name] for name in NAMES}

@@ -31,8 +31,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonoproof.data.lookalike import LookalikeResult, find_lookalikes
-from sonoproof.data.lookalike.features import describe
-from sonoproof.data.lookalike.verify import compare
+from sonoproof.data.lookalike.keypoints import describe
+from sonoproof.data.lookalike.pair_check import compare
 from sonoproof.phantom import PhantomConfig, write_cohort
 
 FRAMES_PER_PATIENT = 8

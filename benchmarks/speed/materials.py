@@ -15,11 +15,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from sonoproof.config import ModelConfig, SheetConfig, load_config
-from sonoproof.data.cohort import build_cohort
-from sonoproof.data.preprocessing import Preprocessing
+from sonoproof.data.cohort.cohort import build_cohort
+from sonoproof.data.frames.preprocessing import Preprocessing
 from sonoproof.explanation.attribution import ClassLogit, logit_gradients
-from sonoproof.inference.card import CARD_VERSION
 from sonoproof.inference.export import export_onnx
+from sonoproof.inference.model_spec import CARD_VERSION
 from sonoproof.inference.quantise import quantised
 from sonoproof.phantom import PhantomConfig, write_cohort
 from sonoproof.pipeline import run

@@ -18,14 +18,14 @@ from benchmarks.speed.materials import SIZE, Materials
 from benchmarks.speed.worker import Done, Prepare, Prepared, pin, serve
 
 from sonoproof.config import FramesConfig, ModelConfig
-from sonoproof.data.preprocessing import Preprocessing
-from sonoproof.data.store import open_store
+from sonoproof.data.frames.preprocessing import Preprocessing
+from sonoproof.data.frames.store import open_store
 from sonoproof.explanation.attribution import ClassLogit, integrated_gradients
-from sonoproof.inference.choice import open_engine
+from sonoproof.inference.engine_selection import open_engine
 from sonoproof.inference.engines import Engine, OpenVinoEngine, TorchEngine
 from sonoproof.inference.files import predict_files
-from sonoproof.memory import keep_freed_memory
-from sonoproof.reporting.explanation_figure import draw_explanations
+from sonoproof.malloc import keep_freed_memory
+from sonoproof.reporting.figures.explanation import draw_explanations
 from sonoproof.runfolder import RunFolder, sha256_of_file
 from sonoproof.training.augmentation import Augmentation
 from sonoproof.training.batches import Rows, ShuffledBatches, to_network

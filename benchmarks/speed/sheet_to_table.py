@@ -25,9 +25,9 @@ from benchmarks.speed.environments import ROOT, environment_of, peer_python
 from benchmarks.speed.materials import write_peer_weights
 
 from sonoproof.config import EvaluateConfig, ModelConfig
-from sonoproof.evaluation.compare import compare
-from sonoproof.evaluation.labelled import Classes
-from sonoproof.evaluation.metrics import METRICS
+from sonoproof.evaluation.measures.compare import compare
+from sonoproof.evaluation.metrics.metrics import METRICS
+from sonoproof.evaluation.scores.labelled import Classes
 from sonoproof.phantom import PhantomConfig, write_cohort
 from sonoproof.runfolder import PREDICTION_COLUMNS, RECORD_COLUMNS, SPLIT_COLUMNS, RunFolder, read_table
 from sonoproof.training.model import load_backbone

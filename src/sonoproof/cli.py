@@ -15,7 +15,7 @@ import typer
 
 from sonoproof import __version__
 from sonoproof.errors import SonoproofError
-from sonoproof.memory import keep_freed_memory
+from sonoproof.malloc import keep_freed_memory
 
 if TYPE_CHECKING:
     from sonoproof.config import Config
@@ -144,7 +144,7 @@ def audit(
     from sonoproof.console import Terminal
     from sonoproof.manifest import command_line
     from sonoproof.pipeline import audit as run_audit
-    from sonoproof.reporting.summary import audit_lines
+    from sonoproof.reporting.terminal.summary import audit_lines
     from sonoproof.stages import Inputs
 
     flags: Flags = {**_sheet_flags(image_column, label_column, positive, group_column), "model": {"backbone": backbone}}
@@ -167,7 +167,7 @@ def relabel(
     positive: Positive = None,
 ) -> None:
     """Apply a clinician's review to a copy of the sheet, with a log of what changed; the original is not touched."""
-    from sonoproof.data.relabel import CHANGE_COLUMNS, apply_review
+    from sonoproof.data.cohort.relabel import CHANGE_COLUMNS, apply_review
     from sonoproof.runfolder import write_table
 
     chosen = _settled(_sheet_flags(image_column, label_column, positive, []), config=None, settings=[])
@@ -183,7 +183,7 @@ def compare(
     part: Annotated[str, typer.Option("--part", help="Part to compare: val, test or oof.")] = "val",
 ) -> None:
     """Compare the predictions of runs on the same rows: differences with intervals, paired by group."""
-    from sonoproof.reporting.comparison import comparison_lines
+    from sonoproof.reporting.terminal.comparison import comparison_lines
 
     for line in comparison_lines(runs, part=part):
         typer.echo(line)
@@ -272,8 +272,8 @@ def predict(
 ) -> None:
     """Predict image files with a run's model: one row for each file asked for."""
     from sonoproof.console import Terminal
-    from sonoproof.inference.answers import check_out, print_answers, write_file_answers
-    from sonoproof.inference.command import predict_paths
+    from sonoproof.inference.predict_paths import predict_paths
+    from sonoproof.inference.prediction_files import check_out, print_answers, write_file_answers
 
     if out is not None:
         check_out(out)
@@ -295,7 +295,7 @@ def export(
     int8: Annotated[bool, typer.Option("--int8", help="In 8-bit integers, if validation allows it.")] = False,
 ) -> None:
     """Export a run's model as one ONNX file, if the file answers as the model does."""
-    from sonoproof.stages.exporting import export_run
+    from sonoproof.stages.export import export_run
 
     typer.echo(f"{out}: {export_run(run_folder, out=out, int8=int8)}")
 
@@ -412,7 +412,7 @@ def _given(flags: Flags) -> Flags:
 
 
 def _show_result(run_folder: RunFolder) -> None:
-    from sonoproof.reporting.summary import summary_lines
+    from sonoproof.reporting.terminal.summary import summary_lines
 
     for line in summary_lines(run_folder):
         typer.echo(line)

@@ -20,7 +20,7 @@ import sonoproof.demo
 import sonoproof.pipeline
 from sonoproof.cli import app
 from sonoproof.config import Config, load_config
-from sonoproof.data.cohort import build_cohort, cohort_of_folder
+from sonoproof.data.cohort.cohort import build_cohort, cohort_of_folder
 from sonoproof.phantom import PhantomConfig, write_cohort
 from sonoproof.runfolder import RunFolder
 from sonoproof.stages import Inputs

@@ -10,7 +10,7 @@ import pytest
 from tests.unit.inference.conftest import lively_bundle, lively_ensemble, write_frames
 
 from sonoproof.config import FramesConfig
-from sonoproof.inference.choice import open_engine
+from sonoproof.inference.engine_selection import open_engine
 from sonoproof.inference.files import FileAnswer, predict_files
 from sonoproof.training.bundle import ModelBundle, load_bundle, save_bundle
 

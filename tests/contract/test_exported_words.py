@@ -17,15 +17,15 @@ from PIL import Image
 from tests.unit.inference.conftest import lively_bundle
 
 from sonoproof.config import FramesConfig
-from sonoproof.data.decoding import decode_bytes
-from sonoproof.data.preprocessing import Aspect, Preprocessing
-from sonoproof.inference.choice import open_engine
+from sonoproof.data.frames.decode import decode_bytes
+from sonoproof.data.frames.preprocessing import Aspect, Preprocessing
+from sonoproof.inference.engine_selection import open_engine
 from sonoproof.inference.export import export_onnx
 from sonoproof.inference.files import FileAnswer, predict_files
 from sonoproof.phantom import PhantomConfig, write_cohort
 from sonoproof.training.bundle import ModelBundle, save_bundle
-from sonoproof.training.decision import UNLIKE, Abstention, Decision, OperatingPoint
-from sonoproof.training.likeness import Likeness, fit_likeness
+from sonoproof.training.novelty import Likeness, fit_likeness
+from sonoproof.training.verdict import UNLIKE, Abstention, Decision, OperatingPoint
 
 Pixels = npt.NDArray[np.uint8]
 

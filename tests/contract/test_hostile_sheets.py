@@ -17,8 +17,8 @@ import xlwt
 from msoffcrypto.format.ooxml import OOXMLFile
 
 from sonoproof.config import SheetConfig
-from sonoproof.data.cohort import build_cohort
-from sonoproof.data.sheet import read_sheet
+from sonoproof.data.cohort.cohort import build_cohort
+from sonoproof.data.labels.sheet import read_sheet
 from sonoproof.errors import CohortError, SheetError
 
 SHEET_PART = "xl/worksheets/sheet1.xml"
@@ -247,7 +247,7 @@ READ_AND_MEASURE = """
 import resource, sys, time
 from pathlib import Path
 from sonoproof.config import SheetConfig
-from sonoproof.data.sheet import read_sheet
+from sonoproof.data.labels.sheet import read_sheet
 rows = len(read_sheet(Path(sys.argv[1]), config=SheetConfig()).rows)
 print(rows, time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 """

@@ -23,7 +23,7 @@ from odf.text import P
 from openpyxl.worksheet.worksheet import Worksheet
 
 from sonoproof.config import SheetConfig
-from sonoproof.data.cohort import Cohort, build_cohort
+from sonoproof.data.cohort.cohort import Cohort, build_cohort
 from sonoproof.errors import CohortError, ConfigError, SheetError, SonoproofError
 
 Rows = Sequence[Sequence[Any]]

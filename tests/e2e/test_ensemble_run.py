@@ -21,7 +21,7 @@ from sonoproof.config import Config, override
 from sonoproof.errors import ConfigError
 from sonoproof.runfolder import RunFolder, read_json, read_table, sha256_of_file
 from sonoproof.stages import Inputs, Job
-from sonoproof.stages.materials import frames_of
+from sonoproof.stages.context import frames_of
 from sonoproof.training.batches import to_network
 from sonoproof.training.bundle import load_bundle
 from sonoproof.training.ensemble import Ensemble

@@ -11,7 +11,7 @@ from tests.e2e.conftest import Silent, inputs_of, phantom, small_config
 
 from sonoproof import pipeline
 from sonoproof.config import Config
-from sonoproof.reporting.summary import summary_lines
+from sonoproof.reporting.terminal.summary import summary_lines
 from sonoproof.runfolder import RunFolder, read_json, sha256_of_file
 from sonoproof.stages import Inputs
 from sonoproof.training.fit import fit

@@ -8,10 +8,10 @@ from scipy.special import expit
 from sklearn.isotonic import IsotonicRegression
 from torchmetrics.functional.classification import binary_calibration_error
 
-from sonoproof.evaluation.calibration import fit_calibration
-from sonoproof.evaluation.logistic import cluster_covariance
-from sonoproof.evaluation.reliability import calibration_error, cox_calibration
-from sonoproof.evaluation.rows import ScoredRows
+from sonoproof.evaluation.choosing.calibration import fit_calibration
+from sonoproof.evaluation.intervals.logistic import cluster_covariance
+from sonoproof.evaluation.measures.reliability import calibration_error, cox_calibration
+from sonoproof.evaluation.scores.rows import ScoredRows
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import pytest
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
-from sonoproof.evaluation.delong import auc_covariance, clopper_pearson, delong_test
-from sonoproof.evaluation.metrics import METRICS
-from sonoproof.evaluation.rows import ScoredRows
+from sonoproof.evaluation.intervals.delong import auc_covariance, clopper_pearson, delong_test
+from sonoproof.evaluation.metrics.metrics import METRICS
+from sonoproof.evaluation.scores.rows import ScoredRows
 
 
 def _by_pairs(scores: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

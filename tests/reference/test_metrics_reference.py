@@ -7,8 +7,8 @@ from sklearn import metrics as sk
 from torchmetrics.functional import classification as tm
 from torchmetrics.functional import mean_squared_error
 
-from sonoproof.evaluation.metrics import METRICS
-from sonoproof.evaluation.rows import ScoredRows
+from sonoproof.evaluation.metrics.metrics import METRICS
+from sonoproof.evaluation.scores.rows import ScoredRows
 
 
 def _case(seed: int, *, ties: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

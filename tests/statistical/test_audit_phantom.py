@@ -9,10 +9,10 @@ import pytest
 
 from sonoproof.config import AuditConfig, FramesConfig, SheetConfig
 from sonoproof.data.audit import audit_cohort
-from sonoproof.data.cohort import build_cohort
-from sonoproof.data.frames import read_frames_facts
-from sonoproof.evaluation.labelled import Classes
-from sonoproof.evaluation.probing import probe_cohort
+from sonoproof.data.cohort.cohort import build_cohort
+from sonoproof.data.frames.facts import read_frames_facts
+from sonoproof.evaluation.probes.probe import probe_cohort
+from sonoproof.evaluation.scores.labelled import Classes
 from sonoproof.phantom import PhantomConfig, write_cohort
 
 pytestmark = pytest.mark.slow

@@ -10,9 +10,9 @@ from PIL import Image
 from sklearn.datasets import load_sample_images
 from sklearn.metrics import roc_auc_score
 
-from sonoproof.data.preprocessing import Preprocessing
+from sonoproof.data.frames.preprocessing import Preprocessing
 from sonoproof.phantom import PhantomConfig, write_cohort
-from sonoproof.training.likeness import Likeness, fit_likeness
+from sonoproof.training.novelty import Likeness, fit_likeness
 
 SIZE = 96
 FRAMES = 4

@@ -1,6 +1,6 @@
 """The explanations of a part: which frames, their maps and curves, how far they converged; arrays and JSON.
 
-Nothing is drawn here: `sonoproof.reporting.explanation_figure` draws from the files written.
+Nothing is drawn here: `sonoproof.reporting.figures.explanation` draws from the files written.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from torch import nn
 
 from sonoproof.config import ExplainConfig
 from sonoproof.explanation.attribution import ClassLogit
-from sonoproof.explanation.checks import GateSettings, orders_without_a_map
 from sonoproof.explanation.display import SCALE_PERCENTILE, colour_scale, display_sigma_px
 from sonoproof.explanation.frame import BaselineResult, Classes, ExplainedFrame, explain_frame
+from sonoproof.explanation.gate import GateReport, run_gate
+from sonoproof.explanation.gate_checks import GateSettings, orders_without_a_map
 from sonoproof.explanation.methods import FURTHER_METHODS, Explainer, MethodSettings, explainer
 from sonoproof.explanation.saturation import ToProbability
 from sonoproof.explanation.selection import select_frames
-from sonoproof.explanation.trust import GateReport, run_gate
 from sonoproof.runfolder import atomic_path, write_json
 
 __all__ = ["BaselineResult", "Classes", "ExplainedFrame", "explain_frame", "explain_part"]

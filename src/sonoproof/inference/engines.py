@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sonoproof.errors import BundleError, ConfigError, MissingExtra
-from sonoproof.inference.card import ModelCard
+from sonoproof.inference.model_spec import ModelCard
 
 if TYPE_CHECKING:
     import torch

@@ -1,7 +1,7 @@
 """A run's model as one ONNX file that answers alone: scaling, network and calibration in the graph, the rest as text.
 
 Decoding a file, bringing it to the canvas and the answer stay outside of the graph; how is written in the metadata
-(`sonoproof.inference.words`).
+(`sonoproof.inference.onnx_metadata`).
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from sonoproof.errors import BundleError, ConfigError, MissingExtra
-from sonoproof.inference.card import ModelCard
 from sonoproof.inference.engines import CARD_KEY, OnnxRuntimeEngine, TorchEngine
+from sonoproof.inference.model_spec import ModelCard
+from sonoproof.inference.onnx_metadata import words_of
 from sonoproof.inference.parity import BATCHES, TOLERANCE, Parity, measure_parity
-from sonoproof.inference.words import words_of
 from sonoproof.runfolder import atomic_path
-from sonoproof.training.decision import calibrated
 from sonoproof.training.model import resolve_device
+from sonoproof.training.verdict import calibrated
 
 if TYPE_CHECKING:
     import onnx
@@ -73,7 +73,7 @@ def serialised(bundle: ModelBundle) -> bytes:
     try:
         import onnx
 
-        from sonoproof.inference.onnxgraph import classifier_graph
+        from sonoproof.inference.mobilenet_graph import classifier_graph
     except ImportError as error:
         raise MissingExtra("exporting a model", extra="export") from error
     model = classifier_graph(bundle)

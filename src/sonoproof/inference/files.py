@@ -13,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from sonoproof.config import FramesConfig
-from sonoproof.data.columnnames import IMAGE_SUFFIXES
-from sonoproof.data.frames import decode
-from sonoproof.data.imagefolder import FolderContents, search_folder, text_of_name
+from sonoproof.data.folder.imagefolder import FolderContents, search_folder, text_of_name
+from sonoproof.data.frames.facts import decode
+from sonoproof.data.labels.columnnames import IMAGE_SUFFIXES
 from sonoproof.errors import CohortError, FrameError
-from sonoproof.inference.card import ModelCard
 from sonoproof.inference.engines import Engine, processors
-from sonoproof.training.decision import answers_of
+from sonoproof.inference.model_spec import ModelCard
+from sonoproof.training.verdict import answers_of
 
 __all__ = ["FileAnswer", "list_files", "predict_files"]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sonoproof.data.preprocessing import Preprocessing
+from sonoproof.data.frames.preprocessing import Preprocessing
 
 __all__ = ["BATCHES", "TOLERANCE", "Parity", "measure_parity", "parity_frames"]
 

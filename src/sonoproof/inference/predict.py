@@ -15,7 +15,7 @@ from sonoproof.errors import FrameError
 from sonoproof.runfolder import PREDICTION_COLUMNS
 from sonoproof.training.batches import LoadFrames, to_network
 from sonoproof.training.bundle import ModelBundle
-from sonoproof.training.decision import answers_of
+from sonoproof.training.verdict import answers_of
 
 __all__ = [
     "Scores",

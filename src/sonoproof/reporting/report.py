@@ -11,10 +11,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from sonoproof.config import ReportConfig
-from sonoproof.reporting.blocks import Section
 from sonoproof.reporting.checklists import Checklist, filled_checklists, write_checklists
-from sonoproof.reporting.evidence import Evidence, read_evidence
-from sonoproof.reporting.pictures import Easel
+from sonoproof.reporting.figures.figure_writer import Easel
+from sonoproof.reporting.page.blocks import Section
+from sonoproof.reporting.page.evidence import Evidence, read_evidence
 from sonoproof.reporting.sections.audit import audit_pictures, audit_section
 from sonoproof.reporting.sections.calibration import calibration_section
 from sonoproof.reporting.sections.checklists import checklists_section
@@ -28,7 +28,7 @@ from sonoproof.reporting.sections.provenance import provenance_section
 from sonoproof.reporting.sections.split import split_section
 from sonoproof.reporting.sections.summary import summary_section
 from sonoproof.reporting.sections.training import training_section
-from sonoproof.reporting.text import relative_href, visible_text
+from sonoproof.reporting.wording.text import relative_href, visible_text
 from sonoproof.runfolder import RunFolder, write_text
 
 __all__ = ["build_report"]

@@ -12,12 +12,12 @@ import pandas as pd
 
 from sonoproof.inference.predict import score_frames
 from sonoproof.runfolder import PREDICTION_COLUMNS, write_table
-from sonoproof.stages.decision import decide
-from sonoproof.stages.folds import begin_in
+from sonoproof.stages.calibrate import decide
+from sonoproof.stages.context import files_in, frames_of, records_and_split
+from sonoproof.stages.cross_validate import begin_in
+from sonoproof.stages.fit import learn
 from sonoproof.stages.job import Job
-from sonoproof.stages.learning import learn
-from sonoproof.stages.materials import files_in, frames_of, records_and_split
-from sonoproof.stages.predicting import answered, reported_parts
+from sonoproof.stages.predict import answered, reported_parts
 from sonoproof.training.bundle import save_decision
 from sonoproof.training.model import resolve_device
 

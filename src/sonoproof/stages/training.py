@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from sonoproof.runfolder import RunFolder, sha256_of_file
+from sonoproof.stages.context import class_names, features_of, frames_of, rows_of
 from sonoproof.stages.job import Job
-from sonoproof.stages.materials import class_names, features_of, frames_of, rows_of
 from sonoproof.training.bundle import ModelBundle
 from sonoproof.training.fit import Parts, fit
 

@@ -17,13 +17,13 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from sonoproof.data.preprocessing import Preprocessing
+from sonoproof.data.frames.preprocessing import Preprocessing
 from sonoproof.errors import BundleError, RunFolderError
 from sonoproof.runfolder import atomic_path, read_json, sha256_of_file, write_json
-from sonoproof.training.decision import Calibration, Decided, Decision, OperatingPoint
 from sonoproof.training.ensemble import Classifier, Ensemble
-from sonoproof.training.likeness import Likeness
 from sonoproof.training.model import Architecture, BinaryClassifier, rebuild
+from sonoproof.training.novelty import Likeness
+from sonoproof.training.verdict import Calibration, Decided, Decision, OperatingPoint
 
 __all__ = [
     "Calibration",

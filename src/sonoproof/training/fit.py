@@ -21,7 +21,7 @@ import numpy.typing as npt
 import torch
 
 from sonoproof.config import FitConfig, ModelConfig
-from sonoproof.data.preprocessing import Preprocessing
+from sonoproof.data.frames.preprocessing import Preprocessing
 from sonoproof.errors import CohortError
 from sonoproof.runfolder import RunFolder
 from sonoproof.training.augmentation import Augmentation

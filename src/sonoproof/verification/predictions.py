@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sonoproof.inference.answers import write_answers
-from sonoproof.reporting.challenge_sheet import write_challenge_sheet
+from sonoproof.inference.prediction_files import write_answers
+from sonoproof.reporting.workbooks.challenge_sheet import write_challenge_sheet
 from sonoproof.runfolder import PREDICTION_COLUMNS, RECORD_COLUMNS, SPLIT_COLUMNS, RunFolder, read_json, read_table
-from sonoproof.training.decision import Decision
+from sonoproof.training.verdict import Decision
 from sonoproof.verification.files import differing_places
 
 __all__ = ["prediction_differences"]

@@ -10,14 +10,14 @@ from PIL import Image
 from torch import nn
 
 from sonoproof.config import ModelConfig
-from sonoproof.data.preprocessing import Preprocessing
+from sonoproof.data.frames.preprocessing import Preprocessing
 from sonoproof.training.batches import to_network
 from sonoproof.training.bundle import ModelBundle, save_bundle
-from sonoproof.training.decision import Abstention, Calibration, Decision, OperatingPoint
 from sonoproof.training.ensemble import Ensemble
-from sonoproof.training.likeness import fit_likeness
 from sonoproof.training.model import load_backbone
 from sonoproof.training.module import settle_batch_norm
+from sonoproof.training.novelty import fit_likeness
+from sonoproof.training.verdict import Abstention, Calibration, Decision, OperatingPoint
 
 
 def lively_bundle(*, size: int, seed: int = 0) -> ModelBundle:

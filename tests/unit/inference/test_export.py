@@ -15,14 +15,14 @@ from tests.unit.inference.conftest import lively_bundle, lively_ensemble
 from transformers import ResNetConfig, ResNetForImageClassification
 
 from sonoproof.errors import BundleError, ConfigError
-from sonoproof.inference import onnxgraph
+from sonoproof.inference import mobilenet_graph as onnxgraph
 from sonoproof.inference.engines import OnnxRuntimeEngine, TorchEngine
 from sonoproof.inference.export import export_onnx
 from sonoproof.inference.quantise import change_of, quantised, require_small
 from sonoproof.training.bundle import ModelBundle
-from sonoproof.training.decision import Calibration, Decision
 from sonoproof.training.ensemble import Ensemble
 from sonoproof.training.model import Architecture, BinaryClassifier
+from sonoproof.training.verdict import Calibration, Decision
 
 
 @pytest.mark.parametrize("size", [64, 33])  # at 33 every stride meets an odd side

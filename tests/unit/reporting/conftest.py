@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from sonoproof.config import Config, EvaluateConfig, to_toml
-from sonoproof.evaluation.evaluate import evaluate_run
+from sonoproof.evaluation.evaluate.evaluate import evaluate_run
 from sonoproof.runfolder import (
     PREDICTION_COLUMNS,
     QUARANTINE_COLUMNS,

@@ -17,8 +17,8 @@ import pytest
 
 from sonoproof.config import ReportConfig
 from sonoproof.errors import RunFolderError
-from sonoproof.evaluation.metrics import METRICS
-from sonoproof.reporting.pictures import PICTURES_BYTES, Easel, embedded
+from sonoproof.evaluation.metrics.metrics import METRICS
+from sonoproof.reporting.figures.figure_writer import PICTURES_BYTES, Easel, embedded
 from sonoproof.reporting.report import build_report
 from sonoproof.runfolder import RunFolder
 

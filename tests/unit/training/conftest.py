@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 
 from sonoproof.config import FitConfig, ModelConfig
-from sonoproof.data.preprocessing import Preprocessing
+from sonoproof.data.frames.preprocessing import Preprocessing
 from sonoproof.runfolder import RunFolder
 from sonoproof.training.batches import Rows
 from sonoproof.training.bundle import ModelBundle

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from tests.unit.training.conftest import Toy
 
-from sonoproof.data.preprocessing import Preprocessing
+from sonoproof.data.frames.preprocessing import Preprocessing
 from sonoproof.training.augmentation import Augmentation
 from sonoproof.training.batches import OrderedBatches, ShuffledBatches, to_network
 

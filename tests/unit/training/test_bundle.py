@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sonoproof.config import ModelConfig
-from sonoproof.data.preprocessing import Preprocessing
+from sonoproof.data.frames.preprocessing import Preprocessing
 from sonoproof.errors import BundleError
 from sonoproof.training.bundle import ModelBundle, load_bundle, save_bundle
 from sonoproof.training.model import load_backbone

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from sonoproof import runfolder
 from sonoproof.config import ModelConfig
-from sonoproof.data.preprocessing import Preprocessing
+from sonoproof.data.frames.preprocessing import Preprocessing
 from sonoproof.errors import BundleError
 from sonoproof.runfolder import sha256_of_file
 from sonoproof.training.bundle import ModelBundle, load_bundle, save_bundle

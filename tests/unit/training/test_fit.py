@@ -14,7 +14,7 @@ import torch
 from tests.unit.training.conftest import Toy, make_toy
 
 from sonoproof.config import FitConfig, ModelConfig
-from sonoproof.data.preprocessing import Preprocessing
+from sonoproof.data.frames.preprocessing import Preprocessing
 from sonoproof.errors import CohortError, ConfigError
 from sonoproof.runfolder import RunFolder, read_table, sha256_of_file
 from sonoproof.training.batches import OrderedBatches, to_network

@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sonoproof.concurrency import Progress, map_in_order
 from sonoproof.config import FramesConfig
+from sonoproof.data.audit.burned_in import measure_overlays
 from sonoproof.data.audit.compression import jpeg_quality
-from sonoproof.data.audit.overlays import measure_overlays
-from sonoproof.data.concurrency import Progress, map_in_order
-from sonoproof.data.frames import decode
+from sonoproof.data.frames.facts import decode
 
 __all__ = ["BORDER_COLUMNS", "STROKE_COLUMNS", "describe_frame", "describe_frames"]
 

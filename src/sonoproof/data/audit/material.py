@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sonoproof.data.coding import ClassNames
+from sonoproof.data.labels.coding import ClassNames
 from sonoproof.data.lookalike import LookalikeResult
 
 __all__ = ["Material"]

@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
+from sonoproof.data.audit.audit import AuditOutcome
 from sonoproof.data.audit.findings import LEVELS, Finding
-from sonoproof.data.audit.run import AuditOutcome
 from sonoproof.runfolder import RunFolder, read_json, write_json, write_table
 
 __all__ = ["add_to_audit", "write_audit"]

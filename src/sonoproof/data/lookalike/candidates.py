@@ -7,7 +7,7 @@ from collections.abc import Container, Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from sonoproof.data.concurrency import Progress
+from sonoproof.concurrency import Progress
 from sonoproof.data.lookalike.index import Scores, WordIndex
 
 __all__ = ["Pair", "nearest_pairs", "pairs_between_groups", "supporting_pairs"]

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sonoproof.data.concurrency import Progress, map_in_order
+from sonoproof.concurrency import Progress, map_in_order
 from sonoproof.data.lookalike.candidates import Pair, nearest_pairs, pairs_between_groups, supporting_pairs
 from sonoproof.data.lookalike.groups import Edge, join
 from sonoproof.data.lookalike.index import build_index
 from sonoproof.data.lookalike.journal import Journal
+from sonoproof.data.lookalike.pair_check import Evidence, compare
 from sonoproof.data.lookalike.spool import ViewSpool
 from sonoproof.data.lookalike.verdict import is_link, is_suspect, strength
-from sonoproof.data.lookalike.verify import Evidence, compare
 
 __all__ = ["Comparisons", "compare_in_rounds"]
 

@@ -10,9 +10,9 @@ import numpy as np
 import scipy.sparse as sparse
 from numpy.typing import NDArray
 
-from sonoproof.data.concurrency import Progress, map_in_order
+from sonoproof.concurrency import Progress, map_in_order
 from sonoproof.data.lookalike.spool import ViewSpool
-from sonoproof.data.lookalike.vocabulary import Vocabulary, learn_vocabulary
+from sonoproof.data.lookalike.visual_words import Vocabulary, learn_vocabulary
 
 __all__ = ["WordIndex", "build_index"]
 

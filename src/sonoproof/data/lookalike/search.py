@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonoproof import __version__
-from sonoproof.data.concurrency import Progress, map_in_order
+from sonoproof.concurrency import Progress, map_in_order
 from sonoproof.data.lookalike.comparisons import Comparisons, compare_in_rounds
-from sonoproof.data.lookalike.features import FrameView, describe
 from sonoproof.data.lookalike.journal import Journal
+from sonoproof.data.lookalike.keypoints import FrameView, describe
 from sonoproof.data.lookalike.links import Link, LookalikeResult
+from sonoproof.data.lookalike.pair_check import Evidence, compose
 from sonoproof.data.lookalike.spool import Entry, ViewSpool
 from sonoproof.data.lookalike.verdict import is_link
-from sonoproof.data.lookalike.verify import Evidence, compose
 
 __all__ = ["find_lookalikes"]
 

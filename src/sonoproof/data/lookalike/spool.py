@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sonoproof.data.lookalike.features import FrameView
+from sonoproof.data.lookalike.keypoints import FrameView
 
 __all__ = ["Entry", "ViewSpool"]
 

@@ -9,7 +9,7 @@ clip lie between. A link therefore needs both, more of one where there is less o
 
 from __future__ import annotations
 
-from sonoproof.data.lookalike.verify import Evidence
+from sonoproof.data.lookalike.pair_check import Evidence
 
 __all__ = ["is_link", "is_suspect", "strength"]
 

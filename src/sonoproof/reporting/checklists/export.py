@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from sonoproof.reporting.checklists.docx import Cell, Link, write_docx
 from sonoproof.reporting.checklists.filled import Checklist, FilledItem
-from sonoproof.reporting.text import visible_text
+from sonoproof.reporting.wording.text import visible_text
 from sonoproof.runfolder import RunFolder, write_text
 
 __all__ = ["write_checklists"]

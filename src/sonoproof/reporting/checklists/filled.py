@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
 
-from sonoproof.reporting.checklists.answers import ANSWERS, Answer
-from sonoproof.reporting.evidence import Evidence
+from sonoproof.reporting.checklists.items import ANSWERS, Answer
+from sonoproof.reporting.page.evidence import Evidence
 
 __all__ = ["CHECKLISTS", "Checklist", "FilledItem", "filled_checklists"]
 

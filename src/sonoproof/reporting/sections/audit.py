@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sonoproof.reporting.blocks import Block, Finding, Notice, Picture, Prose, Section
-from sonoproof.reporting.evidence import Evidence
-from sonoproof.reporting.pictures import Easel
+from sonoproof.reporting.figures.figure_writer import Easel
+from sonoproof.reporting.page.blocks import Block, Finding, Notice, Picture, Prose, Section
+from sonoproof.reporting.page.evidence import Evidence
 from sonoproof.reporting.sections.cohort import counted, in_words
-from sonoproof.reporting.text import relative_href
+from sonoproof.reporting.wording.text import relative_href
 
 __all__ = ["LEVELS", "Gap", "audit_pictures", "audit_section", "measured_gap"]
 

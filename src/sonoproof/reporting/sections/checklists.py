@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sonoproof.reporting.blocks import Block, Prose, Section, Table
 from sonoproof.reporting.checklists import Checklist, FilledItem
+from sonoproof.reporting.page.blocks import Block, Prose, Section, Table
 
 __all__ = ["checklists_section"]
 

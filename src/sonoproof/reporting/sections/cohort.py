@@ -7,12 +7,12 @@ from typing import Any
 
 import pandas as pd
 
-from sonoproof.reporting.blocks import Block, Flow, FlowBox, FlowStep, Notice, Prose, Section, Table
-from sonoproof.reporting.evidence import Evidence
-from sonoproof.reporting.flow_figure import flow_figure
-from sonoproof.reporting.pictures import Easel
-from sonoproof.reporting.tables import reason_counts
-from sonoproof.reporting.text import format_count, format_share
+from sonoproof.reporting.figures.figure_writer import Easel
+from sonoproof.reporting.figures.flow import flow_figure
+from sonoproof.reporting.page.blocks import Block, Flow, FlowBox, FlowStep, Notice, Prose, Section, Table
+from sonoproof.reporting.page.evidence import Evidence
+from sonoproof.reporting.wording.tables import reason_counts
+from sonoproof.reporting.wording.text import format_count, format_share
 
 __all__ = ["PART_TITLES", "USE_WORDS", "cohort_section", "counted", "in_words", "with_labels"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sonoproof.evaluation.metrics import METRICS
-from sonoproof.reporting.blocks import Block, Notice, Prose, Section, Table
-from sonoproof.reporting.evidence import Evidence
+from sonoproof.evaluation.metrics.metrics import METRICS
+from sonoproof.reporting.page.blocks import Block, Notice, Prose, Section, Table
+from sonoproof.reporting.page.evidence import Evidence
 from sonoproof.reporting.sections.performance import evaluation_source
-from sonoproof.reporting.tables import PART_NAMES, format_interval
-from sonoproof.reporting.text import format_count
+from sonoproof.reporting.wording.tables import PART_NAMES, format_interval
+from sonoproof.reporting.wording.text import format_count
 
 __all__ = ["exams_section"]
 

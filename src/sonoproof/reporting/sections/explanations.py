@@ -8,14 +8,14 @@ from typing import Any
 
 import pandas as pd
 
-from sonoproof.reporting.blocks import Block, Gallery, Notice, Picture, Prose, Section, Table
-from sonoproof.reporting.evidence import Evidence, PartEvidence
-from sonoproof.reporting.explanation_text import gate_method
-from sonoproof.reporting.pictures import Easel
+from sonoproof.reporting.figures.figure_writer import Easel
+from sonoproof.reporting.page.blocks import Block, Gallery, Notice, Picture, Prose, Section, Table
+from sonoproof.reporting.page.evidence import Evidence, PartEvidence
 from sonoproof.reporting.sections.cohort import in_words
 from sonoproof.reporting.sections.survey import SURVEY_WORDS, survey_blocks
-from sonoproof.reporting.tables import PART_NAMES
-from sonoproof.reporting.text import format_number
+from sonoproof.reporting.wording.captions import gate_method
+from sonoproof.reporting.wording.tables import PART_NAMES
+from sonoproof.reporting.wording.text import format_number
 
 __all__ = ["errors_section", "explained_frames", "explanations_section", "worst_errors"]
 

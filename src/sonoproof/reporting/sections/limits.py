@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from sonoproof.reporting.blocks import Points, Section
-from sonoproof.reporting.evidence import Evidence
-from sonoproof.reporting.explanation_text import gate_method
+from sonoproof.reporting.page.blocks import Points, Section
+from sonoproof.reporting.page.evidence import Evidence
 from sonoproof.reporting.sections.cohort import counted
-from sonoproof.reporting.tables import PART_NAMES, metric_label
+from sonoproof.reporting.wording.captions import gate_method
+from sonoproof.reporting.wording.tables import PART_NAMES, metric_label
 
 __all__ = ["limits", "limits_section"]
 

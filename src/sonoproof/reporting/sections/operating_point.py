@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from sonoproof.reporting import decision_figures as figures
-from sonoproof.reporting.blocks import Block, Gallery, Notice, Picture, Prose, Section, Table
-from sonoproof.reporting.evidence import Evidence, PartEvidence
-from sonoproof.reporting.pictures import Easel
+from sonoproof.reporting.figures import decision_figures as figures
+from sonoproof.reporting.figures.figure_writer import Easel
+from sonoproof.reporting.page.blocks import Block, Gallery, Notice, Picture, Prose, Section, Table
+from sonoproof.reporting.page.evidence import Evidence, PartEvidence
 from sonoproof.reporting.sections.cohort import counted
 from sonoproof.reporting.sections.performance import evaluation_source
-from sonoproof.reporting.tables import PART_NAMES, format_interval
-from sonoproof.reporting.text import format_number
+from sonoproof.reporting.wording.tables import PART_NAMES, format_interval
+from sonoproof.reporting.wording.text import format_number
 
 __all__ = ["operating_point_section"]
 

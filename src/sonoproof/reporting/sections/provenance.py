@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sonoproof.reporting.blocks import Block, Listing, Notice, Prose, Section, Table
-from sonoproof.reporting.evidence import Evidence
+from sonoproof.reporting.page.blocks import Block, Listing, Notice, Prose, Section, Table
+from sonoproof.reporting.page.evidence import Evidence
 from sonoproof.reporting.sections.cohort import in_words
 
 __all__ = ["provenance_section"]

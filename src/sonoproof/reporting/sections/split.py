@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from sonoproof.reporting.blocks import Block, Notice, Prose, Section, Table
-from sonoproof.reporting.evidence import Evidence
+from sonoproof.reporting.page.blocks import Block, Notice, Prose, Section, Table
+from sonoproof.reporting.page.evidence import Evidence
 from sonoproof.reporting.sections.cohort import PART_TITLES, USE_WORDS, counted, with_labels
 
 __all__ = ["split_section"]

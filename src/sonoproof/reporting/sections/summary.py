@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from sonoproof.reporting.blocks import Block, Gallery, KeyFigures, Notice, Prose, Section, Tile
-from sonoproof.reporting.evidence import Evidence, PartEvidence
-from sonoproof.reporting.figures import honest_against_naive
-from sonoproof.reporting.pictures import Easel
+from sonoproof.reporting.figures.curves import honest_against_naive
+from sonoproof.reporting.figures.figure_writer import Easel
+from sonoproof.reporting.page.blocks import Block, Gallery, KeyFigures, Notice, Prose, Section, Tile
+from sonoproof.reporting.page.evidence import Evidence, PartEvidence
 from sonoproof.reporting.sections.audit import Gap, measured_gap
 from sonoproof.reporting.sections.cohort import counted
 from sonoproof.reporting.sections.performance import evaluation_source
 from sonoproof.reporting.sections.survey import survey_alarms
-from sonoproof.reporting.tables import PART_NAMES, format_interval, metric_label
-from sonoproof.reporting.text import format_count, format_number
+from sonoproof.reporting.wording.tables import PART_NAMES, format_interval, metric_label
+from sonoproof.reporting.wording.text import format_count, format_number
 
 __all__ = ["summary_section"]
 

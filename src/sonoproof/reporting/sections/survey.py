@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from sonoproof.explanation.survey import REGION_WORDS, REGIONS
-from sonoproof.reporting.blocks import Block, Gallery, Notice, Prose, Table
-from sonoproof.reporting.evidence import PartEvidence
-from sonoproof.reporting.pictures import Easel
+from sonoproof.reporting.figures.figure_writer import Easel
+from sonoproof.reporting.figures.survey import survey_figure
+from sonoproof.reporting.page.blocks import Block, Gallery, Notice, Prose, Table
+from sonoproof.reporting.page.evidence import PartEvidence
 from sonoproof.reporting.sections.cohort import counted
-from sonoproof.reporting.survey_figure import survey_figure
-from sonoproof.reporting.tables import PART_NAMES, format_interval
+from sonoproof.reporting.wording.tables import PART_NAMES, format_interval
 
 __all__ = ["SURVEY_WORDS", "survey_alarms", "survey_blocks", "survey_source"]
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from sonoproof.reporting.blocks import Block, Gallery, Notice, Section, Table
-from sonoproof.reporting.evidence import Evidence
-from sonoproof.reporting.figures import training_curves
-from sonoproof.reporting.pictures import Easel
+from sonoproof.reporting.figures.curves import training_curves
+from sonoproof.reporting.figures.figure_writer import Easel
+from sonoproof.reporting.page.blocks import Block, Gallery, Notice, Section, Table
+from sonoproof.reporting.page.evidence import Evidence
 from sonoproof.reporting.sections.cohort import counted, in_words
 
 __all__ = ["training_section"]

@@ -8,10 +8,10 @@ import pytest
 from numpy.typing import NDArray
 
 from sonoproof.data.lookalike.candidates import nearest_pairs, pairs_between_groups
-from sonoproof.data.lookalike.features import describe, mirrored_descriptors
 from sonoproof.data.lookalike.index import WordIndex, build_index
+from sonoproof.data.lookalike.keypoints import describe, mirrored_descriptors
 from sonoproof.data.lookalike.spool import ViewSpool
-from sonoproof.data.lookalike.vocabulary import learn_vocabulary
+from sonoproof.data.lookalike.visual_words import learn_vocabulary
 
 Frame = NDArray[np.uint8]
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sonoproof.data.lookalike.features import describe, mirrored_descriptors, mirrored_points
+from sonoproof.data.lookalike.keypoints import describe, mirrored_descriptors, mirrored_points
 from sonoproof.data.lookalike.pixels import pixel_agreement, tissue_mask
 
 Frame = NDArray[np.uint8]

@@ -12,7 +12,7 @@ import pytest
 
 from sonoproof.data.lookalike import LookalikeResult, comparisons, find_lookalikes
 from sonoproof.data.lookalike.journal import Journal
-from sonoproof.data.lookalike.verify import compare
+from sonoproof.data.lookalike.pair_check import compare
 
 Frame = npt.NDArray[np.uint8]
 

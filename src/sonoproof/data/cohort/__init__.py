@@ -1,0 +1,1 @@
+"""Rows and files to records: every row is used, or quarantined with its reason."""

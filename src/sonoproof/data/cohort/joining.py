@@ -1,0 +1,148 @@
+"""Joining the rows of a sheet to the files of a folder, one row an image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from sonoproof.data.folder.references import FileIndex, Match, match_reference, suggest_file
+from sonoproof.data.labels.coding import LabelCoding
+from sonoproof.data.labels.quarantine import Check, quarantine_failed
+from sonoproof.data.labels.sheet import LabelSheet
+from sonoproof.errors import CohortError
+
+__all__ = ["Joined", "join_images"]
+
+# Each suggestion compares a reference with every file name.
+SUGGESTIONS = 20
+NAMED_ROWS = 5
+
+
+@dataclass(frozen=True)
+class Joined:
+    """A sheet's rows, divided.
+
+    Attributes:
+        rows: Rows that can be used: the sheet's columns, ``file`` (relative to the folder) and ``label`` (class name).
+        quarantine: Rows that cannot, those of the sheet itself included, as `QUARANTINE_COLUMNS`.
+        facts: What should be known of the matching, JSON-able.
+    """
+
+    rows: pd.DataFrame
+    quarantine: pd.DataFrame
+    facts: dict[str, Any]
+
+
+def join_images(sheet: LabelSheet, index: FileIndex, coding: LabelCoding, *, origin: str) -> Joined:
+    """Match every row to a file and set aside what is unusable, ambiguous, repeated or contradictory.
+
+    Args:
+        sheet: The label sheet.
+        index: The files.
+        coding: What the label values say.
+        origin: "sheet" or "test".
+
+    Raises:
+        CohortError: No row names an image of the folder.
+    """
+    rows = sheet.rows.copy(deep=False)
+    matches = _matches(rows, index)
+    rows["file"] = pd.Series([match.file for match in matches], index=rows.index, dtype="str")
+    rows["less_folders"] = [match.less_folders for match in matches]
+    _refuse_strangers(rows, sheet, index)
+    rows["label"] = rows["value"].map(lambda value: coding.labels.get(value, "")).astype("str")
+    problems = pd.Series(_problems(rows, matches, index), index=rows.index, dtype="str")
+    letters = sheet.letters
+    checks = [
+        Check(rows["file"] == "", problems, "reference", letters["reference"]),
+        Check(rows["label"] == "", _label_problems(rows, coding), "value", letters["value"]),
+    ]
+    usable = rows[(rows["file"] != "") & (rows["label"] != "")]
+    checks += _duplicate_checks(rows, usable, sheet.group_columns, letters=letters)
+    failed = quarantine_failed(rows, checks, worksheet=sheet.worksheet, origin=origin)
+    parts = [part for part in (sheet.faults.assign(origin=origin), failed) if len(part)] or [failed]
+    quarantine = pd.concat(parts, ignore_index=True).sort_values("sheet_row", ignore_index=True)
+    used = rows.drop(index=failed.index).reset_index(drop=True)
+    return Joined(used, quarantine, _facts(rows, used, matches, index))
+
+
+def _matches(rows: pd.DataFrame, index: FileIndex) -> list[Match]:
+    found: dict[tuple[str, bool], Match] = {}
+    for key in zip(rows["reference"], rows["is_number"], strict=True):
+        if key not in found:
+            found[key] = match_reference(index, key[0], is_number=bool(key[1]))
+    return [found[key] for key in zip(rows["reference"], rows["is_number"], strict=True)]
+
+
+def _refuse_strangers(rows: pd.DataFrame, sheet: LabelSheet, index: FileIndex) -> None:
+    """Raise where sheet and folder have nothing in common."""
+    if not index.files:
+        raise CohortError(f"{index.root}: holds no image ({len(index.others)} other files); is it the right folder?")
+    if (rows["file"] != "").any():
+        return
+    if rows.empty:
+        reasons = sheet.faults["reason"].value_counts()
+        raise CohortError(
+            f"no row of worksheet {sheet.worksheet!r} can be used; the {sheet.rows_read} rows:"
+            f" {'; '.join(f'{count} × {reason}' for reason, count in reasons.head(3).items())}"
+        )
+    first = rows.iloc[0]
+    cell = f"{sheet.letters['reference']}{first['sheet_row']}"
+    raise CohortError(
+        f"none of the {len(rows)} references of worksheet {sheet.worksheet!r} names an image of {index.root};"
+        f" cell {cell} says {first['reference']!r}, the folder holds {index.files[0]!r}"
+    )
+
+
+def _problems(rows: pd.DataFrame, matches: Sequence[Match], index: FileIndex) -> list[str]:
+    problems = [match.problem for match in matches]
+    unmatched = [row for row, match in enumerate(matches) if match.problem and not match.files]
+    for row in unmatched[:SUGGESTIONS]:
+        near = suggest_file(index, rows["reference"].iloc[row])
+        problems[row] += f"; did you mean {near!r}?" if near else ""
+    return problems
+
+
+def _label_problems(rows: pd.DataFrame, coding: LabelCoding) -> pd.Series[str]:
+    return rows["value"].map(lambda value: f"label {coding.unusable.get(value, 'is not known')}").astype("str")
+
+
+def _duplicate_checks(
+    rows: pd.DataFrame, usable: pd.DataFrame, groups: Sequence[str], *, letters: dict[str, str]
+) -> list[Check]:
+    """Rows that name an image again: those that agree give way to the first, those that differ fall together."""
+    repeated = usable[usable["file"].duplicated(keep=False)]
+    reasons = pd.Series("", index=rows.index, dtype="str")
+    for _, same in repeated.groupby("file", sort=False):
+        differing = [name for name in ("label", *groups) if same[name].nunique() > 1]
+        if same["less_folders"].any() and same["reference"].nunique() > 1:
+            differing.append("reference")  # p1/01.jpg and p2/01.jpg are not known to be the one 01.jpg that is there
+        if differing:
+            reasons.loc[same.index] = _contradiction(same, differing)
+        else:
+            reasons.loc[same.index[1:]] = f"repeats row {same['sheet_row'].iloc[0]}"
+    return [Check(reasons != "", reasons, "reference", letters["reference"])] if len(repeated) else []
+
+
+def _contradiction(same: pd.DataFrame, differing: Sequence[str]) -> str:
+    numbers = ", ".join(map(str, same["sheet_row"].head(NAMED_ROWS))) + (", …" if len(same) > NAMED_ROWS else "")
+    said = "; ".join(f"{name}: {' or '.join(map(repr, same[name].unique()[:NAMED_ROWS]))}" for name in differing)
+    return f"rows {numbers} name the same image but differ in {said}"
+
+
+def _facts(rows: pd.DataFrame, used: pd.DataFrame, matches: Sequence[Match], index: FileIndex) -> dict[str, Any]:
+    found = rows["file"] != ""
+    how = pd.Series([match.how for match in matches], index=rows.index)[found].value_counts()
+    return {
+        "images_folder": str(index.root),
+        "images_in_folder": len(index.files),
+        "images_not_in_sheet": len(index.files) - rows.loc[found, "file"].nunique(),
+        "other_files": len(index.others),
+        "linked_folders": list(index.linked_folders),
+        "references_matched": {str(name): int(count) for name, count in how.items()},
+        "references_unmatched": int((~found).sum()),
+        "rows_used": len(used),
+    }

@@ -1,0 +1,82 @@
+"""What lies in a folder of images; the same for a run and for a prediction. Needs no table, so that it loads fast."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from sonoproof.data.labels.columnnames import IMAGE_SUFFIXES
+from sonoproof.errors import CohortError
+
+__all__ = ["FolderContents", "is_valid_text", "search_folder", "text_of_name"]
+
+
+@dataclass(frozen=True)
+class FolderContents:
+    """The files of a folder and its subfolders, relative to it, POSIX, sorted; hidden files are left out.
+
+    Attributes:
+        images: Whatever ends like the name of an image file and is no folder, be it readable or not.
+        others: The files that do not.
+        linked_folders: Links to folders, which are not followed.
+    """
+
+    images: tuple[str, ...]
+    others: tuple[str, ...]
+    linked_folders: tuple[str, ...]
+
+
+def search_folder(root: Path) -> FolderContents:
+    """Search a folder and its subfolders for images.
+
+    Hidden files and folders (``.name``) and what macOS leaves in archives (``__MACOSX``) are left out.
+
+    Raises:
+        CohortError: The folder or a subfolder may not be read.
+    """
+    images: list[str] = []
+    others: list[str] = []
+    linked: list[str] = []
+    for relative, names, links in _walk(root):
+        linked += [(relative / name).as_posix() for name in links]
+        for name in names:
+            path = relative / name
+            (images if path.suffix.casefold() in IMAGE_SUFFIXES else others).append(path.as_posix())
+    return FolderContents(tuple(sorted(images)), tuple(sorted(others)), tuple(sorted(linked)))
+
+
+def is_valid_text(name: str) -> bool:
+    """Whether a file name can stand in a table: names of other systems may hold bytes that are no UTF-8."""
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def text_of_name(name: str) -> str:
+    r"""A file name as it can stand in a table; bytes that are no UTF-8 are written as ``\xe9``."""
+    return name.encode("utf-8", sys.getfilesystemencodeerrors()).decode("utf-8", "backslashreplace")
+
+
+def _walk(root: Path) -> Iterator[tuple[PurePosixPath, list[str], list[str]]]:
+    """Each folder, relative to the root, with the names of its files and of the links to folders in it."""
+
+    def refuse(error: OSError) -> None:
+        named = text_of_name(str(error.filename))
+        raise CohortError(f"{named}: cannot be read ({error.strerror}); ask for read permission") from error
+
+    for folder, folders, names in os.walk(root, onerror=refuse):
+        folders[:] = sorted(name for name in folders if not _is_hidden(name))
+        if not os.access(folder, os.R_OK | os.X_OK):
+            raise CohortError(f"{text_of_name(folder)}: cannot be read; ask for read permission")
+        linked = [name for name in folders if (Path(folder) / name).is_symlink()]
+        relative = PurePosixPath(Path(folder).relative_to(root).as_posix())
+        yield relative, [name for name in names if not _is_hidden(name)], linked
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name == "__MACOSX"

@@ -1,0 +1,246 @@
+"""Matching what a sheet writes about images to the files of a folder.
+
+A reference and a file belong together where the file's path ends in the reference or, failing that, the reference
+ends in the file's path. They are compared first as written, then without regard to case, then without suffix, and
+last, for cells that hold a number, without leading zeros; Unicode forms never matter. The first of these steps that
+finds files decides: one file is the match, several are a question.
+Nothing outside the folder is ever matched, whatever a reference or a link says.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import posixpath
+import re
+import unicodedata
+import urllib.parse
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sonoproof.data.folder.imagefolder import is_valid_text, search_folder, text_of_name
+from sonoproof.data.labels.columnnames import IMAGE_SUFFIXES
+from sonoproof.data.spreadsheets.grid import clean_text
+from sonoproof.errors import CohortError
+
+__all__ = ["FileIndex", "Match", "index_images", "match_reference", "suggest_file"]
+
+# Asked of a person only in so far as a person can read it.
+NAMED_FILES = 5
+SUGGESTION_POOL = 50_000
+URL_START = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+DRIVE_START = re.compile(r"^[a-zA-Z]:")
+EXACT, CASE, SUFFIX, ZEROS = "as written", "ignoring case", "ignoring the suffix", "ignoring leading zeros"
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Files by their path in the form in which it is compared.
+
+    Attributes:
+        whole: Path -> files; more than one where the form makes no difference between them.
+        tails: Proper trailing part of a path -> the files that end in it.
+    """
+
+    whole: dict[str, list[str]]
+    tails: dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class FileIndex:
+    """The image files of a folder.
+
+    Attributes:
+        root: The folder, absolute.
+        files: Path of every image relative to the folder, POSIX, sorted.
+        escaping: Links that lead out of the folder or nowhere, relative to it.
+        unwritable: Files whose name is no valid text and can stand in no table.
+        others: Files that are no images.
+        linked_folders: Links to folders, which are not followed.
+        paths: For each way to compare, the files by path.
+    """
+
+    root: Path
+    files: tuple[str, ...]
+    escaping: frozenset[str] = frozenset()
+    unwritable: tuple[str, ...] = ()
+    others: frozenset[str] = frozenset()
+    linked_folders: tuple[str, ...] = ()
+    paths: dict[str, Paths] = field(default_factory=dict, repr=False)
+
+    def holds(self, reference: str) -> bool:
+        """Whether a reference names at least one file."""
+        return match_reference(self, reference).files != ()
+
+
+@dataclass(frozen=True)
+class Match:
+    r"""What a reference leads to.
+
+    Attributes:
+        files: Files found, relative to the folder; exactly one is a match.
+        how: How reference and file were compared.
+        problem: Why there is no match, "" where there is one.
+        less_folders: Whether leading folders of the reference were passed over (``C:\study\a.jpg`` for a.jpg).
+    """
+
+    files: tuple[str, ...] = ()
+    how: str = ""
+    problem: str = ""
+    less_folders: bool = False
+
+    @property
+    def file(self) -> str:
+        """The one file, or "" where there is none or more than one."""
+        return self.files[0] if len(self.files) == 1 and not self.problem else ""
+
+
+def index_images(images: Path) -> FileIndex:
+    """List the image files of a folder and its subfolders.
+
+    Links to folders are not followed; hidden files are left out.
+
+    Raises:
+        CohortError: The folder is missing, no folder, or it or a subfolder may not be read.
+    """
+    root = images.absolute()
+    if not root.is_dir():
+        raise CohortError(
+            f"{images}: there is no such image folder" if not root.exists() else f"{images}: is no folder"
+        )
+    contents = search_folder(root)
+    found: list[str] = []
+    escaping: set[str] = set()
+    unwritable: list[str] = []
+    for name in contents.images:
+        if not is_valid_text(name):
+            unwritable.append(text_of_name(name))
+        elif _leads_out(root, name):
+            escaping.add(name)
+        else:
+            found.append(name)
+    files = tuple(found)
+    paths = {how: _paths(files, how) for how in (EXACT, CASE, SUFFIX, ZEROS)}
+    return FileIndex(
+        root,
+        files,
+        frozenset(escaping),
+        tuple(sorted(unwritable)),
+        frozenset(contents.others),
+        contents.linked_folders,
+        paths,
+    )
+
+
+def match_reference(index: FileIndex, reference: str, *, is_number: bool = False) -> Match:
+    """Find the file that a reference names.
+
+    Args:
+        index: The files.
+        reference: File name, with or without suffix; relative, absolute or Windows path; or URL.
+        is_number: Whether the cell holds a number, so that leading zeros of a file name may be lost.
+    """
+    path = _as_posix(reference, root=index.root)
+    if path is None:
+        return Match(problem="leads out of the image folder")
+    if not path:
+        return Match(problem="names no file")
+    ways = (EXACT, CASE, SUFFIX, *((ZEROS,) if is_number else ()))
+    for how, find in [(how, _ending_in) for how in ways] + [(how, _ending_of) for how in ways]:
+        files = tuple(find(index.paths[how], _comparable(path, how)))
+        if len(files) > 1:
+            named = ", ".join(map(repr, files[:NAMED_FILES])) + (", …" if len(files) > NAMED_FILES else "")
+            return Match(files, how, f"matches {len(files)} files: {named}; write the path with its folder and suffix")
+        if files:
+            return Match(files, how, less_folders=find is _ending_of)
+    if path in index.escaping:
+        return Match(problem="is a link that leads out of the image folder or nowhere")
+    return Match(problem=_no_file(index, path))
+
+
+def suggest_file(index: FileIndex, reference: str) -> str:
+    """Name of a file that a reference may have meant, "" where none is near."""
+    name = _comparable(posixpath.basename(reference.replace("\\", "/")), CASE)
+    pool = {_comparable(posixpath.basename(file), CASE): file for file in index.files[:SUGGESTION_POOL]}
+    close = difflib.get_close_matches(name, list(pool), n=1, cutoff=0.75)
+    return pool[close[0]] if close else ""
+
+
+def _leads_out(root: Path, name: str) -> bool:
+    path = root / name
+    if not path.is_symlink():
+        return False
+    try:
+        target = path.resolve(strict=True)
+    except (OSError, RuntimeError):  # leads nowhere, or to itself
+        return True
+    return not target.is_relative_to(root.resolve()) or not target.is_file()
+
+
+def _as_posix(reference: str, *, root: Path) -> str | None:
+    """A reference as a POSIX path relative to the folder or anywhere above it; None where it climbs out of it."""
+    text = clean_text(reference).strip("\"'")
+    if URL_START.match(text):
+        text = "/" + urllib.parse.unquote(re.split(r"[?#]", text, maxsplit=1)[0]).partition("://")[2]
+    elif text.startswith(str(root)) and Path(os.path.normpath(text)).is_relative_to(root):
+        return Path(os.path.normpath(text)).relative_to(root).as_posix()
+    else:
+        text = DRIVE_START.sub("", text.replace("\\", "/"))
+    absolute = text.startswith("/")
+    path = posixpath.normpath(text.lstrip("/")) if text.strip("/") else ""
+    if path == ".." or path.startswith("../"):
+        return "" if absolute else None
+    return "" if path == "." else path
+
+
+def _comparable(path: str, how: str) -> str:
+    path = unicodedata.normalize("NFC", path)
+    if how == EXACT:
+        return path
+    path = unicodedata.normalize("NFC", path.casefold())
+    if how == CASE:
+        return path
+    before, dot, suffix = path.rpartition(".")
+    stem = before if before and dot + suffix in IMAGE_SUFFIXES else path
+    if how == SUFFIX:
+        return stem
+    folder, slash, name = stem.rpartition("/")
+    return folder + slash + (name.lstrip("0") or "0" if name.isascii() and name.isdigit() else name)
+
+
+def _paths(files: Sequence[str], how: str) -> Paths:
+    whole: dict[str, list[str]] = defaultdict(list)
+    tails: dict[str, list[str]] = defaultdict(list)
+    for file in files:
+        path = _comparable(file, how)
+        whole[path].append(file)
+        for tail in _tails(path):
+            tails[tail].append(file)
+    return Paths(dict(whole), dict(tails))
+
+
+def _tails(path: str) -> Iterator[str]:
+    """Proper trailing parts of a path, the longest first: a/b/c gives b/c, then c."""
+    while "/" in path:
+        path = path.partition("/")[2]
+        yield path
+
+
+def _ending_in(paths: Paths, wanted: str) -> list[str]:
+    """Files that are `wanted`, or else whose path ends in it."""
+    return paths.whole.get(wanted) or paths.tails.get(wanted) or []
+
+
+def _ending_of(paths: Paths, wanted: str) -> list[str]:
+    """Files whose path is the longest trailing part of `wanted`."""
+    return next((paths.whole[tail] for tail in _tails(wanted) if tail in paths.whole), [])
+
+
+def _no_file(index: FileIndex, path: str) -> str:
+    if path in index.others:
+        return f"is no image file; images end in {', '.join(sorted(IMAGE_SUFFIXES))}"
+    if any(path.startswith(f"{folder}/") for folder in index.linked_folders):
+        return "lies behind a linked folder, which is not followed; copy or mount the folder instead"
+    return "names no file in the image folder"

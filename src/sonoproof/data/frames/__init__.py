@@ -1,0 +1,1 @@
+"""Files to pixels: decoding, facts, preprocessing, and the store of decoded frames."""

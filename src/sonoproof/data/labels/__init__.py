@@ -1,0 +1,1 @@
+"""Grids of text to labelled rows: which column is what, and what its values mean."""

@@ -1,0 +1,72 @@
+"""Finding the columns of a label sheet that name patients, examinations or clips, where the user names none.
+
+What the frames of one patient share may not stand on both sides of a split, so such a column is taken unasked, but
+only where it can be what its name says: a column of ages, or of clip numbers that begin again with every patient, would
+melt people into one group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from sonoproof.data.labels.columnnames import group_level
+from sonoproof.data.labels.vocabulary import folded
+
+__all__ = ["FoundGroups", "find_groups"]
+
+FEWEST_VALUES = 5
+LARGEST_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class FoundGroups:
+    """Columns that were looked at.
+
+    Attributes:
+        taken: The columns that hold what must not be split, the coarsest first.
+        left: Column -> why it was not taken, in words that follow its name.
+    """
+
+    taken: tuple[int, ...] = ()
+    left: dict[int, str] = field(default_factory=dict)
+
+
+def find_groups(names: Mapping[int, str], columns: Mapping[int, pd.Series[str]]) -> FoundGroups:
+    """Choose the group columns of a sheet by name and content.
+
+    The coarsest column (patients before examinations before clips) is taken where it has at least five values and none
+    fills half of the rows; the finer ones where each of their values lies within one value of the columns taken.
+
+    Args:
+        names: Column -> its name, of columns whose names identify patients, examinations or clips.
+        columns: Column -> its cells as text, "" where empty; equal index.
+    """
+    levels = {column: group_level(name) or 0 for column, name in names.items()}
+    values = {column: columns[column].map(folded) for column in levels}
+    ordered = sorted(levels, key=lambda column: (levels[column], values[column].nunique(), column))
+    taken: list[int] = []
+    left: dict[int, str] = {}
+    for column in ordered:
+        why = _trouble(values[column], within=[(names[other], values[other]) for other in taken])
+        if why:
+            left[column] = why
+        else:
+            taken.append(column)
+    return FoundGroups(tuple(taken), left)
+
+
+def _trouble(values: pd.Series[str], *, within: list[tuple[str, pd.Series[str]]]) -> str:
+    """Why a column is not taken, "" where it can be."""
+    counts = values[values != ""].value_counts()
+    if len(counts) < FEWEST_VALUES:
+        return f"has {len(counts)} different value{'' if len(counts) == 1 else 's'} only"
+    if counts.iloc[0] > LARGEST_SHARE * len(values):
+        return "has one value in more than half of the rows"
+    for name, coarser in within:
+        known = (values != "") & (coarser != "")
+        if coarser[known].groupby(values[known]).nunique().max() > 1:
+            return f"has values that stand with several of {name!r}"
+    return ""

@@ -1,0 +1,255 @@
+"""Look through a workbook's XML without building it: extent, hidden rows and columns, cells without a result.
+
+The reader proper (calamine) allocates the whole rectangle that the cells span, drops hidden marks, and turns error
+values and formulas that were never calculated into empty cells. This scan finds those before it is called. It
+streams, keeps no text, and refuses document type declarations, so that no entity is ever expanded.
+"""
+
+from __future__ import annotations
+
+import functools
+import posixpath
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+from xml.parsers import expat
+
+from sonoproof.data.spreadsheets.grid import MOST_COLUMNS
+from sonoproof.errors import SheetError
+
+__all__ = ["SheetScan", "column_index", "column_letters", "scan_ods", "scan_xlsx"]
+
+CHUNK_BYTES = 1 << 20
+UNCALCULATED = "holds a formula whose result was never saved; open the sheet, let it calculate and save it"
+ERROR_VALUE = "holds an error value of the spreadsheet program"
+
+
+@dataclass
+class SheetScan:
+    """What was seen of one worksheet (rows and columns 0-based).
+
+    Attributes:
+        rows: Rows up to the last value.
+        columns: Columns up to the last value.
+        hidden_rows: How many rows are hidden.
+        hidden_columns: Hidden columns.
+        troubled: Cells that will read as empty though they are not: (row, column) -> why.
+        merged: Merged ranges as ((first row, first column), (last row, last column)).
+    """
+
+    rows: int = 0
+    columns: int = 0
+    hidden_rows: int = 0
+    hidden_columns: set[int] = field(default_factory=set)
+    troubled: dict[tuple[int, int], str] = field(default_factory=dict)
+    merged: list[tuple[tuple[int, int], tuple[int, int]]] = field(default_factory=list)
+
+    def reach(self, row: int, column: int) -> None:
+        """Note a value at a cell."""
+        self.rows = max(self.rows, row + 1)
+        self.columns = max(self.columns, column + 1)
+
+
+def column_letters(column: int) -> str:
+    """Letters of a 0-based column as spreadsheet programs show them: 0 is A, 26 is AA."""
+    letters = ""
+    column += 1
+    while column:
+        column, rest = divmod(column - 1, 26)
+        letters = chr(ord("A") + rest) + letters
+    return letters
+
+
+@functools.lru_cache(maxsize=1024)
+def column_index(letters: str) -> int:
+    """0-based column of letters: A is 0, AA is 26."""
+    number = 0
+    for letter in letters:
+        number = number * 26 + ord(letter) - 64
+    return number - 1
+
+
+def scan_xlsx(path: Path) -> dict[str, SheetScan]:
+    """Scan every worksheet of an xlsx file; the key is the worksheet's name.
+
+    Raises:
+        SheetError: A part of the workbook is damaged or declares a document type.
+    """
+    with zipfile.ZipFile(path) as archive:
+        parts = _worksheet_parts(path, archive)
+        return {name: _scan_xlsx_part(path, archive, part) for name, part in parts.items()}
+
+
+def scan_ods(path: Path) -> dict[str, SheetScan]:
+    """Scan every table of an ods file; the key is the table's name.
+
+    Raises:
+        SheetError: The content is damaged or declares a document type.
+    """
+    scanner = _OdsScanner()
+    with zipfile.ZipFile(path) as archive, archive.open("content.xml") as stream:
+        _parse(path, stream, scanner.start, "content.xml")
+    return scanner.scans
+
+
+def _worksheet_parts(path: Path, archive: zipfile.ZipFile) -> dict[str, str]:
+    """Name of each worksheet -> its member of the archive."""
+    targets: dict[str, str] = {}
+    parts: dict[str, str] = {}
+    members = set(archive.namelist())
+
+    def relationship(tag: str, attributes: dict[str, str]) -> None:
+        if tag == "Relationship" and attributes.get("Type", "").endswith("/worksheet"):
+            target = posixpath.normpath(posixpath.join("/xl", attributes.get("Target", "")))
+            targets[attributes.get("Id", "")] = target.lstrip("/")
+
+    def sheet(tag: str, attributes: dict[str, str]) -> None:
+        if tag == "sheet":
+            identifier = next((value for key, value in attributes.items() if key.endswith(":id")), "")
+            if targets.get(identifier) in members:
+                parts[attributes.get("name", "")] = targets[identifier]
+
+    for member, handler in (("xl/_rels/workbook.xml.rels", relationship), ("xl/workbook.xml", sheet)):
+        if member not in members:
+            raise SheetError(f"{path}: is damaged (no {member}); save it again")
+        with archive.open(member) as stream:
+            _parse(path, stream, handler, member)
+    return parts
+
+
+def _scan_xlsx_part(path: Path, archive: zipfile.ZipFile, part: str) -> SheetScan:
+    scanner = _XlsxScanner()
+    with archive.open(part) as stream:
+        parser = _parser(path, scanner.start, part)
+        scanner.parser = parser
+        _feed(path, parser, stream, part)
+    scanner.finish_cell()
+    return scanner.scan
+
+
+def _parse(path: Path, stream: IO[bytes], handler: Callable[[str, dict[str, str]], None], part: str) -> None:
+    _feed(path, _parser(path, handler, part), stream, part)
+
+
+def _parser(path: Path, handler: Callable[[str, dict[str, str]], None], part: str) -> expat.XMLParserType:
+    parser = expat.ParserCreate()
+
+    @functools.cache
+    def without_prefix(tag: str) -> str:
+        return tag.rpartition(":")[2]
+
+    def start(tag: str, attributes: dict[str, str]) -> None:
+        handler(without_prefix(tag), attributes)
+
+    def refuse(*_: object) -> None:
+        raise SheetError(f"{path}: {part} declares a document type, which no spreadsheet program writes; not opened")
+
+    parser.StartElementHandler = start
+    parser.StartDoctypeDeclHandler = refuse
+    return parser
+
+
+def _feed(path: Path, parser: expat.XMLParserType, stream: IO[bytes], part: str) -> None:
+    try:
+        while chunk := stream.read(CHUNK_BYTES):
+            parser.Parse(chunk, False)
+        parser.Parse(b"", True)
+    except (expat.ExpatError, LookupError, ValueError) as error:  # the last two: an unknown encoding, a false number
+        raise SheetError(f"{path}: is damaged in {part} ({error}); save it again") from error
+
+
+class _XlsxScanner:
+    """Follows the elements of a worksheet part (ECMA-376 part 1, 18.3.1).
+
+    A sheet of a million rows has some ten million elements, so the frequent ones come first and do little.
+    """
+
+    def __init__(self) -> None:
+        self.scan = SheetScan()
+        self.parser: expat.XMLParserType | None = None
+        self.row = self.column = -1
+        self.formula = False
+        self.calculated = True
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        if tag == "c":
+            if self.formula:
+                self.finish_cell()
+            letters = attributes.get("r", "").rstrip("0123456789")
+            self.column = column_index(letters) if letters else self.column + 1
+            if attributes.get("t") == "e":
+                self.scan.troubled[self.row, self.column] = ERROR_VALUE
+        elif tag in {"v", "is", "f"}:
+            if self.row >= self.scan.rows or self.column >= self.scan.columns:
+                self.scan.reach(self.row, self.column)
+            if tag == "f":
+                self.formula, self.calculated = True, False
+            elif self.formula:
+                self._watch_for_text()
+        elif tag == "row":
+            self._row(attributes)
+        elif tag == "col" and attributes.get("hidden") in {"1", "true"}:
+            first, last = int(attributes.get("min", 1)), int(attributes.get("max", 1))
+            self.scan.hidden_columns.update(range(first - 1, min(last, MOST_COLUMNS)))
+
+    def finish_cell(self) -> None:
+        if self.formula and not self.calculated:
+            self.scan.troubled[self.row, self.column] = UNCALCULATED
+        self.formula, self.calculated = False, True
+
+    def _row(self, attributes: dict[str, str]) -> None:
+        self.finish_cell()
+        number = attributes.get("r", "")
+        self.row = int(number) - 1 if number.isdigit() else self.row + 1
+        self.column = -1
+        if attributes.get("hidden") in {"1", "true"}:
+            self.scan.hidden_rows += 1
+
+    def _watch_for_text(self) -> None:
+        parser = self.parser
+        if parser is None:
+            return
+
+        def text(_: str) -> None:
+            self.calculated = True
+            parser.CharacterDataHandler = None
+
+        parser.CharacterDataHandler = text
+
+
+class _OdsScanner:
+    """Follows the elements of an OpenDocument table (OpenDocument 1.3 part 3, 9.1), where cells and rows repeat."""
+
+    def __init__(self) -> None:
+        self.scans: dict[str, SheetScan] = {}
+        self.scan = SheetScan()
+        self.row = self.next_row = 0
+        self.column = 0
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        if tag == "table":
+            self.scan = self.scans.setdefault(attributes.get("table:name", ""), SheetScan())
+            self.row = self.next_row = 0
+        elif tag == "table-row":
+            self.row, self.column = self.next_row, 0
+            self.next_row += _count(attributes, "table:number-rows-repeated")
+            if attributes.get("table:visibility") in {"collapse", "filter"}:
+                self.scan.hidden_rows += self.next_row - self.row
+        elif tag in {"table-cell", "covered-table-cell"}:
+            self._cell(attributes)
+
+    def _cell(self, attributes: dict[str, str]) -> None:
+        repeated = _count(attributes, "table:number-columns-repeated")
+        spanned = _count(attributes, "table:number-rows-spanned")
+        if spanned > 1:
+            self.scan.merged.append(((self.row, self.column), (self.row + spanned - 1, self.column)))
+        if "office:value-type" in attributes or "table:formula" in attributes:
+            self.scan.reach(self.next_row - 1, self.column + repeated - 1)
+        self.column += repeated
+
+
+def _count(attributes: dict[str, str], name: str) -> int:
+    text = attributes.get(name, "1")
+    return int(text) if text.isdigit() else 1

@@ -1,0 +1,108 @@
+"""Opening a label sheet of any kind safely: every worksheet as a grid of texts."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import python_calamine as calamine
+
+from sonoproof.data.spreadsheets.container import ContainerKind, check_archive, kind_of_file
+from sonoproof.data.spreadsheets.csvfile import read_csv_grid
+from sonoproof.data.spreadsheets.grid import Grid, grid_of_rows
+from sonoproof.data.spreadsheets.prescan import SheetScan, column_letters, scan_ods, scan_xlsx
+from sonoproof.data.spreadsheets.xlsreader import read_xls_grids
+from sonoproof.errors import SheetError, SheetFault
+
+__all__ = ["read_grids"]
+
+# A sheet of a million rows and thirty columns; what spans more is a stray cell or an attack.
+MAX_CELLS = 32_000_000
+
+
+def read_grids(path: Path) -> list[Grid]:
+    """Read every worksheet of a file, in the file's order.
+
+    Args:
+        path: An xlsx, xls, ods or csv file; the content decides which.
+
+    Raises:
+        SheetError: The file cannot be opened, is damaged, protected by a password, or larger than any sheet.
+    """
+    kind = kind_of_file(path)
+    if kind is ContainerKind.CSV:
+        return [read_csv_grid(path)]
+    if kind is ContainerKind.XLS:
+        return read_xls_grids(path)
+    check_archive(path)
+    scans = scan_xlsx(path) if kind is ContainerKind.XLSX else scan_ods(path)
+    _refuse_boundless(path, scans)
+    return _read_worksheets(path, scans)
+
+
+def _refuse_boundless(path: Path, scans: dict[str, SheetScan]) -> None:
+    faults = [
+        SheetFault(
+            f"values reach to this cell, {scan.rows * scan.columns:,} cells in all; delete stray cells or save the"
+            " needed columns as csv",
+            sheet=name,
+            row=scan.rows,
+            column=column_letters(scan.columns - 1),
+        )
+        for name, scan in scans.items()
+        if scan.rows * scan.columns > MAX_CELLS
+    ]
+    if faults:
+        raise SheetError(f"{path}: spans more cells than a label sheet has", faults=faults)
+
+
+def _read_worksheets(path: Path, scans: dict[str, SheetScan]) -> list[Grid]:
+    try:
+        with _panic_as_damage(path), calamine.load_workbook(str(path)) as workbook:
+            return [
+                _grid(workbook.get_sheet_by_name(sheet.name), sheet, scans.get(sheet.name, SheetScan()))
+                for sheet in workbook.sheets_metadata
+                if sheet.typ is calamine.SheetTypeEnum.WorkSheet
+            ]
+    except calamine.PasswordError as error:
+        raise SheetError(f"{path}: is protected by a password; remove it and save the sheet again") from error
+    except (calamine.CalamineError, OSError) as error:
+        raise SheetError(f"{path}: is damaged ({error}); open it in a spreadsheet program and save it again") from error
+
+
+@contextlib.contextmanager
+def _panic_as_damage(path: Path) -> Iterator[None]:
+    """Turn a panic of the reader, which some damaged files cause, into an error that says so."""
+    try:
+        yield
+    except BaseException as error:
+        # A panic of a Rust extension is no Exception, and its class cannot be imported.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise SheetError(f"{path}: is damaged ({error}); open it in a spreadsheet program and save it again") from error
+
+
+def _grid(sheet: calamine.CalamineSheet, metadata: calamine.SheetMetadata, scan: SheetScan) -> Grid:
+    merged = [*(sheet.merged_cell_ranges or ()), *scan.merged]
+    return grid_of_rows(
+        sheet.iter_rows(),
+        name=metadata.name,
+        first_column=sheet.start[1] if sheet.start else 0,
+        merged=merged,
+        visible=metadata.visible is calamine.SheetVisibleEnum.Visible,
+        troubled=scan.troubled,
+        notes=_notes(scan, merged_ranges=len(merged)),
+    )
+
+
+def _notes(scan: SheetScan, *, merged_ranges: int) -> dict[str, Any]:
+    notes: dict[str, Any] = {}
+    if scan.hidden_rows:
+        notes["hidden_rows"] = scan.hidden_rows
+    if scan.hidden_columns:
+        notes["hidden_columns"] = [column_letters(column) for column in sorted(scan.hidden_columns)[:50]]
+    if merged_ranges:
+        notes["merged_ranges"] = merged_ranges
+    return notes

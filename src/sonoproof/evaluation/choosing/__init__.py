@@ -1,0 +1,1 @@
+"""Choosing calibration, threshold and abstention on rows that are not reported."""

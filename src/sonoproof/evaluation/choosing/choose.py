@@ -1,0 +1,204 @@
+"""Choosing calibration, threshold and abstention on rows that they are not reported on.
+
+Either on rows set apart (`choose_decision`), or crosswise: each fold of groups gets what the other folds chose
+(`cross_fit_decisions`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sonoproof.config import CalibrateConfig
+from sonoproof.evaluation.choosing.abstention import conformal_quantile
+from sonoproof.evaluation.choosing.calibration import ISOTONIC_GROUPS, SLOPES, fit_calibration, temperature_interval
+from sonoproof.evaluation.choosing.fold_choices import group_folds
+from sonoproof.evaluation.choosing.operating_point import choose_operating_point
+from sonoproof.evaluation.choosing.threshold import Policy
+from sonoproof.evaluation.scores.rows import ScoredRows
+from sonoproof.training.verdict import Abstention, Calibration, Decision, Method, OperatingPoint
+
+__all__ = ["FOLDS", "CalibrationRows", "CrossFit", "choose_decision", "cross_fit_decisions"]
+
+FloatArray = npt.NDArray[np.float64]
+
+FOLDS = 5
+NO_ROWS = "no labelled rows apart from those that are reported"
+
+
+@dataclass(frozen=True)
+class CalibrationRows:
+    """Rows to choose on.
+
+    Attributes:
+        logits: The network's log-odds of the positive class, shape (N,).
+        targets: True for the positive class, shape (N,).
+        groups: Name of the group of each row, shape (N,).
+    """
+
+    logits: FloatArray
+    targets: npt.NDArray[np.bool_]
+    groups: npt.NDArray[np.str_]
+
+    @property
+    def n_groups(self) -> int:
+        """Number of groups."""
+        return len(np.unique(self.groups))
+
+    @property
+    def groups_of_rarer_class(self) -> int:
+        """Number of groups that hold the class which fewer groups hold."""
+        return min(len(np.unique(self.groups[held])) for held in (self.targets, ~self.targets))
+
+    def where(self, mask: npt.NDArray[np.bool_]) -> CalibrationRows:
+        """The masked rows."""
+        return CalibrationRows(self.logits[mask], self.targets[mask], self.groups[mask])
+
+
+@dataclass(frozen=True)
+class CrossFit:
+    """What each fold of rows is decided by; no row had a part in its own fold's decision.
+
+    Attributes:
+        fold: Fold of each row, shape (N,).
+        decisions: The decision of each fold.
+    """
+
+    fold: npt.NDArray[np.intp]
+    decisions: tuple[Decision, ...]
+
+
+def choose_decision(
+    rows: CalibrationRows,
+    *,
+    config: CalibrateConfig,
+    threshold: float,
+    chosen_on: str,
+    confidence: float = 0.95,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> Decision:
+    """Choose calibration, operating point and abstention on rows that they will not be reported on.
+
+    With fewer than ``config.least_groups`` groups of a class nothing is calibrated and the threshold is the fixed one;
+    what was not chosen says why.
+
+    Args:
+        rows: The rows.
+        config: What to fit, by which policy, and how many wrong answers are allowed.
+        threshold: The threshold of the policy ``fixed``.
+        chosen_on: Which rows these are, in words, for the record.
+        confidence: Level of the limits of temperature and threshold.
+        resamples: Bootstrap resamples for the limits of the threshold; 0 for none.
+        seed: Seed of the resampling.
+    """
+    missing = _too_few(rows, least=config.least_groups)
+    calibration = _calibration(rows, config=config, missing=missing, chosen_on=chosen_on, confidence=confidence)
+    if missing and config.policy != "fixed":
+        point = OperatingPoint(threshold, chosen_on=f"set before training: policy {config.policy!r} was asked for, "
+                               f"but {missing}")  # fmt: skip
+    else:
+        point = choose_operating_point(
+            ScoredRows.from_logits(rows.targets, logits=calibration.apply(rows.logits)),
+            groups=rows.groups,
+            policy=_policy(config, threshold=threshold),
+            chosen_on=chosen_on,
+            confidence=confidence,
+            resamples=resamples,
+            seed=seed,
+        )
+    return Decision(calibration, point, _abstention(rows, error=config.error, missing=missing, chosen_on=chosen_on))
+
+
+def cross_fit_decisions(
+    rows: CalibrationRows,
+    *,
+    config: CalibrateConfig,
+    threshold: float,
+    fold: npt.NDArray[np.intp] | None = None,
+    seed: int = 0,
+) -> CrossFit:
+    """Decide each fold of groups by what was chosen on the other folds.
+
+    Args:
+        rows: The rows.
+        config: See `choose_decision`.
+        threshold: The threshold of the policy ``fixed``.
+        fold: Fold of each row, shape (N,), no group in two; None divides the groups into at most `FOLDS`.
+        seed: Seed of the division.
+    """
+    if fold is None:
+        folds = min(FOLDS, rows.n_groups)
+        fold = group_folds(rows.groups, folds=folds, seed=seed) if folds > 1 else np.zeros(len(rows.logits), np.intp)
+    decisions = [
+        choose_decision(
+            rows.where(fold != index),
+            config=config,
+            threshold=threshold,
+            chosen_on="the other folds of these groups",
+            resamples=0,
+        )
+        for index in range(int(fold.max()) + 1)
+    ]
+    return CrossFit(fold, tuple(decisions))
+
+
+def _too_few(rows: CalibrationRows, *, least: int) -> str:
+    """Why nothing can be chosen on these rows; empty where it can."""
+    if not len(rows.logits):
+        return NO_ROWS
+    found = rows.groups_of_rarer_class
+    return f"a class has {found} groups and {least} are needed" if found < least else ""
+
+
+def _calibration(
+    rows: CalibrationRows, *, config: CalibrateConfig, missing: str, chosen_on: str, confidence: float
+) -> Calibration:
+    method: Method = config.method
+    if method == "none":
+        return Calibration(chosen_on="not calibrated: so it was asked for")
+    if missing:
+        return Calibration(chosen_on=f"not calibrated: {missing}")
+    if method == "isotonic" and rows.n_groups < ISOTONIC_GROUPS:
+        method, chosen_on = "temperature", f"{chosen_on} (too few groups for isotonic: {ISOTONIC_GROUPS} are needed)"
+    fitted = fit_calibration(rows.logits, targets=rows.targets, groups=rows.groups, method=method)
+    if method != "isotonic" and not SLOPES[0] < fitted.slope < SLOPES[1]:
+        return Calibration(chosen_on=f"not calibrated: the scores separate the classes, or do not rank them, on "
+                           f"{chosen_on}")  # fmt: skip
+    low = high = None
+    if method == "temperature":
+        limits = temperature_interval(rows.logits, targets=rows.targets, groups=rows.groups, confidence=confidence)
+        low, high = limits.low, limits.high
+    return dataclasses.replace(
+        fitted, low=low, high=high, chosen_on=chosen_on, n=len(rows.logits), n_groups=rows.n_groups
+    )
+
+
+def _policy(config: CalibrateConfig, *, threshold: float) -> Policy:
+    return Policy(
+        config.policy,
+        target=threshold if config.policy == "fixed" else config.target,
+        cost_false_positive=config.cost_false_positive,
+        cost_false_negative=config.cost_false_negative,
+        prevalence=config.prevalence or None,
+    )
+
+
+def _abstention(rows: CalibrationRows, *, error: float, missing: str, chosen_on: str) -> Abstention:
+    if not error:
+        return Abstention(chosen_on="not chosen: every frame is answered, as asked for")
+    if missing:
+        return Abstention(chosen_on=f"not chosen: {missing}")
+    if rows.n_groups + 1 < 1 / error:
+        return Abstention(chosen_on=f"not chosen: {rows.n_groups} groups cannot promise {error:.0%} wrong answers")
+    quantile = conformal_quantile(
+        ScoredRows.from_logits(rows.targets, logits=rows.logits), groups=rows.groups, error=error
+    )
+    guarantee = (
+        f"of the frames of a new group at most {error:.0%} are answered wrongly, on average over groups, if the new "
+        "groups are exchangeable with those that this was chosen on and these had no part in training"
+    )
+    return Abstention(error, quantile, guarantee, chosen_on, len(rows.logits), rows.n_groups)

@@ -1,0 +1,1 @@
+"""A part's predictions to the JSON that the report reads."""

@@ -1,0 +1,90 @@
+"""Metrics of exams: the frames of a clip or patient are made one prediction, which is then measured like a frame."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from sonoproof.config import EvaluateConfig
+from sonoproof.errors import RunFolderError
+from sonoproof.evaluation.intervals.intervals import as_json
+from sonoproof.evaluation.measures.measures import intervals_of
+from sonoproof.evaluation.metrics.metrics import confusion
+from sonoproof.evaluation.scores.aggregate import OF_LOGITS, Aggregation, aggregate
+from sonoproof.evaluation.scores.labelled import Classes, labelled_rows, scored, units_of
+
+__all__ = ["exam_columns", "exam_file", "measure_exams"]
+
+
+def exam_columns(table: pd.DataFrame, *, group_columns: Sequence[str]) -> list[str]:
+    """The columns by which frames form exams: the sheet's own, else the groups that were kept together.
+
+    Args:
+        table: Predictions, with the group columns where they are known.
+        group_columns: Columns of the sheet whose values were kept together.
+    """
+    named = [column for column in group_columns if column in table.columns]
+    return named or ["group"]
+
+
+def exam_file(part: str, *, column: str) -> str:
+    """Name of the file with the predictions of exams."""
+    plain = re.sub(r"[^\w-]+", "_", column)
+    return f"{part}_by_{plain}.csv"
+
+
+def measure_exams(
+    table: pd.DataFrame, *, by: str, classes: Classes, threshold: float, config: EvaluateConfig
+) -> tuple[dict[str, Any], pd.DataFrame | None]:
+    """Metrics of exams with their intervals, and the exams' predictions.
+
+    The means are of calibrated logits; exams are ranked by what the network's own logits give, as frames are, where the
+    prediction of an exam is made of logits. The threshold is that of frames: it was not chosen for exams, and the
+    probability of an exam is not calibrated anew.
+
+    Args:
+        table: Predictions of frames with the column `by`.
+        by: Column that names the exam of each frame.
+        classes: The class names.
+        threshold: Probability from which an exam is called positive.
+        config: Level, resamples and seed of the intervals, and how frames become an exam.
+
+    Returns:
+        ``n``, ``n_positive``, ``how``, ``confusion`` and every metric; or ``reason`` where frames form no exams, with
+        None instead of predictions.
+    """
+    frames = labelled_rows(table, classes=classes)
+    try:
+        exams = _exams(frames, by=by, classes=classes, threshold=threshold, how=config.exam)
+    except RunFolderError as error:
+        return {"how": config.exam, "reason": str(error)}, None
+    if len(exams) == len(frames):
+        return {"how": config.exam, "reason": "every frame is an exam of its own"}, None
+    rows, units = scored(exams, classes=classes, threshold=threshold), units_of(exams, unit="group")
+    found = intervals_of(rows, units=units, config=config)
+    facts = {
+        "how": config.exam,
+        "n": rows.n,
+        "n_positive": int(rows.targets.sum()),
+        "n_frames": len(frames),
+        "threshold": threshold,
+        "unit": "group",
+        "n_units": exams["group"].nunique(),
+        **{name: as_json(interval) for name, interval in found.items()},
+        "confusion": confusion(rows),
+        "undefined": {name: interval.reason for name, interval in found.items() if interval.reason},
+    }
+    return facts, exams
+
+
+def _exams(frames: pd.DataFrame, *, by: str, classes: Classes, threshold: float, how: Aggregation) -> pd.DataFrame:
+    """Predictions of exams; of calibrated frames with ``calibrated_logit`` beside the ``logit`` of the network."""
+    if "calibrated_logit" not in frames.columns:
+        return aggregate(frames, by=by, classes=classes, how=how, threshold=threshold)
+    calibrated = frames.assign(logit=frames["calibrated_logit"])
+    exams = aggregate(calibrated, by=by, classes=classes, how=how, threshold=threshold)
+    own = exams if how not in OF_LOGITS else aggregate(frames, by=by, classes=classes, how=how, threshold=threshold)
+    return exams.assign(calibrated_logit=exams["logit"], logit=own["logit"])

@@ -1,0 +1,1 @@
+"""Uncertainty: resampling of whole groups, DeLong's and exact intervals."""

@@ -1,0 +1,1 @@
+"""What is measured of predictions beyond the metrics: reliability, net benefit, predictive values, comparisons."""

@@ -1,0 +1,138 @@
+"""How well probabilities are calibrated: expected calibration error, slope, intercept, each with its interval.
+
+References:
+    Naeini, Cooper, Hauskrecht (2015), Obtaining well calibrated probabilities using Bayesian binning, AAAI (ECE).
+    Cox (1958), Two further applications of a model for binary regression, Biometrika 45:562 (slope, intercept).
+    Van Calster et al. (2016), A calibration hierarchy for risk models was defined, J. Clin. Epidemiol. 74:167.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from sonoproof.evaluation.intervals.intervals import Interval
+from sonoproof.evaluation.intervals.logistic import cluster_covariance, fit_logistic
+from sonoproof.evaluation.intervals.resampling import Grouping, chunk_sizes, kish
+from sonoproof.evaluation.metrics.curves import RELIABILITY_BINS, bin_index
+from sonoproof.evaluation.scores.rows import ScoredRows
+
+__all__ = ["calibration_error", "calibration_errors", "cox_calibration"]
+
+FloatArray = npt.NDArray[np.float64]
+
+_LIMIT = 50.0
+
+
+def calibration_error(rows: ScoredRows, *, bins: int = RELIABILITY_BINS) -> float:
+    """Expected calibration error: mean over rows of |mean probability - share positive| of the row's bin.
+
+    Args:
+        rows: The rows.
+        bins: Number of equally wide bins of the probability.
+    """
+    gaps = np.bincount(bin_index(rows.probabilities, bins=bins), weights=rows.probabilities - rows.targets)
+    return float(np.abs(gaps).sum() / rows.n) if rows.n else float("nan")
+
+
+def calibration_errors(
+    rows: ScoredRows,
+    *,
+    groups: npt.ArrayLike,
+    bins: int = RELIABILITY_BINS,
+    confidence: float = 0.95,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> Interval:
+    """Expected calibration error with its interval by the cluster bootstrap.
+
+    The error is a sum of absolute gaps, which chance alone makes positive: a percentile interval would exclude zero
+    even for calibrated rows. By the triangle inequality the error differs from the true one by at most the sum of the
+    gaps' own deviations, so the lower limit is the error less the quantile of that sum in the resamples. The upper
+    limit is that of the basic bootstrap.
+
+    Args:
+        rows: The rows.
+        groups: Name of the group of each row, shape (N,).
+        bins: Number of equally wide bins.
+        confidence: Level, between 0 and 1.
+        resamples: Bootstrap resamples.
+        seed: Seed of the resampling.
+    """
+    value, nan = calibration_error(rows, bins=bins), float("nan")
+    grouping = Grouping.of(groups, targets=rows.targets)
+    if min((len(members) for members in grouping.strata), default=0) < 2:
+        return Interval(value, nan, nan, "no limits: fewer than two groups of a class")
+    cell = grouping.group_of_row * bins + bin_index(rows.probabilities, bins=bins)
+    size = grouping.n_groups * bins
+    gaps = np.bincount(cell, weights=rows.probabilities - rows.targets, minlength=size)
+    gaps_of_group = gaps.reshape(grouping.n_groups, bins)
+    n_of_group = grouping.sizes(rows.which("all"))
+    rngs = np.random.default_rng(seed).spawn(len(grouping.strata))
+    errors, deviations = [], []
+    for chunk in chunk_sizes(resamples, width=grouping.n_groups):
+        weights = grouping.draw(chunk, rngs=rngs)
+        drawn = (weights @ gaps_of_group) / (weights @ n_of_group)[:, None]
+        errors.append(np.abs(drawn).sum(axis=1))
+        deviations.append(np.abs(drawn - gaps_of_group.sum(axis=0) / rows.n).sum(axis=1))
+    tail = (1 - confidence) / 2
+    low = value - float(np.quantile(np.concatenate(deviations), 1 - tail))
+    high = 2 * value - float(np.quantile(np.concatenate(errors), tail))
+    return Interval(value, max(low, 0.0), max(high, value))
+
+
+def cox_calibration(rows: ScoredRows, *, groups: npt.ArrayLike, confidence: float = 0.95) -> dict[str, Interval]:
+    """Slope, intercept and calibration in the large, with intervals from the sandwich variance over groups.
+
+    ``slope`` and ``intercept`` regress the target on the logit (1 and 0 if calibrated; a slope below 1 means
+    overconfident). ``in_the_large`` is the intercept with the slope held at 1 (above 0: too few called ill).
+
+    Args:
+        rows: The rows.
+        groups: Name of the group of each row, shape (N,).
+        confidence: Level, between 0 and 1.
+    """
+    nan = float("nan")
+    names = ("slope", "intercept", "in_the_large")
+    if rows.n == 0 or rows.targets.all() or not rows.targets.any():
+        return dict.fromkeys(names, Interval(nan, nan, nan, "only one class"))
+    if _separated(rows):
+        return dict.fromkeys(names, Interval(nan, nan, nan, "the scores separate the classes, or are all equal"))
+    _, group_of_row = np.unique(np.asarray(groups), return_inverse=True)
+    ones = np.ones((rows.n, 1))
+    both = _intervals(
+        rows, np.column_stack([rows.logits, ones]), offset=0.0, group_of_row=group_of_row, level=confidence
+    )
+    large = _intervals(rows, ones, offset=rows.logits, group_of_row=group_of_row, level=confidence)
+    return dict(zip(names, [*both, *large], strict=True))
+
+
+def _separated(rows: ScoredRows) -> bool:
+    """Whether a regression on the logit has no finite solution."""
+    positive, negative = rows.logits[rows.targets], rows.logits[~rows.targets]
+    return bool(positive.min() >= negative.max() or positive.max() <= negative.min())
+
+
+def _intervals(
+    rows: ScoredRows,
+    design: FloatArray,
+    *,
+    offset: FloatArray | float,
+    group_of_row: npt.NDArray[np.intp],
+    level: float,
+) -> list[Interval]:
+    nan, targets = float("nan"), rows.targets.astype(np.float64)
+    bounds = [(-_LIMIT, _LIMIT)] * design.shape[1]
+    found = fit_logistic(design, targets=targets, bounds=bounds, offset=offset)
+    if (np.abs(found) > 0.999 * _LIMIT).any():
+        return [Interval(nan, nan, nan, "the likelihood has no maximum within reach")] * len(found)
+    n_groups = int(group_of_row.max()) + 1
+    if n_groups < 2:
+        return [Interval(float(value), nan, nan, "no limits: only one group") for value in found]
+    covariance = cluster_covariance(
+        design, targets=targets, coefficients=found, group_of_row=group_of_row, offset=offset
+    )
+    freedom = max(kish(np.bincount(group_of_row).astype(np.float64)) - 1, 1.0)
+    reach = stats.t.ppf((1 + level) / 2, freedom) * np.sqrt(np.diag(covariance))
+    return [Interval(float(v), float(v - r), float(v + r)) for v, r in zip(found, reach, strict=True)]

@@ -1,0 +1,1 @@
+"""Metrics of a named positive class, and the curves behind them."""

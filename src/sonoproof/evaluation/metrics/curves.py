@@ -1,0 +1,118 @@
+"""The points of the curves that the report draws: ROC, precision against recall, reliability."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sonoproof.evaluation.scores.rows import ScoredRows
+
+__all__ = ["curves", "precision_recall_points", "reliability_bins", "roc_points"]
+
+FloatArray = npt.NDArray[np.float64]
+
+RELIABILITY_BINS = 10
+_MOST_POINTS = 500
+
+
+def curves(rows: ScoredRows, *, bins: int = RELIABILITY_BINS) -> dict[str, Any]:
+    """All curves as plain numbers for JSON.
+
+    Args:
+        rows: The rows.
+        bins: Number of equally wide reliability bins.
+    """
+    return {
+        "roc": roc_points(rows),
+        "precision_recall": precision_recall_points(rows),
+        "reliability": reliability_bins(rows, bins=bins),
+    }
+
+
+def roc_points(rows: ScoredRows) -> dict[str, list[float]]:
+    """Corners of the ROC curve from (0, 0) to (1, 1); empty where a class is missing.
+
+    Returns:
+        ``false_positive_rate``, ``true_positive_rate`` and the ``threshold`` (a probability; a row is called from
+        it on) at each point. At the first point nothing is called, and its threshold is NaN; all are where folds of
+        rows were calibrated each in its own way, for no one threshold then gives a point.
+    """
+    thresholds, tp, fp = _counts_by_threshold(rows)
+    if rows.targets.all() or not rows.targets.any():
+        return {"false_positive_rate": [], "true_positive_rate": [], "threshold": []}
+    keep = _thin(_corners(tp, fp))
+    return {
+        "false_positive_rate": (fp[keep] / fp[-1]).tolist(),
+        "true_positive_rate": (tp[keep] / tp[-1]).tolist(),
+        "threshold": thresholds[keep].tolist(),
+    }
+
+
+def precision_recall_points(rows: ScoredRows) -> dict[str, Any]:
+    """Precision against recall as the threshold falls; empty where no row is positive.
+
+    Returns:
+        ``recall``, ``precision``, ``threshold`` and the share of positive rows, which is the precision of chance.
+    """
+    thresholds, tp, fp = _counts_by_threshold(rows)
+    if not rows.targets.any():
+        return {"recall": [], "precision": [], "threshold": [], "share_positive": None}
+    keep = _thin(np.arange(1, len(tp)))
+    return {
+        "recall": (tp[keep] / tp[-1]).tolist(),
+        "precision": (tp[keep] / (tp[keep] + fp[keep])).tolist(),
+        "threshold": thresholds[keep].tolist(),
+        "share_positive": float(rows.targets.mean()),
+    }
+
+
+def reliability_bins(rows: ScoredRows, *, bins: int = RELIABILITY_BINS) -> dict[str, list[Any]]:
+    """Mean probability and share of positive rows in equally wide bins of the probability.
+
+    A bin holds its lower edge, the last one both edges. Empty bins have no mean and no share (None).
+
+    Returns:
+        ``edges`` (bins + 1), ``n``, ``mean_probability`` and ``share_positive`` (bins each).
+    """
+    index = bin_index(rows.probabilities, bins=bins)
+    n = np.bincount(index, minlength=bins)
+    chance = np.bincount(index, weights=rows.probabilities, minlength=bins)
+    positive = np.bincount(index, weights=rows.targets.astype(float), minlength=bins)
+    return {
+        "edges": np.linspace(0, 1, bins + 1).tolist(),
+        "n": n.tolist(),
+        "mean_probability": [float(c / k) if k else None for c, k in zip(chance, n, strict=True)],
+        "share_positive": [float(p / k) if k else None for p, k in zip(positive, n, strict=True)],
+    }
+
+
+def bin_index(probabilities: FloatArray, *, bins: int) -> npt.NDArray[np.intp]:
+    """Index of the equally wide bin of each probability, shape (N,)."""
+    return np.minimum((probabilities * bins).astype(np.intp), bins - 1)
+
+
+def _counts_by_threshold(rows: ScoredRows) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Thresholds, true and false positives where nothing, then ever more runs of equal scores are called."""
+    order = np.argsort(-rows.rank_scores, kind="stable")
+    scores, targets = rows.rank_scores[order], rows.targets[order]
+    last = np.flatnonzero(np.append(np.diff(scores) != 0, True)) if rows.n else np.array([], dtype=np.intp)
+    tp = np.append(0.0, np.cumsum(targets)[last])
+    falling = rows.probabilities[order][last]
+    thresholds = np.append(np.nan, falling if (np.diff(falling) <= 0).all() else np.full(len(falling), np.nan))
+    return thresholds, tp, np.append(0.0, last + 1.0) - tp
+
+
+def _corners(tp: FloatArray, fp: FloatArray) -> npt.NDArray[np.intp]:
+    """Indices of the points at which the curve turns, with both ends."""
+    step_tp, step_fp = np.diff(tp), np.diff(fp)
+    turns = step_tp[1:] * step_fp[:-1] != step_fp[1:] * step_tp[:-1]
+    return np.flatnonzero(np.concatenate([[True], turns, [True]]))
+
+
+def _thin(indices: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+    """At most `_MOST_POINTS` of `indices`, evenly taken, with both ends: a drawing needs no more."""
+    if len(indices) <= _MOST_POINTS:
+        return indices
+    return indices[np.linspace(0, len(indices) - 1, _MOST_POINTS).round().astype(np.intp)]

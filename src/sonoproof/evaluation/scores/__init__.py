@@ -1,0 +1,1 @@
+"""What is measured on: scored rows with labels, groups and exams."""

@@ -1,0 +1,1 @@
+"""The blocks that the page is made of, and the files that it reads."""

@@ -1,0 +1,1 @@
+"""What the terminal prints at the end of a command."""

@@ -1,0 +1,1 @@
+"""Numbers, captions and tables in words."""

@@ -1,0 +1,94 @@
+"""A finished run to an ONNX file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from sonoproof.config import load_config
+from sonoproof.errors import BundleError
+from sonoproof.inference.engine_selection import exported_engines
+from sonoproof.inference.engines import Engine, TorchEngine
+from sonoproof.inference.export import check_export_name, export_onnx, require_parity, serialised
+from sonoproof.inference.quantise import Change, change_of, quantised, require_small
+from sonoproof.runfolder import RunFolder, atomic_path
+from sonoproof.stages.context import frames_of, records_and_split
+from sonoproof.stages.job import Job
+from sonoproof.training.batches import LoadFrames
+from sonoproof.training.bundle import ModelBundle, load_bundle
+from sonoproof.training.model import resolve_device
+from sonoproof.training.verdict import calibrated
+
+__all__ = ["export_run"]
+
+CALIBRATION_FRAMES = 200
+BATCH = 32
+
+
+def export_run(folder: Path, *, out: Path, int8: bool = False) -> str:
+    """Export the model of a run.
+
+    Args:
+        folder: The run folder, or the folder of a saved model.
+        out: The file to write, ``.onnx``.
+        int8: Whether in 8-bit integers; needs the run folder, for the ranges are taken from frames of the fit part
+            and the gate is held on the validation part.
+
+    Returns:
+        What was checked, in a line.
+
+    Raises:
+        BundleError: The exported model answers differently; no file is written.
+        SonoproofError: Anything else that the user can mend.
+    """
+    check_export_name(out)
+    bundle = load_bundle(folder)
+    if int8:
+        changes = _export_int8(RunFolder(folder), bundle, out=out)
+        return "; ".join(f"in {name}, {change}" for name, change in changes.items())
+    parity = export_onnx(bundle, out=out)
+    return f"differs from the saved model by at most {parity.logit:.1g} (logit) and {parity.probability:.1g}"
+
+
+def _export_int8(run: RunFolder, bundle: ModelBundle, *, out: Path) -> dict[str, Change]:
+    """Write the file if every engine that is installed passes the gate with it: each rounds in its own way."""
+    if not run.split.is_file():
+        raise BundleError(f"{run.root}: --int8 needs the run folder, to compare on the frames of its validation part")
+    table = records_and_split(run)
+    rows = table[table["part"] == "val"]
+    if rows.empty:
+        raise BundleError(f"{run.root}: --int8 is compared on validation frames, and this run has none; export without")
+    load = _frames(run)
+    learned = list(table.loc[table["part"] == "fit", "image_id"])
+    some = learned[:: max(1, len(learned) // CALIBRATION_FRAMES)]
+    single = serialised(bundle)
+    require_parity(bundle, single)
+    content = quantised(single, frames=load(some))
+    before = _probabilities(TorchEngine(bundle, device=resolve_device("cpu")), bundle, rows=rows, load=load)
+    changes: dict[str, Change] = {}
+    with atomic_path(out) as temporary:
+        temporary.write_bytes(content)
+        for name, engine in exported_engines(temporary).items():
+            after = _probabilities(engine, bundle, rows=rows, load=load)
+            changes[name] = change_of(before, after, positive=(rows["label"] == bundle.positive).to_numpy())
+            require_small(changes[name], engine=name)
+    return changes
+
+
+def _frames(run: RunFolder) -> LoadFrames:
+    job = Job(
+        run=run, config=load_config(run.config), inputs=None, say=lambda _line: None, progress=lambda _done, _all: None
+    )
+    return frames_of(job)[0]
+
+
+def _probabilities(
+    engine: Engine, bundle: ModelBundle, *, rows: pd.DataFrame, load: LoadFrames
+) -> npt.NDArray[np.float64]:
+    image_ids = list(rows["image_id"])
+    starts = range(0, len(image_ids), BATCH)
+    logits = np.concatenate([engine.logits(load(image_ids[k : k + BATCH])) for k in starts])
+    return calibrated(logits, calibration=bundle.calibration)
