@@ -104,7 +104,7 @@ def across_patients(found: LookalikeResult, suspected: bool) -> int:
     return sum(patient_of(link.first) != patient_of(link.second) for link in links)
 
 
-def seconds_a_pair(root: Path, names: list[str], pairs: int = 200) -> float:
+def seconds_per_pair(root: Path, names: list[str], pairs: int = 200) -> float:
     """Mean time of one geometric comparison, of frames drawn by chance, upright and mirrored."""
     rng = np.random.default_rng(0)
     views = [describe(load_frame(root / "images" / names[k])) for k in rng.permutation(len(names))[:40]]
@@ -175,7 +175,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.folder or Path(scratch)
         root = simulate(folder, max(options.frames), options.recrops, options.seed)
-        pair_seconds = seconds_a_pair(root, first_frames(root, min(options.frames)))
+        pair_seconds = seconds_per_pair(root, first_frames(root, min(options.frames)))
         for frames in sorted(options.frames):
             names = first_frames(root, frames)
             with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:

@@ -36,7 +36,7 @@ PAGE = ROOT / "benchmarks" / "RESULTS.md"
 RECORDED = ROOT / "benchmarks" / "results.json"
 SECTION = "Speed"
 REASONS = ROOT / "benchmarks" / "speed" / "reasons.md"
-MOST_LOGIT_DIFFERENCE = 1e-3
+MAX_LOGIT_DIFFERENCE = 1e-3
 QUICK_ROUNDS = 3
 # What others are compared with must not be a lucky draw.
 RECORDED_ROUNDS = 9
@@ -117,7 +117,7 @@ def _require_agreement(ours: Side, peer: Side) -> None:
     """Both sides must compute the same network, or their times say nothing."""
     first, second = (side.do("agree", {})["logits"] for side in (ours, peer))
     largest = max(abs(a - b) for a, b in zip(first, second, strict=True))
-    if not largest <= MOST_LOGIT_DIFFERENCE:
+    if not largest <= MAX_LOGIT_DIFFERENCE:
         raise SystemExit(f"the two sides do not compute the same network: their logits differ by {largest:.2g}")
 
 

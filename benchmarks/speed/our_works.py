@@ -33,7 +33,7 @@ from sonoproof.training.bundle import load_bundle
 from sonoproof.training.model import load_backbone
 
 BATCH = 32
-MOST_IG_POINTS = 801
+MAX_IG_POINTS = 801
 
 
 def works(materials: Materials) -> dict[str, Prepare]:
@@ -117,7 +117,7 @@ def works(materials: Materials) -> dict[str, Prepare]:
         def explain() -> Done:
             found = [
                 integrated_gradients(
-                    logit, frame, baseline=torch.full_like(frame, -1.0), tolerance=tolerance, steps=MOST_IG_POINTS
+                    logit, frame, baseline=torch.full_like(frame, -1.0), tolerance=tolerance, steps=MAX_IG_POINTS
                 )
                 for frame in frames
             ]

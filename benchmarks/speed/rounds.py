@@ -17,7 +17,7 @@ from benchmarks.speed.environments import ROOT, environment_of
 __all__ = ["Round", "Side", "measure"]
 
 # Of the machine's processors: what others may use during a round before it is thrown out.
-MOST_OF_OTHERS = 0.1
+MAX_OF_OTHERS = 0.1
 
 
 class Side:
@@ -89,7 +89,7 @@ class Round:
 
     def is_quiet(self, *, by_cpu: bool) -> bool:
         """Whether the times can be believed: nobody else was at work and, where it matters, the two times agree."""
-        if self.others == self.others and self.others > MOST_OF_OTHERS:
+        if self.others == self.others and self.others > MAX_OF_OTHERS:
             return False
         sides = [side for side in (self.ours, self.peer) if side is not None]
         return not by_cpu or all(side["wall_s"] <= 1.15 * side["cpu_s"] + 0.01 for side in sides)

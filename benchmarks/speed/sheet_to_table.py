@@ -24,10 +24,10 @@ import pandas as pd
 from benchmarks.speed.environments import ROOT, environment_of, peer_python
 from benchmarks.speed.materials import write_peer_weights
 
+from sonoproof.classes import Classes
 from sonoproof.config import EvaluateConfig, ModelConfig
 from sonoproof.evaluation.measures.compare import compare
 from sonoproof.evaluation.metrics.metrics import METRICS
-from sonoproof.evaluation.scores.labelled import Classes
 from sonoproof.phantom import PhantomConfig, write_cohort
 from sonoproof.runfolder import PREDICTION_COLUMNS, RECORD_COLUMNS, SPLIT_COLUMNS, RunFolder, read_table
 from sonoproof.training.model import load_backbone

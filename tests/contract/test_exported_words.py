@@ -24,7 +24,7 @@ from sonoproof.inference.export import export_onnx
 from sonoproof.inference.files import FileAnswer, predict_files
 from sonoproof.phantom import PhantomConfig, write_cohort
 from sonoproof.training.bundle import ModelBundle, save_bundle
-from sonoproof.training.novelty import Likeness, fit_likeness
+from sonoproof.training.novelty import NoveltyScorer, fit_novelty
 from sonoproof.training.verdict import UNLIKE, Abstention, Decision, OperatingPoint
 
 Pixels = npt.NDArray[np.uint8]
@@ -74,7 +74,7 @@ def bundle(request: pytest.FixtureRequest, files: list[Path]) -> ModelBundle:
     return dataclasses.replace(
         plain,
         decision=Decision(plain.calibration, OperatingPoint(threshold=0.5), abstention),
-        likeness=fit_likeness(canvases[::2], held_out=canvases[1::5], groups=np.arange(len(canvases[1::5]))),
+        likeness=fit_novelty(canvases[::2], held_out=canvases[1::5], groups=np.arange(len(canvases[1::5]))),
     )
 
 
@@ -120,10 +120,10 @@ def test_likeness_is_had_from_the_file_as_the_metadata_say(
     exported: Path, bundle: ModelBundle, files: list[Path], predicted: list[FileAnswer]
 ) -> None:
     said = _metadata(exported)
-    assert "Likeness.from_dict(card['likeness']).score(frames)" in said["unlike"]
+    assert "NoveltyScorer.from_dict(card['likeness']).score(frames)" in said["unlike"]
     card = json.loads(said["sonoproof"])
     frames = np.stack([bundle.preprocessing(decode_bytes(f.read_bytes(), max_pixels=10**6).pixels) for f in files])
-    score = Likeness.from_dict(card["likeness"]).score(frames)
+    score = NoveltyScorer.from_dict(card["likeness"]).score(frames)
     assert score == pytest.approx([answer.unlike for answer in predicted], abs=1e-6)
     assert [answer.answer == UNLIKE for answer in predicted] == (score > 1).tolist()
     assert 0 < (score > 1).sum() < len(score)

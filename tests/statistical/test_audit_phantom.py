@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from sonoproof.classes import Classes
 from sonoproof.config import AuditConfig, FramesConfig, SheetConfig
 from sonoproof.data.audit import audit_cohort
 from sonoproof.data.cohort.cohort import build_cohort
 from sonoproof.data.frames.facts import read_frames_facts
 from sonoproof.evaluation.probes.probe import probe_cohort
-from sonoproof.evaluation.scores.labelled import Classes
 from sonoproof.phantom import PhantomConfig, write_cohort
 
 pytestmark = pytest.mark.slow

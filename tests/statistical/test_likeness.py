@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 
 from sonoproof.data.frames.preprocessing import Preprocessing
 from sonoproof.phantom import PhantomConfig, write_cohort
-from sonoproof.training.novelty import Likeness, fit_likeness
+from sonoproof.training.novelty import NoveltyScorer, fit_novelty
 
 SIZE = 96
 FRAMES = 4
@@ -30,9 +30,9 @@ def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Stack:
 
 
 @pytest.fixture(scope="module")
-def likeness(phantoms: Stack) -> Likeness:
+def likeness(phantoms: Stack) -> NoveltyScorer:
     train, held_out = phantoms[: 40 * FRAMES], phantoms[40 * FRAMES : 60 * FRAMES]
-    return fit_likeness(train, held_out=held_out, groups=np.arange(len(held_out)) // FRAMES)
+    return fit_novelty(train, held_out=held_out, groups=np.arange(len(held_out)) // FRAMES)
 
 
 def cut_outs(count: int, *, grey: bool) -> Stack:
@@ -66,22 +66,24 @@ def blank(count: int) -> Stack:
     [lambda: cut_outs(60, grey=False), lambda: cut_outs(60, grey=True), lambda: noise(30), lambda: blank(30)],
     ids=["photographs", "grey photographs", "noise", "blank"],
 )
-def test_what_is_no_ultrasound_is_told_apart(phantoms: Stack, likeness: Likeness, others: Callable[[], Stack]) -> None:
+def test_what_is_no_ultrasound_is_told_apart(
+    phantoms: Stack, likeness: NoveltyScorer, others: Callable[[], Stack]
+) -> None:
     alike, unlike = likeness.score(phantoms[60 * FRAMES :]), likeness.score(others())
     truth = np.repeat([0, 1], [len(alike), len(unlike)])
     assert roc_auc_score(truth, np.concatenate([alike, unlike])) >= 0.95
     assert (unlike > 1).mean() >= 0.9
 
 
-def test_new_patients_are_seldom_called_unlike(phantoms: Stack, likeness: Likeness) -> None:
+def test_new_patients_are_seldom_called_unlike(phantoms: Stack, likeness: NoveltyScorer) -> None:
     assert (likeness.score(phantoms[60 * FRAMES :]) > 1).mean() <= 0.08
 
 
-def test_the_score_comes_back_from_plain_numbers(likeness: Likeness, phantoms: Stack) -> None:
-    again = Likeness.from_dict(likeness.to_dict())
+def test_the_score_comes_back_from_plain_numbers(likeness: NoveltyScorer, phantoms: Stack) -> None:
+    again = NoveltyScorer.from_dict(likeness.to_dict())
     np.testing.assert_array_equal(again.score(phantoms[:8]), likeness.score(phantoms[:8]))
 
 
-def test_a_frame_scores_the_same_in_any_company(likeness: Likeness, phantoms: Stack) -> None:
+def test_a_frame_scores_the_same_in_any_company(likeness: NoveltyScorer, phantoms: Stack) -> None:
     alone = np.concatenate([likeness.score(phantoms[k : k + 1]) for k in range(5)])
     np.testing.assert_allclose(alone, likeness.score(phantoms[:5]), rtol=1e-6)

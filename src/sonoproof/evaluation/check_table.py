@@ -48,8 +48,8 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
 _FIGURE = re.compile(r"\s*(\d*\.?\d*)\s*(%?)\s*")
 _LISTED = 20
 # Products of counts and denominators stay within 64 bits.
-_MOST_DECIMALS = 9
-_MOST_ROWS = 1_000_000
+_MAX_DECIMALS = 9
+_MAX_ROWS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,8 @@ def check_table(n: int, *, positives: int, **figures: str) -> TableCheck:
         >>> check_table(1468, positives=1050, accuracy=".8428", precision="1.0", recall=".9199").n_possible
         0
     """
-    if not 1 <= n <= _MOST_ROWS:
-        raise ValueError(f"the number of rows must lie between 1 and {_MOST_ROWS}, not at {n}")
+    if not 1 <= n <= _MAX_ROWS:
+        raise ValueError(f"the number of rows must lie between 1 and {_MAX_ROWS}, not at {n}")
     if not 0 <= positives <= n:
         raise ValueError(f"positives must lie between 0 and the number of rows, not {positives} of {n}")
     unknown = sorted(set(figures) - set(FIGURES))
@@ -165,8 +165,8 @@ def _parsed(name: str, text: str) -> tuple[Fraction, Fraction]:
     value, decimals = Fraction(match[1].removesuffix(".")) / scale, len(match[1].partition(".")[2])
     if value > 1:
         raise ValueError(f"{name}: {text!r} is above 1; write percentages with the sign %")
-    if decimals > _MOST_DECIMALS:
-        raise ValueError(f"{name}: {text!r} has more than {_MOST_DECIMALS} decimals")
+    if decimals > _MAX_DECIMALS:
+        raise ValueError(f"{name}: {text!r} has more than {_MAX_DECIMALS} decimals")
     return value, Fraction(1, 10**decimals * scale)
 
 

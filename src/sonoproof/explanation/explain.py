@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from torch import nn
 
+from sonoproof.classes import Classes
 from sonoproof.config import ExplainConfig
 from sonoproof.explanation.attribution import ClassLogit
 from sonoproof.explanation.display import SCALE_PERCENTILE, colour_scale, display_sigma_px
-from sonoproof.explanation.frame import BaselineResult, Classes, ExplainedFrame, explain_frame
+from sonoproof.explanation.frame import BaselineResult, ExplainedFrame, explain_frame
 from sonoproof.explanation.gate import GateReport, run_gate
 from sonoproof.explanation.gate_checks import GateSettings, orders_without_a_map
 from sonoproof.explanation.methods import FURTHER_METHODS, Explainer, MethodSettings, explainer

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from torch import nn
 
+from sonoproof.classes import Classes
 from sonoproof.config import ExplainConfig
 from sonoproof.errors import RunFolderError
 from sonoproof.explanation.attribution import ClassLogit, IntegratedGradients, integrated_gradients
@@ -21,20 +22,12 @@ from sonoproof.explanation.methods import FURTHER_METHODS, MethodSettings, expla
 from sonoproof.explanation.regions import attribution_shares
 from sonoproof.explanation.saturation import ToProbability, mean_curve, saturation_curve, share_saturated
 
-__all__ = ["BaselineResult", "Classes", "ExplainedFrame", "explain_frame"]
+__all__ = ["BaselineResult", "ExplainedFrame", "explain_frame"]
 
 Frames = NDArray[np.uint8]
 
 # Most that the logit explained may differ from the one in the predictions, relative to max(1, |logit|).
 _LOGIT_TOLERANCE = 0.01
-
-
-@dataclass(frozen=True)
-class Classes:
-    """Names of the two classes."""
-
-    negative: str
-    positive: str
 
 
 @dataclass(frozen=True)

@@ -41,11 +41,11 @@ __all__ = [
 Frames = NDArray[np.uint8]
 
 # Thresholds; measured error rates in docs/explanations.md.
-_MOST_SIMILAR_TO_RANDOM = 0.5
-_LEAST_REPEATABLE = 0.5
-_LEAST_AGREEMENT = -0.25
-_LEAST_OVER_RANDOM = 2.0
-_LEAST_OVER_EDGES = -2.0
+_MAX_SIMILAR_TO_RANDOM = 0.5
+_MIN_REPEATABLE = 0.5
+_MIN_AGREEMENT = -0.25
+_MIN_OVER_RANDOM = 2.0
+_MIN_OVER_EDGES = -2.0
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def label_randomisation(
     return _below(
         "label_randomisation",
         float(np.mean(similar)),
-        _MOST_SIMILAR_TO_RANDOM,
+        _MAX_SIMILAR_TO_RANDOM,
         "|rank correlation| with the maps of a network trained on shuffled labels",
     )
 
@@ -187,7 +187,7 @@ def model_randomisation(
     return _below(
         "model_randomisation",
         falls[-1],
-        _MOST_SIMILAR_TO_RANDOM,
+        _MAX_SIMILAR_TO_RANDOM,
         "|rank correlation| of the map with that of the network with all layers randomised",
         series={"share_of_layers": shares, "similarity": falls},
     )
@@ -230,14 +230,14 @@ def deletion_and_insertion(
         _above(
             "better_than_random",
             _in_spreads(own - random_mean, spread),
-            _LEAST_OVER_RANDOM,
+            _MIN_OVER_RANDOM,
             "area between insertion and deletion, over random orders, in their standard errors",
             series=series,
         ),
         _above(
             "no_worse_than_edges",
             _in_spreads(own - edges, spread),
-            _LEAST_OVER_EDGES,
+            _MIN_OVER_EDGES,
             "area between insertion and deletion, over that of an edge detector, in the same standard errors",
         ),
     ]
@@ -272,7 +272,7 @@ def repeatability(
     return _above(
         "repeatability",
         float(np.mean(similar)),
-        _LEAST_REPEATABLE,
+        _MIN_REPEATABLE,
         f"rank correlation of the map with that of the frame under noise of {settings.noise_levels:g} grey level",
         series={"similarity": similar},
     )
@@ -292,7 +292,7 @@ def baseline_agreement(
     return _above(
         "baseline_agreement",
         float(np.mean([np.mean(values) for values in agreement.values()])),
-        _LEAST_AGREEMENT,
+        _MIN_AGREEMENT,
         "rank correlation of the map with those from the other baselines",
         series=agreement,
     )

@@ -40,16 +40,16 @@ def select_frames(predictions: pd.DataFrame, *, positive: str, top: int, errors:
     known = table["label"] != ""
     right = table["label"] == table["predicted"]
     chosen_top = _with_both_classes(table[right | ~known], top)
-    chosen_errors = _one_a_group(table[known & ~right], errors)
+    chosen_errors = _one_per_group(table[known & ~right], errors)
     return pd.concat([_ranked(chosen_top, "top"), _ranked(chosen_errors, "error")], ignore_index=True)
 
 
-def _one_a_group(table: pd.DataFrame, number: int) -> pd.DataFrame:
+def _one_per_group(table: pd.DataFrame, number: int) -> pd.DataFrame:
     return table.drop_duplicates("group").head(number)
 
 
 def _with_both_classes(table: pd.DataFrame, number: int) -> pd.DataFrame:
-    chosen = _one_a_group(table, number)
+    chosen = _one_per_group(table, number)
     if number < 2 or chosen["predicted"].nunique() != 1:
         return chosen
     others = table[table["predicted"] != chosen["predicted"].iloc[0]]

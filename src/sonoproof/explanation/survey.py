@@ -38,11 +38,11 @@ REGION_WORDS = {
 # Enough to see which kind of place is looked at; the completeness of single maps is not asked for.
 _STEPS, _BASELINE = 8, "blur"
 # Under this share of the picture a place is not there: a few pixels of coloured noise are no overlay.
-_LEAST_AREA = 5e-4
+_MIN_AREA = 5e-4
 # A model is said to look at a place when its attribution there surpasses the structure's share by this much at least,
 # by the lower limit of the interval. Measured error rates stand in docs/explanations.md.
-_MOST_EXCESS = 0.05
-_LEAST_FRAMES = 5
+_MAX_EXCESS = 0.05
+_MIN_FRAMES = 5
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def survey_part(
         "frames_in_part": len(predictions),
         "groups": len({item.group for item in surveyed}),
         "confidence": confidence,
-        "most_excess": _MOST_EXCESS,
+        "most_excess": _MAX_EXCESS,
         "regions": regions,
         "mask": _mask_summary(surveyed, confidence=confidence),
         "looks_at": [name for name, entry in regions.items() if entry["looked_at"]],
@@ -158,7 +158,7 @@ def _survey_frame(
 
 def _shares(place: NDArray[np.bool_], magnitude: NDArray[Any], structure: NDArray[Any]) -> dict[str, float] | None:
     totals = float(magnitude.sum(dtype=np.float64)), float(structure.sum(dtype=np.float64))
-    if place.mean() < _LEAST_AREA or min(totals) <= 0.0:
+    if place.mean() < _MIN_AREA or min(totals) <= 0.0:
         return None
     return {
         "attribution": float(magnitude[place].sum(dtype=np.float64)) / totals[0],
@@ -181,7 +181,7 @@ def _region_summary(name: str, surveyed: Sequence[Surveyed], *, confidence: floa
         "frames": len(present),
         **summary,
         "excess": excess,
-        "looked_at": bool(len(set(units)) >= _LEAST_FRAMES and low is not None and low > _MOST_EXCESS),
+        "looked_at": bool(len(set(units)) >= _MIN_FRAMES and low is not None and low > _MAX_EXCESS),
     }
 
 

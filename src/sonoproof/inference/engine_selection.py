@@ -150,18 +150,20 @@ class _Place:
         except MissingExtra:
             return None  # it is there and cannot be imported
 
-    def remember(self, name: str, *, seconds_a_frame: dict[str, float], device: str | None, model_sha256: str) -> None:
+    def remember(
+        self, name: str, *, seconds_per_frame: dict[str, float], device: str | None, model_sha256: str
+    ) -> None:
         """Write the choice down.
 
         Args:
             name: The engine.
-            seconds_a_frame: Of each that was measured.
+            seconds_per_frame: Of each that was measured.
             device: The device that was asked for.
             model_sha256: Hash of the model that was measured.
         """
         content = {
             "engine": name,
-            "seconds_a_frame": seconds_a_frame,
+            "seconds_per_frame": seconds_per_frame,
             **_circumstances(device),
             "model_sha256": model_sha256,
         }
@@ -231,10 +233,10 @@ def _fastest(place: _Place, *, device: str | None, say: Say) -> Engine:
         pass
     except SonoproofError as error:
         say(f"engines other than torch left out: {error}")
-    seconds = {name: _seconds_a_frame(engine) for name, engine in candidates.items()}
+    seconds = {name: _seconds_per_frame(engine) for name, engine in candidates.items()}
     fastest = min(seconds, key=lambda name: seconds[name] * (TORCH_MARGIN if name == "torch" else 1.0))
     try:
-        place.remember(fastest, seconds_a_frame=seconds, device=device, model_sha256=model_sha256)
+        place.remember(fastest, seconds_per_frame=seconds, device=device, model_sha256=model_sha256)
     except RunFolderError as error:
         say(f"the choice of the engine is not remembered: {error}")
     rates = ", ".join(f"{name} {1.0 / value:.0f}" for name, value in seconds.items())
@@ -242,7 +244,7 @@ def _fastest(place: _Place, *, device: str | None, say: Say) -> Engine:
     return candidates[fastest]
 
 
-def _seconds_a_frame(engine: Engine) -> float:
+def _seconds_per_frame(engine: Engine) -> float:
     size = engine.card.preprocessing.size
     frames = np.random.default_rng(0).integers(0, 256, (MEASURED_FRAMES, size, size, 3), dtype=np.uint8)
     engine.logits(frames)  # the first call allocates

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sonoproof.errors import BundleError, ConfigError, MissingExtra
-from sonoproof.inference.model_spec import ModelCard
+from sonoproof.inference.model_spec import ModelSpec
 
 if TYPE_CHECKING:
     import torch
@@ -35,7 +35,7 @@ class Engine(Protocol):
     """
 
     name: str
-    card: ModelCard
+    card: ModelSpec
 
     def logits(self, frames: UInt8) -> Floats:
         """(N) logits of the positive class, before calibration, of (N, size, size, 3) uint8 canvases."""
@@ -52,7 +52,7 @@ class TorchEngine:
     name = "torch"
 
     def __init__(self, bundle: ModelBundle, *, device: torch.device) -> None:
-        self.card = ModelCard.of_bundle(bundle)
+        self.card = ModelSpec.of_bundle(bundle)
         self._device = device
         self._classifier = bundle.classifier.to(device).eval()
 
@@ -163,10 +163,10 @@ def processors() -> int:
     return os.cpu_count() or 1
 
 
-def _card(metadata: dict[str, str], model: Path | bytes) -> ModelCard:
+def _card(metadata: dict[str, str], model: Path | bytes) -> ModelSpec:
     if CARD_KEY not in metadata:
         raise BundleError(f"{_named(model)}: was not written by `sonoproof export`; how to prepare frames is not in it")
-    return ModelCard.from_json(metadata[CARD_KEY])
+    return ModelSpec.from_json(metadata[CARD_KEY])
 
 
 def _openvino_metadata(model: Any) -> dict[str, str]:

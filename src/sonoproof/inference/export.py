@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from sonoproof.errors import BundleError, ConfigError, MissingExtra
 from sonoproof.inference.engines import CARD_KEY, OnnxRuntimeEngine, TorchEngine
-from sonoproof.inference.model_spec import ModelCard
+from sonoproof.inference.model_spec import ModelSpec
 from sonoproof.inference.onnx_metadata import words_of
 from sonoproof.inference.parity import BATCHES, TOLERANCE, Parity, measure_parity
 from sonoproof.runfolder import atomic_path
@@ -77,7 +77,7 @@ def serialised(bundle: ModelBundle) -> bytes:
     except ImportError as error:
         raise MissingExtra("exporting a model", extra="export") from error
     model = classifier_graph(bundle)
-    _describe(model, ModelCard.of_bundle(bundle))
+    _describe(model, ModelSpec.of_bundle(bundle))
     onnx.checker.check_model(model)
     content: bytes = model.SerializeToString()
     return content
@@ -108,7 +108,7 @@ def require_parity(bundle: ModelBundle, content: bytes) -> Parity:
     return parity
 
 
-def _describe(model: onnx.ModelProto, card: ModelCard) -> None:
+def _describe(model: onnx.ModelProto, card: ModelSpec) -> None:
     """Say in the metadata what the graph takes and gives, for Sonoproof (`CARD_KEY`) and for any other reader."""
     import onnx
 

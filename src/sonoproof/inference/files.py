@@ -18,7 +18,7 @@ from sonoproof.data.frames.facts import decode
 from sonoproof.data.labels.columnnames import IMAGE_SUFFIXES
 from sonoproof.errors import CohortError, FrameError
 from sonoproof.inference.engines import Engine, processors
-from sonoproof.inference.model_spec import ModelCard
+from sonoproof.inference.model_spec import ModelSpec
 from sonoproof.training.verdict import answers_of
 
 __all__ = ["FileAnswer", "list_files", "predict_files"]
@@ -146,7 +146,7 @@ def predict_files(
 
 
 def _decoded_ahead(
-    card: ModelCard, *, files: Sequence[Path], frames: FramesConfig, batch: int
+    card: ModelSpec, *, files: Sequence[Path], frames: FramesConfig, batch: int
 ) -> Iterator[tuple[Sequence[Path], list[Canvas]]]:
     """Chunks of files with their canvases; the next chunk is decoded while the caller works on this one."""
 

@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 from sonoproof.data.frames.preprocessing import Preprocessing
 from sonoproof.errors import BundleError
-from sonoproof.training.novelty import Likeness
+from sonoproof.training.novelty import NoveltyScorer
 from sonoproof.training.verdict import Decided, Decision
 
 if TYPE_CHECKING:
     from sonoproof.training.bundle import ModelBundle
 
-__all__ = ["CARD_VERSION", "ModelCard"]
+__all__ = ["CARD_VERSION", "ModelSpec"]
 
 # Raised whenever what stands in a card changes; an exported model in a run folder of another version is made anew.
 CARD_VERSION = 2
 
 
 @dataclass(frozen=True)
-class ModelCard(Decided):
+class ModelSpec(Decided):
     """What turns a network's logits into answers.
 
     Attributes:
@@ -39,11 +39,11 @@ class ModelCard(Decided):
     positive: str
     preprocessing: Preprocessing
     decision: Decision
-    likeness: Likeness | None = None
+    likeness: NoveltyScorer | None = None
     cohort_sha256: str = ""
 
     @classmethod
-    def of_bundle(cls, bundle: ModelBundle) -> ModelCard:
+    def of_bundle(cls, bundle: ModelBundle) -> ModelSpec:
         """The card of a loaded bundle."""
         return cls(
             negative=bundle.negative,
@@ -67,7 +67,7 @@ class ModelCard(Decided):
         return json.dumps(content, ensure_ascii=False, sort_keys=True)
 
     @classmethod
-    def from_json(cls, text: str) -> ModelCard:
+    def from_json(cls, text: str) -> ModelSpec:
         """The card that `to_json` wrote.
 
         Raises:
@@ -79,7 +79,7 @@ class ModelCard(Decided):
             raise BundleError(f"the description of the model cannot be read ({error!r}); export it again") from error
 
     @classmethod
-    def _from_content(cls, content: Mapping[str, Any]) -> ModelCard:
+    def _from_content(cls, content: Mapping[str, Any]) -> ModelSpec:
         if content["card_version"] > CARD_VERSION:
             raise BundleError(f"the model was exported by a newer Sonoproof (card {content['card_version']})")
         return cls(
@@ -87,6 +87,6 @@ class ModelCard(Decided):
             positive=content["classes"]["positive"],
             preprocessing=Preprocessing.from_dict(content["preprocessing"]),
             decision=Decision.from_dict(content),
-            likeness=Likeness.from_dict(content["likeness"]) if content["likeness"] is not None else None,
+            likeness=NoveltyScorer.from_dict(content["likeness"]) if content["likeness"] is not None else None,
             cohort_sha256=content["cohort_sha256"],
         )

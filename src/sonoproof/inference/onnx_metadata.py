@@ -5,7 +5,7 @@ The words name operations, not intentions: what shrinks "by averaging" gives oth
 
 from __future__ import annotations
 
-from sonoproof.inference.model_spec import ModelCard
+from sonoproof.inference.model_spec import ModelSpec
 from sonoproof.training.verdict import NOT_SURE, UNLIKE
 
 __all__ = ["words_of"]
@@ -22,7 +22,7 @@ _DECODING = (
 )
 
 
-def words_of(card: ModelCard) -> dict[str, str]:
+def words_of(card: ModelSpec) -> dict[str, str]:
     """What stands in an exported model's metadata for any reader, in the order in which it is needed.
 
     Args:
@@ -42,7 +42,7 @@ def words_of(card: ModelCard) -> dict[str, str]:
     }
 
 
-def _canvas(card: ModelCard) -> str:
+def _canvas(card: ModelSpec) -> str:
     size = card.preprocessing.size
     extent = {
         "pad": f"longer = max(width, height); w = max(1, round({size} * width / longer)), "
@@ -66,7 +66,7 @@ def _canvas(card: ModelCard) -> str:
     )
 
 
-def _not_sure(card: ModelCard) -> str:
+def _not_sure(card: ModelSpec) -> str:
     abstention = card.abstention
     if not abstention.error:
         return f"never: every frame is answered with its class, or {UNLIKE!r}"
@@ -79,7 +79,7 @@ def _not_sure(card: ModelCard) -> str:
     )
 
 
-def _unlike(card: ModelCard) -> str:
+def _unlike(card: ModelSpec) -> str:
     if card.likeness is None:
         return "not known: what the training frames look like was not learned; no frame is called unlike them"
     return (
@@ -87,6 +87,6 @@ def _unlike(card: ModelCard) -> str:
         "share of the limit, is more than 1. "
         "It is NOT in the graph and cannot be had from its outputs: without it a "
         "photograph or noise is answered with a class. `sonoproof predict` on this file computes it, as does "
-        "sonoproof.training.novelty.Likeness.from_dict(card['likeness']).score(frames), which needs numpy and OpenCV; "
-        "card is the JSON of the metadata `sonoproof`, which holds the reference (points, centre, spread, limit)"
+        "sonoproof.training.novelty.NoveltyScorer.from_dict(card['likeness']).score(frames), which needs numpy and "
+        "OpenCV; card is the JSON of the metadata `sonoproof`, with the reference (points, centre, spread, limit)"
     )

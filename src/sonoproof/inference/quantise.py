@@ -14,13 +14,13 @@ from sklearn.metrics import roc_auc_score
 
 from sonoproof.errors import BundleError, MissingExtra
 
-__all__ = ["MOST_AUC_CHANGE", "MOST_MEAN_CHANGE", "Change", "change_of", "quantised", "require_small"]
+__all__ = ["MAX_AUC_CHANGE", "MAX_MEAN_CHANGE", "Change", "change_of", "quantised", "require_small"]
 
 UInt8 = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
 
-MOST_AUC_CHANGE = 0.002
-MOST_MEAN_CHANGE = 0.01
+MAX_AUC_CHANGE = 0.002
+MAX_MEAN_CHANGE = 0.01
 
 
 @dataclass(frozen=True)
@@ -105,11 +105,11 @@ def require_small(change: Change, *, engine: str) -> None:
     Raises:
         BundleError: The AUC changes by more than 0.002 or cannot be had, or the probability by 0.01 or more.
     """
-    auc_holds = abs(change.auc_after - change.auc_before) <= MOST_AUC_CHANGE  # false where it is no number
-    if not (auc_holds and change.mean_change < MOST_MEAN_CHANGE):
+    auc_holds = abs(change.auc_after - change.auc_before) <= MAX_AUC_CHANGE  # false where it is no number
+    if not (auc_holds and change.mean_change < MAX_MEAN_CHANGE):
         raise BundleError(
-            f"8-bit integers change this model too much: in {engine}, {change} (allowed: {MOST_AUC_CHANGE:g} and "
-            f"{MOST_MEAN_CHANGE:g}); no file was written. Export without --int8"
+            f"8-bit integers change this model too much: in {engine}, {change} (allowed: {MAX_AUC_CHANGE:g} and "
+            f"{MAX_MEAN_CHANGE:g}); no file was written. Export without --int8"
         )
 
 

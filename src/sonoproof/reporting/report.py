@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from sonoproof.config import ReportConfig
 from sonoproof.reporting.checklists import Checklist, filled_checklists, write_checklists
-from sonoproof.reporting.figures.figure_writer import Easel
+from sonoproof.reporting.figures.figure_writer import FigureWriter
 from sonoproof.reporting.page.blocks import Section
 from sonoproof.reporting.page.evidence import Evidence, read_evidence
 from sonoproof.reporting.sections.audit import audit_pictures, audit_section
@@ -52,12 +52,12 @@ def build_report(run: RunFolder, *, config: ReportConfig) -> Path:
     evidence = read_evidence(run)
     checklists = filled_checklists(evidence)
     write_checklists(run, checklists)
-    sections = _sections(evidence, Easel(run, pictures=_count_pictures(evidence)), checklists)
+    sections = _sections(evidence, FigureWriter(run, pictures=_count_pictures(evidence)), checklists)
     write_text(run.report, _render(evidence, sections, title=config.title))
     return run.report
 
 
-def _sections(evidence: Evidence, easel: Easel, checklists: tuple[Checklist, ...]) -> tuple[Section, ...]:
+def _sections(evidence: Evidence, easel: FigureWriter, checklists: tuple[Checklist, ...]) -> tuple[Section, ...]:
     return (
         summary_section(evidence, easel),
         cohort_section(evidence, easel),

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from sonoproof.classes import Classes
 from sonoproof.data.audit import AuditOutcome, add_to_audit, audit_cohort, write_audit
 from sonoproof.data.cohort.cohort import Cohort, build_cohort, cohort_of_folder
 from sonoproof.data.cohort.description import describe_cohort
@@ -18,7 +19,6 @@ from sonoproof.data.frames.facts import decode, read_frames_facts
 from sonoproof.data.lookalike import find_lookalikes
 from sonoproof.errors import CohortError
 from sonoproof.evaluation.probes.probe import DOUBT_COLUMNS, REVIEW_WORKBOOK, ProbeOutcome, probe_cohort
-from sonoproof.evaluation.scores.labelled import Classes
 from sonoproof.reporting.figures.audit_pictures import draw_audit
 from sonoproof.reporting.workbooks.review_workbook import write_review_workbook
 from sonoproof.runfolder import QUARANTINE_COLUMNS, RECORD_COLUMNS, RunFolder, read_table, write_json, write_table

@@ -25,7 +25,7 @@ from sonoproof.stages.job import Job
 from sonoproof.training.batches import LoadFrames
 from sonoproof.training.bundle import ModelBundle, forget_decision, load_bundle, save_decision
 from sonoproof.training.model import resolve_device
-from sonoproof.training.novelty import NEIGHBOURS, Likeness, fit_likeness
+from sonoproof.training.novelty import NEIGHBOURS, NoveltyScorer, fit_novelty
 from sonoproof.training.verdict import Decision
 
 __all__ = ["calibrate", "crosswise", "decide", "is_crosswise", "out_of_fold"]
@@ -184,7 +184,7 @@ def _groups_of_rarer_class(table: pd.DataFrame) -> int:
     return int(by_class.min()) if len(by_class) > 1 else 0
 
 
-def _likeness(job: Job, table: pd.DataFrame, *, load: LoadFrames) -> Likeness | None:
+def _likeness(job: Job, table: pd.DataFrame, *, load: LoadFrames) -> NoveltyScorer | None:
     """What the training frames look like, judged by rows that no gradient has seen; their labels are not read."""
     train = table[(table["part"] == "fit") & (table["use"] == "train")]
     held_out = table[table["use"] == "stop"]
@@ -193,7 +193,7 @@ def _likeness(job: Job, table: pd.DataFrame, *, load: LoadFrames) -> Likeness | 
         job.say("what the training frames look like was not learned: too few frames")
         return None
     judged = _spread(held_out)
-    return fit_likeness(
+    return fit_novelty(
         load(list(_spread(train)["image_id"])),
         held_out=load(list(judged["image_id"])),
         groups=judged["group"].to_numpy(str),

@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 
+from sonoproof.classes import Classes
 from sonoproof.concurrency import map_in_order
-from sonoproof.data.cohort.cohort import ClassNames
 from sonoproof.data.frames.facts import decode
 from sonoproof.data.frames.preprocessing import Preprocessing
 from sonoproof.data.frames.store import FrameStore, open_store
@@ -160,10 +160,10 @@ def rows_of(table: pd.DataFrame, *, positive: str) -> Rows:
     )
 
 
-def class_names(run: RunFolder) -> ClassNames:
+def class_names(run: RunFolder) -> Classes:
     """Names of the negative and of the positive class of a run."""
     names = read_json(run.cohort, schema="cohort")["classes"]
-    return ClassNames(negative=names["negative"], positive=names["positive"])
+    return Classes(negative=names["negative"], positive=names["positive"])
 
 
 def group_columns(run: RunFolder) -> tuple[str, ...]:

@@ -10,7 +10,8 @@ import numpy.typing as npt
 import pandas as pd
 from torch import nn
 
-from sonoproof.explanation.explain import Classes, explain_part
+from sonoproof.classes import Classes
+from sonoproof.explanation.explain import explain_part
 from sonoproof.explanation.survey import REGION_WORDS, survey_part
 from sonoproof.reporting.figures.explanation import draw_explanations
 from sonoproof.runfolder import PREDICTION_COLUMNS, RunFolder, read_table, write_json

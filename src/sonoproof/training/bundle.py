@@ -22,7 +22,7 @@ from sonoproof.errors import BundleError, RunFolderError
 from sonoproof.runfolder import atomic_path, read_json, sha256_of_file, write_json
 from sonoproof.training.ensemble import Classifier, Ensemble
 from sonoproof.training.model import Architecture, BinaryClassifier, rebuild
-from sonoproof.training.novelty import Likeness
+from sonoproof.training.novelty import NoveltyScorer
 from sonoproof.training.verdict import Calibration, Decided, Decision, OperatingPoint
 
 __all__ = [
@@ -66,7 +66,7 @@ class ModelBundle(Decided):
     positive: str
     preprocessing: Preprocessing
     decision: Decision = field(default_factory=Decision)
-    likeness: Likeness | None = None
+    likeness: NoveltyScorer | None = None
     cohort_sha256: str = ""
     training: Mapping[str, Any] = field(default_factory=dict)
 
@@ -99,7 +99,7 @@ def save_bundle(bundle: ModelBundle, folder: Path) -> None:
 
 
 def save_decision(
-    decision: Decision, folder: Path, *, likeness: Likeness | None = None, facts: Mapping[str, Any] | None = None
+    decision: Decision, folder: Path, *, likeness: NoveltyScorer | None = None, facts: Mapping[str, Any] | None = None
 ) -> list[Path]:
     """Write what was chosen after training beside the weights that it was chosen for.
 
@@ -161,7 +161,7 @@ def _checked_weights(path: Path, *, sha256: str) -> dict[str, torch.Tensor]:
         raise BundleError(f"{path}: cannot be read ({error})") from error
 
 
-def _decided(folder: Path, *, weights_sha256: str) -> tuple[Decision, Likeness | None]:
+def _decided(folder: Path, *, weights_sha256: str) -> tuple[Decision, NoveltyScorer | None]:
     """What was chosen for these weights; nothing where nothing was."""
     if not (folder / DECISION).is_file():
         return Decision(), None
@@ -171,13 +171,13 @@ def _decided(folder: Path, *, weights_sha256: str) -> tuple[Decision, Likeness |
     return Decision.from_dict(content), _checked_likeness(folder / LIKENESS, sha256=content["likeness_sha256"])
 
 
-def _checked_likeness(path: Path, *, sha256: str | None) -> Likeness | None:
+def _checked_likeness(path: Path, *, sha256: str | None) -> NoveltyScorer | None:
     if sha256 is None:
         return None
     try:
         if sha256_of_file(path) != sha256:
             raise BundleError(f"{path}: is not the file that {DECISION} was written for; calibrate again")
-        return Likeness(**safetensors.numpy.load_file(path))
+        return NoveltyScorer(**safetensors.numpy.load_file(path))
     except (OSError, SafetensorError) as error:
         raise BundleError(f"{path}: cannot be read ({error})") from error
 
@@ -212,7 +212,7 @@ def _of_member(state: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torc
 
 
 def _assemble(
-    content: Mapping[str, Any], state: dict[str, torch.Tensor], *, decision: Decision, likeness: Likeness | None
+    content: Mapping[str, Any], state: dict[str, torch.Tensor], *, decision: Decision, likeness: NoveltyScorer | None
 ) -> ModelBundle:
     described = dict(content["architecture"])
     described["mean"], described["std"] = tuple(described["mean"]), tuple(described["std"])

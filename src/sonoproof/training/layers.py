@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["batch_norms", "mend_layers"]
+__all__ = ["batch_norms", "patch_backbone"]
 
 # A random network learns in tens of steps an epoch: running statistics must follow that fast.
 BATCH_NORM_MOMENTUM = 0.1
@@ -20,7 +20,7 @@ BATCH_NORM_MOMENTUM = 0.1
 CONVOLUTION_FIRST = ("MobileNetV1ConvLayer", "MobileNetV2ConvLayer")
 
 
-def mend_layers(network: nn.Module) -> None:
+def patch_backbone(network: nn.Module) -> None:
     """Change a network in place: the momentum of batch norm, padding, frozen batch norm."""
     for norm in batch_norms(network):
         # ``transformers`` carries TensorFlow's 0.9997 over as it is; PyTorch reads it as the weight of the newest

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from sonoproof.config import ModelConfig
 from sonoproof.errors import BundleError, ConfigError
-from sonoproof.training.layers import mend_layers
+from sonoproof.training.layers import patch_backbone
 
 __all__ = ["Architecture", "BinaryClassifier", "backbone_image_size", "load_backbone", "rebuild", "resolve_device"]
 
@@ -71,7 +71,7 @@ class BinaryClassifier(nn.Module):
             persistent=False,
         )
         self._same_scale = architecture.mean == architecture.std == (0.5, 0.5, 0.5)
-        mend_layers(network)
+        patch_backbone(network)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @property

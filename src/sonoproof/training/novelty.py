@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Likeness", "fit_likeness", "frame_statistics"]
+__all__ = ["NoveltyScorer", "fit_novelty", "frame_statistics"]
 
 Floats = npt.NDArray[np.float32]
 Frames = npt.NDArray[np.uint8]
@@ -31,11 +31,11 @@ FALSE_ALARMS = 0.02
 # Side to which larger frames are reduced for the statistics, in pixels: more costs time and tells no more.
 _SIDE = 128
 # Spread below which two frames do not differ in a statistic: that of recompression.
-_LEAST_SPREAD = 0.02
+_MIN_SPREAD = 0.02
 
 
 @dataclass(frozen=True, eq=False)
-class Likeness:
+class NoveltyScorer:
     """The training frames as points, and how far from them a frame may lie.
 
     Attributes:
@@ -63,7 +63,7 @@ class Likeness:
         return {name: array.tolist() for name, array in self.__dict__.items()}
 
     @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Likeness:
+    def from_dict(cls, content: Mapping[str, Any]) -> NoveltyScorer:
         """What `to_dict` wrote.
 
         Raises:
@@ -80,7 +80,7 @@ class Likeness:
         return np.asarray(np.sqrt(np.maximum(nearest, 0)).mean(axis=1), dtype=np.float64)
 
 
-def fit_likeness(train: Frames, *, held_out: Frames, groups: npt.ArrayLike) -> Likeness:
+def fit_novelty(train: Frames, *, held_out: Frames, groups: npt.ArrayLike) -> NoveltyScorer:
     """Learn what training frames look like, and from held-out ones how far such frames may lie from them.
 
     Args:
@@ -89,9 +89,9 @@ def fit_likeness(train: Frames, *, held_out: Frames, groups: npt.ArrayLike) -> L
         groups: Name of the group of each held-out frame, shape (N,).
     """
     statistics = frame_statistics(train)
-    centre, spread = statistics.mean(axis=0), np.maximum(statistics.std(axis=0), _LEAST_SPREAD)
+    centre, spread = statistics.mean(axis=0), np.maximum(statistics.std(axis=0), _MIN_SPREAD)
     points = ((statistics - centre) / spread).astype(np.float32)
-    fitted = Likeness(points, centre.astype(np.float32), spread.astype(np.float32), np.ones(1, np.float32))
+    fitted = NoveltyScorer(points, centre.astype(np.float32), spread.astype(np.float32), np.ones(1, np.float32))
     limit = max(_limit(fitted.score(held_out), groups=groups), 1e-6)
     return replace(fitted, limit=np.array([limit], np.float32))
 

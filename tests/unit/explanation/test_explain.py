@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
+from sonoproof.classes import Classes
 from sonoproof.config import ExplainConfig
 from sonoproof.errors import RunFolderError
 from sonoproof.explanation.explain import explain_part
-from sonoproof.explanation.frame import Classes
 from sonoproof.runfolder import read_json
 
 CLASSES = Classes(negative="healthy", positive="unhealthy")

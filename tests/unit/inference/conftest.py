@@ -16,7 +16,7 @@ from sonoproof.training.bundle import ModelBundle, save_bundle
 from sonoproof.training.ensemble import Ensemble
 from sonoproof.training.model import load_backbone
 from sonoproof.training.module import settle_batch_norm
-from sonoproof.training.novelty import fit_likeness
+from sonoproof.training.novelty import fit_novelty
 from sonoproof.training.verdict import Abstention, Calibration, Decision, OperatingPoint
 
 
@@ -38,7 +38,7 @@ def lively_bundle(*, size: int, seed: int = 0) -> ModelBundle:
             OperatingPoint(threshold=0.35, policy="fixed", chosen_on="set before training"),
             Abstention(error=0.1, quantile=0.45),
         ),
-        likeness=fit_likeness(darker, held_out=darker[::2], groups=np.arange(8)),
+        likeness=fit_novelty(darker, held_out=darker[::2], groups=np.arange(8)),
         cohort_sha256="cohort",
     )
 

@@ -33,7 +33,7 @@ def test_auto_measures_once_and_remembers(saved: Path) -> None:
 
 def test_the_fastest_is_taken(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seconds = {"torch": 1.0, "onnxruntime": 3.0, "openvino": 2.5}
-    monkeypatch.setattr(choice, "_seconds_a_frame", lambda engine: seconds[engine.name])
+    monkeypatch.setattr(choice, "_seconds_per_frame", lambda engine: seconds[engine.name])
     assert opened(saved)[0] == "torch"
     assert opened(saved) == ("torch", [])
     seconds["onnxruntime"] = 1.9  # less than what importing PyTorch costs every time
@@ -42,7 +42,7 @@ def test_the_fastest_is_taken(saved: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_choice_holds_for_the_device_that_was_asked_for(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choice, "_seconds_a_frame", lambda engine: 0.1 if engine.name == "torch" else 1.0)
+    monkeypatch.setattr(choice, "_seconds_per_frame", lambda engine: 0.1 if engine.name == "torch" else 1.0)
     devices: list[str | None] = []
     in_torch = choice._torch
 
@@ -85,7 +85,7 @@ def test_a_model_that_changes_while_it_is_exported_is_exported_anew(
 def test_damaged_weights_are_noticed_whatever_engine_is_remembered(
     saved: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(choice, "_seconds_a_frame", lambda engine: 1.0)
+    monkeypatch.setattr(choice, "_seconds_per_frame", lambda engine: 1.0)
     assert opened(saved)[0] != "torch"
     weights = saved / "model" / "weights.safetensors"
     content = weights.read_bytes()
@@ -130,7 +130,7 @@ def test_another_machine_measures_anew(saved: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_an_exported_model_that_was_changed_is_not_used(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choice, "_seconds_a_frame", lambda engine: 2.0 if engine.name == "torch" else 1.0)
+    monkeypatch.setattr(choice, "_seconds_per_frame", lambda engine: 2.0 if engine.name == "torch" else 1.0)
     opened(saved)
     file = saved / "engines" / "model.onnx"
     whole = file.read_bytes()
@@ -140,7 +140,7 @@ def test_an_exported_model_that_was_changed_is_not_used(saved: Path, monkeypatch
 
 
 def test_an_exported_model_of_an_earlier_version_is_made_anew(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choice, "_seconds_a_frame", lambda engine: 2.0 if engine.name == "torch" else 1.0)
+    monkeypatch.setattr(choice, "_seconds_per_frame", lambda engine: 2.0 if engine.name == "torch" else 1.0)
     monkeypatch.setattr(choice, "CARD_VERSION", CARD_VERSION - 1)
     opened(saved)
     monkeypatch.undo()
@@ -209,7 +209,7 @@ def test_a_file_that_is_no_model_is_said(tmp_path: Path, engine: str, content: b
 
 def test_a_remembered_engine_predicts_without_torch_and_pandas(saved: Path, frames: list[Path]) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(choice, "_seconds_a_frame", lambda engine: 2.0 if engine.name == "torch" else 1.0)
+        patch.setattr(choice, "_seconds_per_frame", lambda engine: 2.0 if engine.name == "torch" else 1.0)
         open_engine(saved, say=lambda _line: None)
     program = (
         "import sys; from sonoproof.cli import app; app(sys.argv[1:], standalone_mode=False); "
@@ -224,7 +224,7 @@ def test_a_remembered_engine_predicts_without_torch_and_pandas(saved: Path, fram
 def test_a_remembered_engine_that_is_not_installed_any_more_is_chosen_anew(
     saved: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(choice, "_seconds_a_frame", lambda engine: 2.0 if engine.name == "torch" else 1.0)
+    monkeypatch.setattr(choice, "_seconds_per_frame", lambda engine: 2.0 if engine.name == "torch" else 1.0)
     assert opened(saved)[0] in ("onnxruntime", "openvino")
     for library in ("onnxruntime", "openvino"):
         monkeypatch.setitem(sys.modules, library, None)

@@ -18,7 +18,7 @@ import pytest
 from sonoproof.config import ReportConfig
 from sonoproof.errors import RunFolderError
 from sonoproof.evaluation.metrics.metrics import METRICS
-from sonoproof.reporting.figures.figure_writer import PICTURES_BYTES, Easel, embedded
+from sonoproof.reporting.figures.figure_writer import PICTURES_BYTES, FigureWriter, embedded
 from sonoproof.reporting.report import build_report
 from sonoproof.runfolder import RunFolder
 
@@ -27,7 +27,7 @@ VOID = {"meta", "link", "img", "br", "hr", "input", "col", "source", "wbr"}
 HOSTILE = (
     '"><script>alert(1)</script><img src=x onerror=alert(1)>{{7*7}}{% raw %}\u202egnp.evil\u2066\x07&amp;' + "x" * 5000
 )
-MOST_BYTES = 15_000_000
+MAX_BYTES = 15_000_000
 
 
 @dataclass
@@ -256,15 +256,15 @@ def test_same_run_gives_the_same_bytes(run_maker: RunMaker) -> None:
 def test_large_pictures_stay_under_the_limit(run_maker: RunMaker) -> None:
     run = run_maker(preview_side=760)  # noise: the worst that can be compressed
     folder_bytes = sum(path.stat().st_size for path in run.root.rglob("*.png"))
-    assert folder_bytes > MOST_BYTES
+    assert folder_bytes > MAX_BYTES
     report = build_report(run, config=ReportConfig())
-    assert report.stat().st_size < MOST_BYTES
+    assert report.stat().st_size < MAX_BYTES
     assert len(parsed(report).all("img")) == 11
 
 
 @pytest.mark.parametrize("pictures", [1, 30, 1000])
 def test_pictures_share_the_space(tmp_path: Path, pictures: int) -> None:
-    easel = Easel(RunFolder(tmp_path), pictures=pictures)
+    easel = FigureWriter(RunFolder(tmp_path), pictures=pictures)
     assert easel.bytes_per_picture * pictures <= PICTURES_BYTES
 
 
@@ -277,7 +277,7 @@ def test_no_picture_is_taken_from_outside_the_run(tmp_path: Path, run_maker: Run
     run = run_maker()
     shutil.copy(run.audit_folder / "groups.png", tmp_path / "outside.png")
     for path in ("../outside.png", str(tmp_path / "outside.png")):
-        assert Easel(run).photograph(path, caption="", alt="x").data_uri is None
+        assert FigureWriter(run).photograph(path, caption="", alt="x").data_uri is None
 
 
 def test_a_network_that_the_cheap_classifier_outdoes_is_said_to_be(run_maker: RunMaker) -> None:

@@ -14,7 +14,7 @@ from transformers import (
     MobileNetV2ForImageClassification,
 )
 
-from sonoproof.training.layers import batch_norms, mend_layers
+from sonoproof.training.layers import batch_norms, patch_backbone
 
 SIZES = [64, 65]
 
@@ -45,7 +45,7 @@ def network(kind: str) -> nn.Module:
 
 def mended(kind: str) -> nn.Module:
     changed = copy.deepcopy(network(kind))
-    mend_layers(changed)
+    patch_backbone(changed)
     return changed
 
 
@@ -155,5 +155,5 @@ def test_a_layer_that_normalises_first_is_left_as_it_is() -> None:
     layer.train()(frames())
     layer.eval()
     expected = layer(frames())
-    mend_layers(nn.Sequential(layer))
+    patch_backbone(nn.Sequential(layer))
     assert torch.equal(layer(frames()), expected)

@@ -13,8 +13,8 @@ from scipy.stats import mannwhitneyu
 __all__ = ["Association", "associate"]
 
 ALPHA: Final = 0.001
-LEAST_EFFECT: Final = 0.15
-MOST_TESTS: Final = 16
+MIN_EFFECT: Final = 0.15
+MAX_TESTS: Final = 16
 """Measures that an audit tests at most; each is held to `ALPHA` divided by this (Bonferroni)."""
 
 
@@ -35,7 +35,7 @@ class Association:
     @property
     def is_clear(self) -> bool:
         """Whether the difference is neither chance nor too small to matter."""
-        return self.p < ALPHA / MOST_TESTS and abs(self.auc - 0.5) >= LEAST_EFFECT
+        return self.p < ALPHA / MAX_TESTS and abs(self.auc - 0.5) >= MIN_EFFECT
 
 
 def associate(values: npt.ArrayLike, *, positive: npt.NDArray[np.bool_], groups: npt.ArrayLike) -> Association:

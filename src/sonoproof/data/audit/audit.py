@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from sonoproof.classes import Classes
 from sonoproof.concurrency import Progress
 from sonoproof.config import AuditConfig, FramesConfig
 from sonoproof.data.audit.appearance import find_appearances, find_properties, properties_by_class
@@ -28,7 +29,6 @@ from sonoproof.data.audit.sources import (
     find_sources,
     find_sources_across_groups,
 )
-from sonoproof.data.labels.coding import ClassNames
 from sonoproof.data.lookalike import LookalikeResult
 from sonoproof.data.split.grouping import assign_groups
 from sonoproof.errors import AuditBlocked
@@ -95,7 +95,7 @@ def audit_cohort(
     records: pd.DataFrame,
     *,
     quarantine: pd.DataFrame,
-    classes: ClassNames,
+    classes: Classes,
     group_columns: Sequence[str],
     lookalikes: LookalikeResult | None,
     config: AuditConfig,

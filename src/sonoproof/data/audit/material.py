@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sonoproof.data.labels.coding import ClassNames
+from sonoproof.classes import Classes
 from sonoproof.data.lookalike import LookalikeResult
 
 __all__ = ["Material"]
@@ -30,7 +30,7 @@ class Material:
     records: pd.DataFrame
     measures: pd.DataFrame
     quarantine: pd.DataFrame
-    classes: ClassNames
+    classes: Classes
     group_columns: tuple[str, ...]
     lookalikes: LookalikeResult | None
 

@@ -13,10 +13,10 @@ from sonoproof.data.audit.material import Material
 
 __all__ = ["find_name_series", "series_of"]
 
-FEWEST_SERIES: Final = 5
-LARGEST_SHARE: Final = 0.5
-LEAST_COVER: Final = 0.5
-FEWEST_LINKS: Final = 20
+MIN_SERIES: Final = 5
+MAX_SHARE: Final = 0.5
+MIN_COVER: Final = 0.5
+MIN_LINKS: Final = 20
 LINKS_WITHIN: Final = 0.8
 
 # What stands before the last number of a name: "p07_clip2_frame" of "p07_clip2_frame0013", "scan" of "scan (4)".
@@ -45,10 +45,10 @@ def find_name_series(material: Material) -> list[Finding]:
     sizes = series[series != ""].value_counts()
     sizes = sizes[sizes > 1]
     covered = int(sizes.sum())
-    if len(sizes) < FEWEST_SERIES or covered < LEAST_COVER * len(series) or sizes.iloc[0] > LARGEST_SHARE * len(series):
+    if len(sizes) < MIN_SERIES or covered < MIN_COVER * len(series) or sizes.iloc[0] > MAX_SHARE * len(series):
         return []
     within, links = _links_within(material, dict(zip(image_ids, series, strict=True)))
-    if links >= FEWEST_LINKS and within < LINKS_WITHIN * links:
+    if links >= MIN_LINKS and within < LINKS_WITHIN * links:
         return []
     example = PurePosixPath(str(sizes.index[0])).name
     seen = f" {within:,} of {links:,} look-alike pairs are within one series." if links else ""

@@ -12,7 +12,7 @@ from sonoproof.data.audit.material import Material
 __all__ = ["effective_sources", "find_label_outliers", "find_sources", "find_sources_across_groups", "mixed_sources"]
 
 _FEW_SOURCES: Final = 0.5
-_LARGEST_SHOWN: Final = 10
+_MAX_SHOWN: Final = 10
 _USUALLY_ONE_LABEL: Final = 0.9
 _HONEST_SHARE: Final = 0.75
 
@@ -43,14 +43,14 @@ def find_sources(material: Material) -> list[Finding]:
     shared = sizes[sizes > 1]
     if not len(shared):
         return []
-    effective, top = effective_sources(sizes), int(sizes.head(_LARGEST_SHOWN).sum())
+    effective, top = effective_sources(sizes), int(sizes.head(_MAX_SHOWN).sum())
     known = _explained_by_columns(material)
     few = effective < _FEW_SOURCES * len(records)
     level: Level = "info" if known else "serious" if few else "warning"
     detail = (
         f"{of_rows(int(shared.sum()), len(records))} are views of a source that other rows show too (crops, zooms, "
         f"flips, neighbouring frames). There are {counted(len(sizes), 'source')}, which weigh as much as "
-        f"{effective:,.0f} independent ones of equal size; the {min(_LARGEST_SHOWN, len(sizes))} largest hold "
+        f"{effective:,.0f} independent ones of equal size; the {min(_MAX_SHOWN, len(sizes))} largest hold "
         f"{100 * top / len(records):.1f} % of the rows. Each source stays on one side of the split"
         f"{'; the group columns of the sheet say the same' if known else ''}."
     )

@@ -12,16 +12,17 @@ from typing import Any
 
 import pandas as pd
 
+from sonoproof.classes import Classes
 from sonoproof.config import SheetConfig
 from sonoproof.data.cohort.joining import join_images
 from sonoproof.data.folder.references import FileIndex, index_images
-from sonoproof.data.labels.coding import ClassNames, LabelCoding, LabelColumn, code_labels, label_values
+from sonoproof.data.labels.coding import LabelCoding, LabelColumn, code_labels, label_values
 from sonoproof.data.labels.quarantine import empty_quarantine
 from sonoproof.data.labels.sheet import LabelSheet, table_name, understand_sheet
 from sonoproof.errors import CohortError
 from sonoproof.runfolder import QUARANTINE_COLUMNS
 
-__all__ = ["ClassNames", "Cohort", "build_cohort", "cohort_of_folder"]
+__all__ = ["Cohort", "build_cohort", "cohort_of_folder"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Cohort:
 
     records: pd.DataFrame
     quarantine: pd.DataFrame
-    classes: ClassNames
+    classes: Classes
     group_columns: tuple[str, ...]
     rows_read: int
     group_headers: tuple[str, ...] = ()
@@ -93,14 +94,14 @@ def build_cohort(sheet: Path, *, images: Path, config: SheetConfig) -> Cohort:
     return cohort
 
 
-def cohort_of_folder(images: Path, *, sheet: Path | None, config: SheetConfig, classes: ClassNames | None) -> Cohort:
+def cohort_of_folder(images: Path, *, sheet: Path | None, config: SheetConfig, classes: Classes) -> Cohort:
     """List a test folder: every image is a row, labelled where a sheet labels it.
 
     Args:
         images: The folder; subfolders are searched.
         sheet: Sheet with labels of some or all of the images, or None.
         config: What the user named; group columns that this sheet lacks stay empty.
-        classes: The classes of the model, to which the labels are assigned; None settles them from the sheet.
+        classes: The classes of the model, to which the labels are assigned.
 
     Raises:
         SheetError: The sheet cannot be read, or its labels do not name the classes.
@@ -110,14 +111,14 @@ def cohort_of_folder(images: Path, *, sheet: Path | None, config: SheetConfig, c
     if not index.files:
         raise CohortError(f"{images}: holds no image ({len(index.others)} other files); is it the right folder?")
     if sheet is None:
-        cohort = _unlabelled(index, headers=config.group_columns, classes=classes or ClassNames("", ""))
+        cohort = _unlabelled(index, headers=config.group_columns, classes=classes)
     else:
         cohort = _labelled(index, sheet=sheet, config=config, classes=classes)
     cohort.check_accounts()
     return cohort
 
 
-def _unlabelled(index: FileIndex, *, headers: Sequence[str], classes: ClassNames) -> Cohort:
+def _unlabelled(index: FileIndex, *, headers: Sequence[str], classes: Classes) -> Cohort:
     groups = tuple(map(table_name, headers))
     files = _all_files(index).assign(**dict.fromkeys(groups, ""))
     unwritable = _unwritable(index)
@@ -127,7 +128,7 @@ def _unlabelled(index: FileIndex, *, headers: Sequence[str], classes: ClassNames
     return Cohort(records, unwritable, classes, groups, rows_read, group_headers=tuple(headers), inferred=facts)
 
 
-def _labelled(index: FileIndex, *, sheet: Path, config: SheetConfig, classes: ClassNames | None) -> Cohort:
+def _labelled(index: FileIndex, *, sheet: Path, config: SheetConfig, classes: Classes) -> Cohort:
     label_sheet = understand_sheet(sheet, config=config, index=index, groups_required=False)
     coding = _coding(label_sheet, config, classes=classes)
     joined = join_images(label_sheet, index, coding, origin="test")
@@ -147,7 +148,7 @@ def _labelled(index: FileIndex, *, sheet: Path, config: SheetConfig, classes: Cl
     )
 
 
-def _coding(sheet: LabelSheet, config: SheetConfig, *, classes: ClassNames | None) -> LabelCoding:
+def _coding(sheet: LabelSheet, config: SheetConfig, *, classes: Classes | None) -> LabelCoding:
     column = LabelColumn(sheet.label_column, sheet.letters["value"], sheet.worksheet)
     return code_labels(label_values(sheet.rows), column=column, positive=config.positive, classes=classes)
 

@@ -38,8 +38,8 @@ __all__ = [
 ]
 
 # No format read here needs more bytes a pixel (RGBA, 16 bit) than this, metadata aside.
-_MOST_BYTES_A_PIXEL: Final = 8
-_MOST_METADATA_BYTES: Final = 64 * 2**20
+_MAX_BYTES_PER_PIXEL: Final = 8
+_MAX_METADATA_BYTES: Final = 64 * 2**20
 
 Decoded = Callable[[str, npt.NDArray[np.uint8]], None]
 
@@ -217,7 +217,7 @@ def _place(record: dict[Any, Any]) -> dict[str, Any]:
 
 
 def _read(path: Path, *, max_pixels: int) -> tuple[bytes, DecodedFrame]:
-    data = _read_bytes(path, most_bytes=max_pixels * _MOST_BYTES_A_PIXEL + _MOST_METADATA_BYTES)
+    data = _read_bytes(path, most_bytes=max_pixels * _MAX_BYTES_PER_PIXEL + _MAX_METADATA_BYTES)
     try:
         return data, decode_bytes(data, max_pixels=max_pixels)
     except FrameError as error:

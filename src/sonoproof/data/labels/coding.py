@@ -12,15 +12,16 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from sonoproof.classes import Classes
 from sonoproof.data.labels.columnnames import column_meaning
 from sonoproof.data.labels.spelling import did_you_mean, misspelling_of
 from sonoproof.data.labels.vocabulary import NOT_KNOWN, Meaning, concept_of, folded, meaning_of
 from sonoproof.errors import CohortError, ConfigError, SheetError, SheetFault
 
-__all__ = ["ClassNames", "LabelCoding", "LabelColumn", "LabelValue", "code_labels", "label_values"]
+__all__ = ["Classes", "LabelCoding", "LabelColumn", "LabelValue", "code_labels", "label_values"]
 
 # Values that are no label are set aside up to this share of the rows; beyond it they look like a class of their own.
-MOST_UNKNOWN = 0.1
+MAX_UNKNOWN = 0.1
 TYPO_SHARE = 0.01
 LABEL_NOT_KNOWN = "says that the label is not known"
 
@@ -34,19 +35,6 @@ OPPOSITES = {
     "abnormal": ("abnormal", "normal"),
     "not normal": ("abnormal", "normal"),
 }
-
-
-@dataclass(frozen=True)
-class ClassNames:
-    """The two classes.
-
-    Attributes:
-        negative: Name of the negative class.
-        positive: Name of the positive class.
-    """
-
-    negative: str
-    positive: str
 
 
 @dataclass(frozen=True)
@@ -90,7 +78,7 @@ class LabelCoding:
         rule: How the coding was settled, one sentence.
     """
 
-    classes: ClassNames
+    classes: Classes
     labels: dict[str, str]
     unusable: dict[str, str] = field(default_factory=dict)
     rule: str = ""
@@ -108,7 +96,7 @@ def label_values(rows: pd.DataFrame) -> list[LabelValue]:
 
 
 def code_labels(
-    values: Sequence[LabelValue], *, column: LabelColumn, positive: str = "", classes: ClassNames | None = None
+    values: Sequence[LabelValue], *, column: LabelColumn, positive: str = "", classes: Classes | None = None
 ) -> LabelCoding:
     """Settle the two classes of a label column and what each value says.
 
@@ -164,7 +152,7 @@ class _Coder:
     def is_answer_column(self) -> bool:
         """Whether the column answers a question with yes and no (or, named for health, with healthy and sick)."""
         further = sum(_rows(group) for concept, group in self.groups.items() if not self._answer(concept))
-        return further <= (MOST_UNKNOWN * self.total if self.meaning is Meaning.HEALTH else 0)
+        return further <= (MAX_UNKNOWN * self.total if self.meaning is Meaning.HEALTH else 0)
 
     def is_further_value(self, positive: str) -> bool:
         """Whether the value asked for stands in the column without being an answer (the 2 of 0, 1, 2)."""
@@ -174,9 +162,9 @@ class _Coder:
     def by_answers(self, positive: str) -> LabelCoding:
         """Code yes and no by what the column's name asks."""
         yes, no = self._answer_names()
-        classes = ClassNames(yes, no) if self.meaning is Meaning.HEALTH else ClassNames(no, yes)
+        classes = Classes(yes, no) if self.meaning is Meaning.HEALTH else Classes(no, yes)
         if positive and self._chosen_answer(positive, yes=yes, no=no) == classes.negative:
-            classes = ClassNames(classes.positive, classes.negative)
+            classes = Classes(classes.positive, classes.negative)
         names = {"yes": yes, "no": no}
         labels = {
             value.text: names[self._answer(concept)]
@@ -207,7 +195,7 @@ class _Coder:
             return self._against_rest(concept_of(positive))
         raise self._unknown_positive(positive, [self._display(concept) for concept in self.groups])
 
-    def into(self, classes: ClassNames) -> LabelCoding:
+    def into(self, classes: Classes) -> LabelCoding:
         """Assign the values to classes that are settled already."""
         labels = {}
         for concept, group in self.groups.items():
@@ -263,9 +251,9 @@ class _Coder:
             for other, group in self.groups.items()
             for value in group
         }
-        return LabelCoding(ClassNames(negative, positive), labels, self.unusable, self._rule(labels))
+        return LabelCoding(Classes(negative, positive), labels, self.unusable, self._rule(labels))
 
-    def _assigned(self, concept: str, classes: ClassNames) -> str:
+    def _assigned(self, concept: str, classes: Classes) -> str:
         names = {folded(self._display(concept)), concept}
         answer = self._answer(concept)
         if answer:

@@ -34,7 +34,7 @@ __all__ = ["Layout", "NoSuchColumns", "find_header", "find_layout"]
 
 HEADER_SEARCH_ROWS = 50
 CONTENT_SAMPLE = 2000
-MOST_LABELS = 20
+MAX_LABELS = 20
 
 
 class NoSuchColumns(SheetError):
@@ -227,8 +227,8 @@ class _Finder:
 
     def _label_weight(self, column: int) -> Candidate | None:
         values = self._values(column)
-        different = values.map(folded).unique() if values.nunique() <= 10 * MOST_LABELS else None
-        few = different is not None and len(different) <= max(2, min(MOST_LABELS, len(values) // 2))
+        different = values.map(folded).unique() if values.nunique() <= 10 * MAX_LABELS else None
+        few = different is not None and len(different) <= max(2, min(MAX_LABELS, len(values) // 2))
         rank, reason = label_name_rank(self.names[column])
         concepts = {concept_of(value) for value in different} if different is not None and few else set()
         if rank == 3 and reason == NAMED_FOR_DISEASE and not concepts <= {"yes", "no"}:

@@ -17,8 +17,8 @@ from sonoproof.data.labels.vocabulary import folded
 
 __all__ = ["FoundGroups", "find_groups"]
 
-FEWEST_VALUES = 5
-LARGEST_SHARE = 0.5
+MIN_VALUES = 5
+MAX_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,9 @@ def find_groups(names: Mapping[int, str], columns: Mapping[int, pd.Series[str]])
 def _trouble(values: pd.Series[str], *, within: list[tuple[str, pd.Series[str]]]) -> str:
     """Why a column is not taken, "" where it can be."""
     counts = values[values != ""].value_counts()
-    if len(counts) < FEWEST_VALUES:
+    if len(counts) < MIN_VALUES:
         return f"has {len(counts)} different value{'' if len(counts) == 1 else 's'} only"
-    if counts.iloc[0] > LARGEST_SHARE * len(values):
+    if counts.iloc[0] > MAX_SHARE * len(values):
         return "has one value in more than half of the rows"
     for name, coarser in within:
         known = (values != "") & (coarser != "")

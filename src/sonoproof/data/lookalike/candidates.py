@@ -18,7 +18,7 @@ Pair = tuple[int, int, bool]
 NEAREST = 2
 NEAREST_MIRRORED = 1
 REPRESENTATIVES = 8
-PAIRS_A_GROUP = 2
+PAIRS_PER_GROUP = 2
 SUPPORTERS = 3
 
 PAIRS_AFFORDABLE = 20_000
@@ -137,7 +137,7 @@ def _best_of_each_group(group: int, scored: Iterable[Scored], labels: NDArray[np
         if other not in best and len(best) == many:
             continue
         chosen = best.setdefault(other, [])
-        if len(chosen) < PAIRS_A_GROUP and pair[:2] not in [earlier[:2] for earlier in chosen]:
+        if len(chosen) < PAIRS_PER_GROUP and pair[:2] not in [earlier[:2] for earlier in chosen]:
             chosen.append(pair)
     return [pair for pairs in best.values() for pair in pairs]
 

@@ -19,8 +19,8 @@ __all__ = ["WordIndex", "build_index"]
 _FRAMES_AT_ONCE = 64
 _SAMPLE_PER_WORD = 12
 # Frames that share a word stay as many, up to as many words as 131,072 frames ask for.
-_FEWEST_WORDS, _MOST_WORDS = 2048, 262_144
-_LARGEST_SAMPLE = 1_000_000
+_MIN_WORDS, _MAX_WORDS = 2048, 262_144
+_MAX_SAMPLE = 1_000_000
 _BLOCK_SCORES = 4_000_000
 
 Picked = TypeVar("Picked")
@@ -81,14 +81,14 @@ def build_index(spool: ViewSpool, *, generator: np.random.Generator) -> WordInde
         D. Nister, H. Stewenius, Scalable recognition with a vocabulary tree, CVPR 2006.
     """
     halves, branches = _tree_shape(len(spool))
-    sample = _sample(spool, min(_SAMPLE_PER_WORD * 2 * halves * branches, _LARGEST_SAMPLE), generator)
+    sample = _sample(spool, min(_SAMPLE_PER_WORD * 2 * halves * branches, _MAX_SAMPLE), generator)
     vocabulary = learn_vocabulary(sample, halves=halves, branches=branches, generator=generator)
     return WordIndex(_weighted(_occurrences(spool, vocabulary)), vocabulary.mirror())
 
 
 def _tree_shape(frames: int) -> tuple[int, int]:
     """Words grow with the frames, so that the frames that share a word do not."""
-    words = min(max(2 * frames, _FEWEST_WORDS), _MOST_WORDS)
+    words = min(max(2 * frames, _MIN_WORDS), _MAX_WORDS)
     branches = int(2 ** np.round(np.log2(words) / 2))
     return max(words // branches // 2, 1), branches
 

@@ -13,19 +13,19 @@ from sonoproof.data.lookalike.pair_check import Evidence
 
 __all__ = ["is_link", "is_suspect", "strength"]
 
-LEAST_MARGIN = 0.10
-LEAST_INLIERS = 20
+MIN_MARGIN = 0.10
+MIN_INLIERS = 20
 INLIERS_WITHOUT_MARGIN = 72
-"""Inliers that a pair would need if its margin were 0; each hundredth of margin is worth `INLIERS_A_HUNDREDTH`."""
+"""Inliers that a pair would need if its margin were 0; each hundredth of margin is worth `INLIERS_PER_HUNDREDTH`."""
 
-INLIERS_A_HUNDREDTH = 1.2
+INLIERS_PER_HUNDREDTH = 1.2
 SUSPECT_MARGIN = 0.08
 
 
 def is_link(evidence: Evidence) -> bool:
     """Whether the pair shows one source, beyond what unrelated frames of one machine reach."""
-    needed = max(LEAST_INLIERS, INLIERS_WITHOUT_MARGIN - 100 * INLIERS_A_HUNDREDTH * evidence.margin)
-    return evidence.margin >= LEAST_MARGIN and evidence.inliers >= needed
+    needed = max(MIN_INLIERS, INLIERS_WITHOUT_MARGIN - 100 * INLIERS_PER_HUNDREDTH * evidence.margin)
+    return evidence.margin >= MIN_MARGIN and evidence.inliers >= needed
 
 
 def is_suspect(evidence: Evidence) -> bool:

@@ -29,12 +29,12 @@ __all__ = ["allocate", "most_complete_parts"]
 
 _GROUPS_WEIGHT: Final = 0.25
 _MISSING_CLASS: Final = 10.0
-_LEAST_GAIN: Final = 1e-12
+_MIN_GAIN: Final = 1e-12
 
 _STEPS: Final = 40_000
-_MOST_STARTS: Final = 32
-_MOST_GROUPS_MOVED: Final = 1000
-_MOST_GROUPS_EXCHANGED: Final = 80
+_MAX_STARTS: Final = 32
+_MAX_GROUPS_MOVED: Final = 1000
+_MAX_GROUPS_EXCHANGED: Final = 80
 
 _Counts = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
@@ -60,7 +60,7 @@ def allocate(counts: _Counts, *, shares: _Floats, rng: np.random.Generator) -> _
 
 
 def _search(counts: _Counts, shares: _Floats, rng: np.random.Generator) -> _Parts:
-    starts = int(np.clip(_STEPS // len(counts), 1, _MOST_STARTS))
+    starts = int(np.clip(_STEPS // len(counts), 1, _MAX_STARTS))
     best, best_score = np.zeros(len(counts), np.intp), np.inf
     for start in range(starts):
         # The first start goes by size; later ones blur the sizes ever more, so that others go first, too.
@@ -69,7 +69,7 @@ def _search(counts: _Counts, shares: _Floats, rng: np.random.Generator) -> _Part
         given = _complete_seeds(counts, shares, rng) if start % 2 or starts == 1 else {}
         state = _Allocation.greedy(counts, shares, order=order, given=given)
         state.improve()
-        if state.score() < best_score - _LEAST_GAIN:
+        if state.score() < best_score - _MIN_GAIN:
             best, best_score = state.parts, state.score()
     return best
 
@@ -143,19 +143,19 @@ class _Allocation:
     def improve(self) -> None:
         """Move or exchange single groups while that lowers J, the best change first."""
         n_groups = len(self.counts)
-        if n_groups > _MOST_GROUPS_MOVED:
+        if n_groups > _MAX_GROUPS_MOVED:
             return
         while True:
             gains = self._gains_of_moves()
             group, part = np.unravel_index(np.argmin(gains), gains.shape)
-            if gains[group, part] < -_LEAST_GAIN:
+            if gains[group, part] < -_MIN_GAIN:
                 self.put(int(group), int(part))
                 continue
-            if n_groups > _MOST_GROUPS_EXCHANGED:
+            if n_groups > _MAX_GROUPS_EXCHANGED:
                 return
             gains = self._gains_of_exchanges()
             one, other = np.unravel_index(np.argmin(gains), gains.shape)
-            if gains[one, other] >= -_LEAST_GAIN:
+            if gains[one, other] >= -_MIN_GAIN:
                 return
             part_of_one, part_of_other = int(self.parts[one]), int(self.parts[other])
             self.put(int(one), part_of_other)

@@ -23,10 +23,10 @@ from sonoproof.runfolder import SPLIT_COLUMNS
 __all__ = ["assign_groups", "check_no_leak", "split_groups"]
 
 # A test part is set aside unasked only where its intervals would say something.
-_LEAST_GROUPS_FOR_TEST: Final = 10
+_MIN_GROUPS_FOR_TEST: Final = 10
 _UNASKED_TEST_SHARE: Final = 0.2
 # Fewer groups of a class than this are not divided once more into rows to train and rows to stop on.
-_LEAST_TRAINING_GROUPS: Final = 2
+_MIN_TRAINING_GROUPS: Final = 2
 
 # Each drawing has a stream of its own, so that one more fold changes no part.
 _PARTS_STREAM, _STOP_STREAM, _FOLDS_STREAM = range(3)
@@ -134,7 +134,7 @@ def _divide_into_parts(table: _GroupTable, *, config: SplitConfig, has_test_fold
 def _test_share(table: _GroupTable, config: SplitConfig) -> float:
     if config.test >= 0:
         return config.test
-    enough = table.groups_per_class().min() >= _LEAST_GROUPS_FOR_TEST
+    enough = table.groups_per_class().min() >= _MIN_GROUPS_FOR_TEST
     return _UNASKED_TEST_SHARE if enough and config.val + _UNASKED_TEST_SHARE < 1 else 0.0
 
 
@@ -142,13 +142,13 @@ def _choose_stop(table: _GroupTable, fit: npt.NDArray[np.bool_], *, config: Spli
     """Whether each group is set aside from the fit part to choose the checkpoint on."""
     nothing = np.zeros(len(fit), np.bool_)
     counts = table.counts[fit]
-    if config.stop == 0 or most_complete_parts(counts) < _LEAST_TRAINING_GROUPS:
+    if config.stop == 0 or most_complete_parts(counts) < _MIN_TRAINING_GROUPS:
         return nothing
     shares = np.array([1.0 - config.stop, config.stop])
     stop = nothing.copy()
     stop[fit] = allocate(counts, shares=shares, rng=_stream(config, _STOP_STREAM)) == 1
     left = table.groups_per_class(fit & ~stop).min()
-    enough = left >= _LEAST_TRAINING_GROUPS and table.groups_per_class(stop).min() >= 1
+    enough = left >= _MIN_TRAINING_GROUPS and table.groups_per_class(stop).min() >= 1
     return stop if enough else nothing
 
 

@@ -23,8 +23,8 @@ TextArray = Any  # a pandas string array: its class depends on whether pyarrow i
 MergedRange = tuple[tuple[int, int], tuple[int, int]]
 
 CHUNK_ROWS = 20_000
-MOST_COLUMNS = 16_384  # as many as spreadsheet programs have
-LARGEST_WHOLE = 1e15  # beyond it a spreadsheet's number no longer holds every digit
+MAX_COLUMNS = 16_384  # as many as spreadsheet programs have
+MAX_WHOLE = 1e15  # beyond it a spreadsheet's number no longer holds every digit
 # Blanks that people cannot see: no-break spaces, zero-width marks, byte order marks, soft hyphens.
 INVISIBLE = "\u00a0\u202f\u2007\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f"
 BLANKS = " \t\r\n\v\f\u3000" + INVISIBLE
@@ -114,8 +114,8 @@ def grid_of_rows(
 def _chunks(rows: Iterable[Sequence[Any]], *, name: str) -> Iterator[list[Sequence[Any]]]:
     iterator = iter(rows)
     while chunk := list(itertools.islice(iterator, CHUNK_ROWS)):
-        if max(map(len, chunk)) > MOST_COLUMNS:
-            raise SheetError(f"worksheet {name!r} has more than {MOST_COLUMNS:,} columns; is the file damaged?")
+        if max(map(len, chunk)) > MAX_COLUMNS:
+            raise SheetError(f"worksheet {name!r} has more than {MAX_COLUMNS:,} columns; is the file damaged?")
         yield chunk
 
 
@@ -130,7 +130,7 @@ def _texts_and_kinds(chunk: list[Sequence[Any]]) -> tuple[list[TextArray], Kinds
         if types == {str}:
             texts.append(pd.array(column, dtype="str"))
             kinds[:, index] = np.fromiter(map(bool, column), np.uint8, len(column)) * TEXT
-        elif types == {float} and all(map(float.is_integer, column)) and max(map(abs, column)) < LARGEST_WHOLE:
+        elif types == {float} and all(map(float.is_integer, column)) and max(map(abs, column)) < MAX_WHOLE:
             texts.append(pd.array(list(map(str, map(int, column))), dtype="str"))
             kinds[:, index] = NUMBER
         else:
@@ -145,7 +145,7 @@ def _text_of(value: Any) -> str:
         return value
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
-    if isinstance(value, float) and value.is_integer() and abs(value) < LARGEST_WHOLE:
+    if isinstance(value, float) and value.is_integer() and abs(value) < MAX_WHOLE:
         return str(int(value))
     if isinstance(value, datetime.date | datetime.time):
         return value.isoformat()

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 from xml.parsers import expat
 
-from sonoproof.data.spreadsheets.grid import MOST_COLUMNS
+from sonoproof.data.spreadsheets.grid import MAX_COLUMNS
 from sonoproof.errors import SheetError
 
 __all__ = ["SheetScan", "column_index", "column_letters", "scan_ods", "scan_xlsx"]
@@ -192,7 +192,7 @@ class _XlsxScanner:
             self._row(attributes)
         elif tag == "col" and attributes.get("hidden") in {"1", "true"}:
             first, last = int(attributes.get("min", 1)), int(attributes.get("max", 1))
-            self.scan.hidden_columns.update(range(first - 1, min(last, MOST_COLUMNS)))
+            self.scan.hidden_columns.update(range(first - 1, min(last, MAX_COLUMNS)))
 
     def finish_cell(self) -> None:
         if self.formula and not self.calculated:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from sonoproof.classes import Classes
 from sonoproof.config import EvaluateConfig
 from sonoproof.evaluation.evaluate.exams import exam_columns, exam_file, measure_exams
 from sonoproof.evaluation.evaluate.notes import notes, notes_on_choices
@@ -25,7 +26,7 @@ from sonoproof.evaluation.measures.measures import (
 )
 from sonoproof.evaluation.metrics.curves import RELIABILITY_BINS, curves, reliability_bins
 from sonoproof.evaluation.metrics.metrics import METRICS, confusion
-from sonoproof.evaluation.scores.labelled import Classes, labelled_rows, scored, thresholds_of, units_of
+from sonoproof.evaluation.scores.labelled import labelled_rows, scored, thresholds_of, units_of
 from sonoproof.evaluation.scores.rows import ScoredRows
 from sonoproof.runfolder import PREDICTION_COLUMNS, RunFolder, read_json, read_table, write_json, write_table
 

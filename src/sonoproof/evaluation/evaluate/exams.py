@@ -8,13 +8,14 @@ from typing import Any
 
 import pandas as pd
 
+from sonoproof.classes import Classes
 from sonoproof.config import EvaluateConfig
 from sonoproof.errors import RunFolderError
 from sonoproof.evaluation.intervals.intervals import as_json
 from sonoproof.evaluation.measures.measures import intervals_of
 from sonoproof.evaluation.metrics.metrics import confusion
 from sonoproof.evaluation.scores.aggregate import OF_LOGITS, Aggregation, aggregate
-from sonoproof.evaluation.scores.labelled import Classes, labelled_rows, scored, units_of
+from sonoproof.evaluation.scores.labelled import labelled_rows, scored, units_of
 
 __all__ = ["exam_columns", "exam_file", "measure_exams"]
 

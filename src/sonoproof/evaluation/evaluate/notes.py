@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from sonoproof.classes import Classes
 from sonoproof.evaluation.metrics.metrics import METRICS
-from sonoproof.evaluation.scores.labelled import Classes
 from sonoproof.evaluation.scores.rows import ScoredRows
 
 __all__ = ["notes", "notes_on_choices"]

@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from sonoproof.classes import Classes
 from sonoproof.config import EvaluateConfig
 from sonoproof.errors import RunFolderError
 from sonoproof.evaluation.metrics.metrics import METRICS
-from sonoproof.evaluation.scores.labelled import Classes, labelled_rows, scored, thresholds_of
+from sonoproof.evaluation.scores.labelled import labelled_rows, scored, thresholds_of
 from sonoproof.runfolder import PREDICTION_COLUMNS, RunFolder, read_json, read_table, write_json, write_table
 
 __all__ = ["SEED_COLUMNS", "evaluate_seeds", "spread"]

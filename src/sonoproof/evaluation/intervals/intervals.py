@@ -47,10 +47,10 @@ FloatArray = npt.NDArray[np.float64]
 # Resamples with which the variance of one stratum alone is estimated; it only sets the degrees of freedom.
 STRATUM_RESAMPLES = 100
 # Share of resamples that may leave a metric undefined before its limits are withheld.
-MOST_UNDEFINED = 0.05
+MAX_UNDEFINED = 0.05
 # Which rows are called positive is chance: where one group of many has all of those that are wrongly called so, the
 # others might have had some. Without this floor a single false positive would give Student's quantile of one degree.
-FEWEST_EFFECTIVE = 5.0
+MIN_EFFECTIVE = 5.0
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ def _interval(metric: Metric, grouped: GroupedRows, *, spread: _Spread, confiden
     value, nan = float(metric(grouped.rows)), float("nan")
     if metric.bounded and value in (0.0, 1.0):
         return _interval_at_bound(metric, grouped, value=value, confidence=confidence)
-    if spread.share_undefined > MOST_UNDEFINED:
+    if spread.share_undefined > MAX_UNDEFINED:
         share = f"{100 * spread.share_undefined:.0f} %"
         return Interval(value, nan, nan, f"no limits: {share} of the resamples left it undefined")
     if not spread.standard_error > 1e-12 * abs(value):
@@ -220,7 +220,7 @@ def _effective_groups(metric: Metric, grouped: GroupedRows, members: npt.NDArray
     if metric.over != "all":
         effective = kish(grouping.sizes(rows.which(metric.over))[members])
         if metric.over.startswith("called"):
-            return max(effective, min(FEWEST_EFFECTIVE, kish(grouping.sizes(rows.which("all"))[members])))
+            return max(effective, min(MIN_EFFECTIVE, kish(grouping.sizes(rows.which("all"))[members])))
         return effective
     by_class = [grouping.sizes(mask)[members] for mask in (rows.targets, ~rows.targets)]
     if len(grouping.strata) == 1:

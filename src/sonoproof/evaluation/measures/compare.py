@@ -17,18 +17,19 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
+from sonoproof.classes import Classes
 from sonoproof.config import EvaluateConfig
 from sonoproof.errors import RunFolderError
 from sonoproof.evaluation.intervals.delong import PairedTest, delong_test
 from sonoproof.evaluation.intervals.intervals import (
-    MOST_UNDEFINED,
+    MAX_UNDEFINED,
     STRATUM_RESAMPLES,
     degrees_of_freedom,
     standard_deviation,
 )
 from sonoproof.evaluation.intervals.resampling import GroupedRows, Grouping, chunk_sizes
 from sonoproof.evaluation.metrics.metrics import METRICS, Metric
-from sonoproof.evaluation.scores.labelled import Classes, labelled_rows, scored, thresholds_of, units_of
+from sonoproof.evaluation.scores.labelled import labelled_rows, scored, thresholds_of, units_of
 
 __all__ = ["Comparison", "Difference", "compare", "holm", "paired_differences"]
 
@@ -230,7 +231,7 @@ def _test(
         return PairedTest(nan, nan, nan, nan, reason)
     if min(len(members) for members in first.grouping.strata) < 2:
         return PairedTest(difference, nan, nan, nan, "no limits: fewer than two groups of a class")
-    if np.isnan(drawn).mean() > MOST_UNDEFINED:
+    if np.isnan(drawn).mean() > MAX_UNDEFINED:
         return PairedTest(difference, nan, nan, nan, "no limits: too many resamples left it undefined")
     error = standard_deviation(drawn)
     if not error > 1e-12:

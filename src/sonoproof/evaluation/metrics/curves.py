@@ -14,7 +14,7 @@ __all__ = ["curves", "precision_recall_points", "reliability_bins", "roc_points"
 FloatArray = npt.NDArray[np.float64]
 
 RELIABILITY_BINS = 10
-_MOST_POINTS = 500
+_MAX_POINTS = 500
 
 
 def curves(rows: ScoredRows, *, bins: int = RELIABILITY_BINS) -> dict[str, Any]:
@@ -112,7 +112,7 @@ def _corners(tp: FloatArray, fp: FloatArray) -> npt.NDArray[np.intp]:
 
 
 def _thin(indices: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
-    """At most `_MOST_POINTS` of `indices`, evenly taken, with both ends: a drawing needs no more."""
-    if len(indices) <= _MOST_POINTS:
+    """At most `_MAX_POINTS` of `indices`, evenly taken, with both ends: a drawing needs no more."""
+    if len(indices) <= _MAX_POINTS:
         return indices
-    return indices[np.linspace(0, len(indices) - 1, _MOST_POINTS).round().astype(np.intp)]
+    return indices[np.linspace(0, len(indices) - 1, _MAX_POINTS).round().astype(np.intp)]

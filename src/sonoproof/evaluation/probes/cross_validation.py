@@ -19,7 +19,7 @@ __all__ = ["forest", "linear", "out_of_fold"]
 FloatArray = npt.NDArray[np.float64]
 
 _FOREST_TREES: Final = 60
-_LEAST_CHANCE: Final = 1e-6
+_MIN_CHANCE: Final = 1e-6
 
 
 def out_of_fold(
@@ -50,7 +50,7 @@ def out_of_fold(
         if len(np.unique(targets[train])) == 2:
             fitted = model(seed).fit(features[train], targets[train])
             chances[held_out] = fitted.predict_proba(features[held_out])[:, 1]
-    return np.asarray(logit(np.clip(chances, _LEAST_CHANCE, 1 - _LEAST_CHANCE)), dtype=np.float64)
+    return np.asarray(logit(np.clip(chances, _MIN_CHANCE, 1 - _MIN_CHANCE)), dtype=np.float64)
 
 
 def linear(seed: int) -> Any:

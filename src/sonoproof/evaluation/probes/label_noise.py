@@ -28,7 +28,7 @@ FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
 _PRIOR_ROWS: Final = 0.5
-_MOST_LOG_ODDS: Final = 6.0
+_MAX_LOG_ODDS: Final = 6.0
 _REVIEWED_SHARE: Final = 0.1
 
 
@@ -65,7 +65,7 @@ def rank_label_doubts(logits: FloatArray, *, targets: BoolArray, groups: npt.Arr
         targets: True where the label is the positive class, (N,).
         groups: Name of the group of each row (source, patient, clip), (N,).
     """
-    model = np.clip(np.asarray(logits, np.float64), -_MOST_LOG_ODDS, _MOST_LOG_ODDS)
+    model = np.clip(np.asarray(logits, np.float64), -_MAX_LOG_ODDS, _MAX_LOG_ODDS)
     others, share = _rest_of_group(targets, np.asarray(groups))
     chance = _combined(np.column_stack([model, others]), targets)
     return LabelDoubts(

@@ -22,11 +22,11 @@ from sonoproof.evaluation.intervals.intervals import Interval, metric_intervals
 from sonoproof.evaluation.metrics.metrics import METRICS, ScoredRows
 from sonoproof.evaluation.probes.cross_validation import forest, out_of_fold
 
-__all__ = ["LEAST_GROUPS", "Probe", "ProbeResult", "auc_interval", "probe_findings", "probe_inputs", "run_probes"]
+__all__ = ["MIN_GROUPS", "Probe", "ProbeResult", "auc_interval", "probe_findings", "probe_inputs", "run_probes"]
 
 FloatArray = npt.NDArray[np.float64]
 
-LEAST_GROUPS: Final = 10
+MIN_GROUPS: Final = 10
 """Groups of each class under which a probe is not asked: its interval would span everything."""
 
 CLEARLY_ABOVE: Final = 0.6
@@ -123,11 +123,11 @@ def run_probes(
     """
     names = np.asarray(groups)
     cautious = 1 - _FAMILY_ALPHA / max(len(probes), 1)
-    enough = _groups_of_rarer_class(targets, names) >= LEAST_GROUPS
+    enough = _groups_of_rarer_class(targets, names) >= MIN_GROUPS
     results = []
     for probe in probes:
         if not enough:
-            reason = f"not enough groups: fewer than {LEAST_GROUPS} of one class"
+            reason = f"not enough groups: fewer than {MIN_GROUPS} of one class"
             results.append(ProbeResult(probe, Interval(np.nan, np.nan, np.nan, reason), np.nan))
             continue
         logits = out_of_fold(probe.features, targets=targets, groups=names, model=forest, folds=_FOLDS, seed=seed)

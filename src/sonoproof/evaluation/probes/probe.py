@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from sonoproof.classes import Classes
 from sonoproof.data.audit.findings import Finding
 from sonoproof.evaluation.probes.honesty import SplitComparison, compare_splits, gap_finding
 from sonoproof.evaluation.probes.label_noise import LabelDoubts, doubts_finding, rank_label_doubts, reviewed_rows
 from sonoproof.evaluation.probes.models import probe_findings, probe_inputs, run_probes
-from sonoproof.evaluation.scores.labelled import Classes
 
 __all__ = ["DOUBT_COLUMNS", "REVIEW_WORKBOOK", "ProbeOutcome", "probe_cohort"]
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
 
+from sonoproof.classes import Classes
 from sonoproof.errors import RunFolderError
-from sonoproof.evaluation.scores.labelled import Classes
 from sonoproof.runfolder import PREDICTION_COLUMNS
 
 __all__ = ["AGGREGATIONS", "OF_LOGITS", "Aggregation", "aggregate"]

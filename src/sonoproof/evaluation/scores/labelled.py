@@ -2,38 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy.special import expit
 
+from sonoproof.classes import Classes
 from sonoproof.errors import RunFolderError
 from sonoproof.evaluation.scores.rows import ScoredRows
 
-__all__ = ["Classes", "labelled_rows", "scored", "thresholds_of", "units_of"]
+__all__ = ["labelled_rows", "scored", "thresholds_of", "units_of"]
 
 # Probabilities may be rounded in a table, but not to another prediction.
 _TOLERANCE = 1e-3
 _SHOWN = 3
-
-
-@dataclass(frozen=True)
-class Classes:
-    """Names of the two classes.
-
-    Attributes:
-        negative: Name of the negative class.
-        positive: Name of the positive class, which every metric is of.
-    """
-
-    negative: str
-    positive: str
-
-    def __post_init__(self) -> None:
-        if not self.negative or not self.positive or self.negative == self.positive:
-            raise ValueError(f"two different class names are needed, not {self.negative!r} and {self.positive!r}")
 
 
 def labelled_rows(predictions: pd.DataFrame, *, classes: Classes) -> pd.DataFrame:

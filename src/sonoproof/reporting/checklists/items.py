@@ -11,7 +11,7 @@ from typing import Any
 from sonoproof.reporting.checklists.answer import Answer
 from sonoproof.reporting.checklists.facts import MEASURED
 from sonoproof.reporting.page.evidence import Evidence
-from sonoproof.reporting.sections.cohort import PART_TITLES, counted, in_words, with_labels
+from sonoproof.reporting.sections.cohort import PART_TITLES, counted, humanise, with_labels
 from sonoproof.reporting.sections.limits import limits
 from sonoproof.reporting.wording.tables import reason_counts
 
@@ -100,7 +100,7 @@ def _labels(evidence: Evidence) -> Answer | None:
     if not column:
         return None
     text = f"Labels are those of the sheet's column “{column}”, taken as they are" + (
-        f" ({in_words(coding)})." if coding else "."
+        f" ({humanise(coding)})." if coding else "."
     )
     return Answer(text, ("cohort.json",))
 
@@ -198,7 +198,7 @@ def _training(evidence: Evidence) -> Answer | None:
     if not training:
         return None
     told = {key: value for key, value in training.items() if key != "members"}
-    settings = "; ".join(f"{key.replace('_', ' ')} {in_words(value)}" for key, value in told.items())
+    settings = "; ".join(f"{key.replace('_', ' ')} {humanise(value)}" for key, value in told.items())
     return Answer(f"{settings}. Augmentation and all settings stand in {_CONFIG}.", (_MODEL, _CONFIG, "history.csv"))
 
 
@@ -211,7 +211,7 @@ def _selection(evidence: Evidence) -> Answer | None:
     if evidence.model.get("members"):
         chosen = "rows set aside from what each member learned from"
     epochs = training["epoch_chosen"]
-    kept = f"epochs {in_words(epochs)}, one a member" if isinstance(epochs, list) else f"epoch {epochs}"
+    kept = f"epochs {humanise(epochs)}, one a member" if isinstance(epochs, list) else f"epoch {epochs}"
     text = f"The checkpoint of {kept}, by {training.get('monitor')}, on {chosen}."
     return Answer(text, (_MODEL, "history.csv"))
 

@@ -25,7 +25,7 @@ from sonoproof.runfolder import atomic_path
 __all__ = ["draw_audit"]
 
 SOURCES_DRAWN: Final = 4
-FRAMES_A_SOURCE: Final = 24
+FRAMES_PER_SOURCE: Final = 24
 PAIRS_DRAWN: Final = 6
 CONFLICTS_DRAWN: Final = 12
 MIXED_DRAWN: Final = 15
@@ -108,7 +108,7 @@ def _largest_sources(gallery: _Gallery) -> list[Path]:
     pictures = []
     for number, (source, size) in enumerate(sizes[sizes > 1].head(SOURCES_DRAWN).items(), start=1):
         rows = sheet[sheet["source"] == source].sort_values("label", kind="stable")
-        shown = rows.iloc[np.unique(np.linspace(0, len(rows) - 1, FRAMES_A_SOURCE).round().astype(int))]
+        shown = rows.iloc[np.unique(np.linspace(0, len(rows) - 1, FRAMES_PER_SOURCE).round().astype(int))]
         tiles = [gallery.tile(str(image_id)) for image_id in shown.index]
         counts = ", ".join(f"{count} {label or 'unlabelled'}" for label, count in rows["label"].value_counts().items())
         title = f"Source {number}: {size} frames of the sheet ({counts}); {len(tiles)} shown"

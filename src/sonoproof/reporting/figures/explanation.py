@@ -54,7 +54,7 @@ Json = Mapping[str, Any]
 _WIDTH, _MARGIN, _GUTTER = 7.2, 0.12, 0.2
 _HEADER, _TITLE, _FOOT = 0.74, 0.2, 0.5
 _PREVIEW_WIDTH_PX = 1080
-_FIGURES_A_PROCESS = 4
+_FIGURES_PER_PROCESS = 4
 _RC: dict[Any, Any] = {
     "font.size": 7.0,
     "axes.titlesize": 7.5,
@@ -131,7 +131,7 @@ class _Order:
 
 def _drawn_orders(orders: Sequence[_Order]) -> Iterator[list[Path]]:
     """Draw here, and in more processes where there is enough to draw: starting one costs as much as some figures."""
-    helpers = min(os.cpu_count() or 1, len(orders) // _FIGURES_A_PROCESS) - 1
+    helpers = min(os.cpu_count() or 1, len(orders) // _FIGURES_PER_PROCESS) - 1
     if helpers < 1:
         yield from map(_draw_order, orders)
         return

@@ -16,17 +16,17 @@ from sonoproof.reporting.page.blocks import Picture
 from sonoproof.reporting.wording.text import relative_href, visible_text
 from sonoproof.runfolder import RunFolder
 
-__all__ = ["Easel", "embedded"]
+__all__ = ["FigureWriter", "embedded"]
 
 # 15 MB is the most a report may weigh. Base64 makes 4 bytes of 3; text and vectors stay under 2 MB.
 PICTURES_BYTES = 9_000_000
-MOST_PER_PICTURE_BYTES = 420_000
+MAX_PER_PICTURE_BYTES = 420_000
 # Side in pixels and JPEG quality, tried from the best on until the picture fits.
 _REDUCTIONS = ((1800, 88), (1600, 82), (1400, 78), (1200, 72), (900, 65), (640, 55), (400, 45))
 
 
 @dataclass(frozen=True)
-class Easel:
+class FigureWriter:
     """Makes the pictures of one report.
 
     Attributes:
@@ -40,7 +40,7 @@ class Easel:
     @property
     def bytes_per_picture(self) -> int:
         """Most bytes that one picture may take."""
-        return min(MOST_PER_PICTURE_BYTES, PICTURES_BYTES // max(self.pictures, 1))
+        return min(MAX_PER_PICTURE_BYTES, PICTURES_BYTES // max(self.pictures, 1))
 
     def vector(self, figure: Figure, *, name: str, caption: str, alt: str, sources: tuple[str, ...]) -> Picture:
         """Save a figure as ``figures/NAME.png`` and ``.svg`` and set it into the page as a vector."""

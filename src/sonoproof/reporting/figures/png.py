@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 __all__ = ["png_bytes"]
 
-_METRES_AN_INCH = 0.0254
+_METRES_PER_INCH = 0.0254
 # Eight bytes of signature, then the header: length, type, 13 bytes, checksum.
 _BEFORE_OTHERS = 8 + 4 + 4 + 13 + 4
 
@@ -34,8 +34,8 @@ def png_bytes(rgb: NDArray[np.uint8], *, dpi: float, words: Mapping[str, str]) -
     """
     options = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP)
     encoded = cv2.imencode(".png", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), options)[1].tobytes()
-    dots_a_metre = round(dpi / _METRES_AN_INCH)
-    chunks = _chunk(b"pHYs", struct.pack(">IIB", dots_a_metre, dots_a_metre, 1))
+    dots_per_metre = round(dpi / _METRES_PER_INCH)
+    chunks = _chunk(b"pHYs", struct.pack(">IIB", dots_per_metre, dots_per_metre, 1))
     for keyword, text in words.items():
         # Not compressed, of no language, with no translated keyword.
         chunks += _chunk(b"iTXt", keyword.encode("latin-1") + b"\0\0\0\0\0" + text.encode())

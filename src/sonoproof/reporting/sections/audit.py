@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sonoproof.reporting.figures.figure_writer import Easel
+from sonoproof.reporting.figures.figure_writer import FigureWriter
 from sonoproof.reporting.page.blocks import Block, Finding, Notice, Picture, Prose, Section
 from sonoproof.reporting.page.evidence import Evidence
-from sonoproof.reporting.sections.cohort import counted, in_words
+from sonoproof.reporting.sections.cohort import counted, humanise
 from sonoproof.reporting.wording.text import relative_href
 
 __all__ = ["LEVELS", "Gap", "audit_pictures", "audit_section", "measured_gap"]
@@ -60,7 +60,7 @@ def audit_pictures(audit: Mapping[str, Any]) -> list[str]:
     return [path for finding in audit.get("findings") or [] for path in _pictures_of(finding)]
 
 
-def audit_section(evidence: Evidence, easel: Easel) -> Section:
+def audit_section(evidence: Evidence, easel: FigureWriter) -> Section:
     """The findings, the gravest first."""
     if not evidence.audit:
         return Section(
@@ -87,7 +87,7 @@ def _tally(findings: Sequence[Mapping[str, Any]]) -> str:
     return f"The audit reports {counted(len(findings), 'finding')}: {', '.join(counts)}."
 
 
-def _finding(finding: Mapping[str, Any], easel: Easel) -> Finding:
+def _finding(finding: Mapping[str, Any], easel: FigureWriter) -> Finding:
     identifier, title = str(finding.get("id", "finding")), str(finding.get("title", ""))
     shown = _pictures_of(finding)
     others = [path for path in _files(finding) if path not in shown]
@@ -103,7 +103,7 @@ def _finding(finding: Mapping[str, Any], easel: Easel) -> Finding:
     )
 
 
-def _picture(path: str, title: str, easel: Easel) -> Picture:
+def _picture(path: str, title: str, easel: FigureWriter) -> Picture:
     return easel.photograph(
         path, caption=f"{title} ({path})", alt=f"Picture of the audit: {title}.", links=(("full size", path),)
     )
@@ -115,7 +115,7 @@ def _facts(finding: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     content |= {key: value for key, value in finding.items() if key not in _OWN_KEYS | {"numbers"}}
     # What holds several values is told by the detail, and stands in audit.json.
     single = {key: value for key, value in content.items() if isinstance(value, int | float | str)}
-    return tuple((str(key).replace("_", " "), in_words(value)) for key, value in single.items())[:FACTS_PER_FINDING]
+    return tuple((str(key).replace("_", " "), humanise(value)) for key, value in single.items())[:FACTS_PER_FINDING]
 
 
 def _pictures_of(finding: Mapping[str, Any]) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sonoproof.reporting.figures import decision_figures as figures
-from sonoproof.reporting.figures.figure_writer import Easel
+from sonoproof.reporting.figures.figure_writer import FigureWriter
 from sonoproof.reporting.page.blocks import Block, Gallery, Notice, Picture, Prose, Section, Table
 from sonoproof.reporting.page.evidence import Evidence, PartEvidence
 from sonoproof.reporting.sections.performance import evaluation_source
@@ -26,7 +26,7 @@ _MEASURES = (
 )
 
 
-def calibration_section(evidence: Evidence, easel: Easel) -> Section:
+def calibration_section(evidence: Evidence, easel: FigureWriter) -> Section:
     """How it was calibrated, the measures of every part, and their reliability diagrams."""
     pictures = [picture for part in evidence.evaluated for picture in _reliability(part, evidence, easel)]
     if not pictures:
@@ -68,7 +68,7 @@ def _measures(part: PartEvidence) -> Table:
     )
 
 
-def _reliability(part: PartEvidence, evidence: Evidence, easel: Easel) -> list[Picture]:
+def _reliability(part: PartEvidence, evidence: Evidence, easel: FigureWriter) -> list[Picture]:
     bins = reliability_bins(part.curves.get("reliability") or {})
     if not bins:
         return []

@@ -7,14 +7,14 @@ from typing import Any
 
 import pandas as pd
 
-from sonoproof.reporting.figures.figure_writer import Easel
+from sonoproof.reporting.figures.figure_writer import FigureWriter
 from sonoproof.reporting.figures.flow import flow_figure
 from sonoproof.reporting.page.blocks import Block, Flow, FlowBox, FlowStep, Notice, Prose, Section, Table
 from sonoproof.reporting.page.evidence import Evidence
 from sonoproof.reporting.wording.tables import reason_counts
 from sonoproof.reporting.wording.text import format_count, format_share
 
-__all__ = ["PART_TITLES", "USE_WORDS", "cohort_section", "counted", "in_words", "with_labels"]
+__all__ = ["PART_TITLES", "USE_WORDS", "cohort_section", "counted", "humanise", "with_labels"]
 
 QUARANTINE_ROWS_SHOWN = 60
 REASONS_IN_FLOW = 4
@@ -22,7 +22,7 @@ PART_TITLES = {"fit": "Fit", "val": "Validation", "test": "Test"}
 USE_WORDS = {"train": "to learn from", "stop": "to choose the checkpoint", "report": "to report on"}
 
 
-def cohort_section(evidence: Evidence, easel: Easel) -> Section:
+def cohort_section(evidence: Evidence, easel: FigureWriter) -> Section:
     """What was read, accounted for row by row."""
     blocks: list[Block] = []
     if evidence.cohort:
@@ -57,7 +57,7 @@ def _count(cohort: Mapping[str, Any], key: str) -> str:
     return f"{format_count(number)} {noun}".strip() if number is not None else "an unknown number"
 
 
-def _flow(evidence: Evidence, easel: Easel) -> Flow:
+def _flow(evidence: Evidence, easel: FigureWriter) -> Flow:
     steps = [_read_step(evidence), _used_step(evidence)]
     if evidence.split is not None:
         steps.append(_parts_step(evidence))
@@ -142,20 +142,20 @@ def _inferred(inferred: Any, *, caption: str) -> list[Block]:
     if not isinstance(inferred, Mapping):
         return []
     told = {key: value for key, value in inferred.items() if value not in ("", None, [], {})}
-    rows = tuple((str(key).replace("_", " ").capitalize(), in_words(value)) for key, value in told.items())
+    rows = tuple((str(key).replace("_", " ").capitalize(), humanise(value)) for key, value in told.items())
     return [Table(caption, ("What", "Found"), rows, sources=("cohort.json",))] if rows else []
 
 
-def in_words(value: Any) -> str:
+def humanise(value: Any) -> str:
     """A value of a JSON file as a reader would write it."""
     if value in (None, "", [], {}):
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Mapping):
-        return "; ".join(f"{key}: {in_words(item)}" for key, item in value.items())
+        return "; ".join(f"{key}: {humanise(item)}" for key, item in value.items())
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return ", ".join(in_words(item) for item in value)
+        return ", ".join(humanise(item) for item in value)
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 

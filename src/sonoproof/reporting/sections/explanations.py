@@ -8,10 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from sonoproof.reporting.figures.figure_writer import Easel
+from sonoproof.reporting.figures.figure_writer import FigureWriter
 from sonoproof.reporting.page.blocks import Block, Gallery, Notice, Picture, Prose, Section, Table
 from sonoproof.reporting.page.evidence import Evidence, PartEvidence
-from sonoproof.reporting.sections.cohort import in_words
+from sonoproof.reporting.sections.cohort import humanise
 from sonoproof.reporting.sections.survey import SURVEY_WORDS, survey_blocks
 from sonoproof.reporting.wording.captions import gate_method
 from sonoproof.reporting.wording.tables import PART_NAMES
@@ -33,7 +33,7 @@ def explained_frames(part: PartEvidence, kind: str) -> list[Mapping[str, Any]]:
     return [frame for frame in part.explanations.get("frames") or [] if frame.get("kind") == kind]
 
 
-def explanations_section(evidence: Evidence, easel: Easel) -> Section:
+def explanations_section(evidence: Evidence, easel: FigureWriter) -> Section:
     """Where the model looked over each part; then the frames that it is surest of, after the gate."""
     explained = [part for part in evidence.parts if part.explanations]
     blocks: list[Block] = [block for part in evidence.parts for block in survey_blocks(part, easel)]
@@ -46,7 +46,7 @@ def explanations_section(evidence: Evidence, easel: Easel) -> Section:
     return Section("explanations", "Explanations", tuple(blocks))
 
 
-def errors_section(evidence: Evidence, easel: Easel) -> Section:
+def errors_section(evidence: Evidence, easel: FigureWriter) -> Section:
     """The worst errors of each part: those that the model was surest of."""
     blocks: list[Block] = []
     for part in evidence.parts:
@@ -122,20 +122,20 @@ def _details(check: Mapping[str, Any]) -> str:
     """What was measured and where it would fail; the numbers behind it are in the file."""
     detail, value, threshold = (check.get(key) for key in ("detail", "value", "threshold"))
     if detail is None or threshold is None:
-        return in_words({key: value for key, value in check.items() if key not in ("name", "passed", "series")})
+        return humanise({key: value for key, value in check.items() if key not in ("name", "passed", "series")})
     reached = check.get("passed") and value == threshold
     limit = f"passes {'at' if reached else check.get('passes', 'above')} {format_number(threshold)}"
     return f"{detail}: {format_number(value) if value is not None else 'not a number'} ({limit})"
 
 
-def _gallery(part: PartEvidence, kind: str, easel: Easel) -> list[Block]:
+def _gallery(part: PartEvidence, kind: str, easel: FigureWriter) -> list[Block]:
     pictures = tuple(_picture(part, frame, easel) for frame in explained_frames(part, kind))
     titles = {"top": "frames that the model is surest of", "error": "errors explained"}
     title = f"{PART_NAMES[part.name]}: {titles[kind]}"
     return [Gallery(pictures, wide=True, title=title)] if pictures else []
 
 
-def _picture(part: PartEvidence, frame: Mapping[str, Any], easel: Easel) -> Picture:
+def _picture(part: PartEvidence, frame: Mapping[str, Any], easel: FigureWriter) -> Picture:
     folder = f"explanations/{part.name}"
     names = (("PNG at full resolution", "png"), ("PDF", "pdf"), ("arrays", "arrays"))
     links = [(name, f"{folder}/{frame[key]}") for name, key in names if frame.get(key)]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sonoproof.reporting.figures import decision_figures as figures
-from sonoproof.reporting.figures.figure_writer import Easel
+from sonoproof.reporting.figures.figure_writer import FigureWriter
 from sonoproof.reporting.page.blocks import Block, Gallery, Notice, Picture, Prose, Section, Table
 from sonoproof.reporting.page.evidence import Evidence, PartEvidence
 from sonoproof.reporting.sections.cohort import counted
@@ -33,7 +33,7 @@ _ANSWERS = (
 )
 
 
-def operating_point_section(evidence: Evidence, easel: Easel) -> Section:
+def operating_point_section(evidence: Evidence, easel: FigureWriter) -> Section:
     """The threshold and its policy, predictive values, net benefit, and abstention."""
     blocks: list[Block] = [Prose(_threshold(evidence.model, positive=evidence.class_names[1]))]
     if not evidence.evaluated:
@@ -117,7 +117,7 @@ def _prevalence(evaluation: Mapping[str, Any]) -> str:
     return f"{evaluation['n_positive'] / evaluation['n']:.1%}" if evaluation.get("n") else "–"
 
 
-def _net_benefit(part: PartEvidence, evidence: Evidence, easel: Easel) -> list[Picture]:
+def _net_benefit(part: PartEvidence, evidence: Evidence, easel: FigureWriter) -> list[Picture]:
     curve = part.curves.get("decision_curve")
     if not curve:
         return []

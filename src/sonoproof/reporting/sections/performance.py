@@ -10,7 +10,7 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from sonoproof.reporting.figures import curves as figures
-from sonoproof.reporting.figures.figure_writer import Easel
+from sonoproof.reporting.figures.figure_writer import FigureWriter
 from sonoproof.reporting.page.blocks import Block, Gallery, Notice, Picture, Prose, Section, Table
 from sonoproof.reporting.page.evidence import Evidence, PartEvidence
 from sonoproof.reporting.sections.cohort import counted
@@ -20,7 +20,7 @@ from sonoproof.reporting.wording.text import format_count, format_number
 __all__ = ["evaluation_source", "performance_section"]
 
 
-def performance_section(evidence: Evidence, easel: Easel) -> Section:
+def performance_section(evidence: Evidence, easel: FigureWriter) -> Section:
     """Table of metrics of every part, then the curves of each."""
     blocks: list[Block] = []
     if evidence.evaluated:
@@ -102,7 +102,7 @@ def _seeds(evidence: Evidence) -> list[Block]:
     return blocks
 
 
-def _part(part: PartEvidence, evidence: Evidence, easel: Easel) -> list[Block]:
+def _part(part: PartEvidence, evidence: Evidence, easel: FigureWriter) -> list[Block]:
     pictures = [*_roc(part, easel), *_precision_recall(part, easel), *_histogram(part, evidence, easel)]
     pictures += _confusion(part, evidence, easel)
     if not pictures:
@@ -110,7 +110,7 @@ def _part(part: PartEvidence, evidence: Evidence, easel: Easel) -> list[Block]:
     return [Gallery(tuple(pictures), title=PART_NAMES[part.name])]
 
 
-def _roc(part: PartEvidence, easel: Easel) -> list[Picture]:
+def _roc(part: PartEvidence, easel: FigureWriter) -> list[Picture]:
     curve = part.curves.get("roc")
     if not curve or not curve["true_positive_rate"]:
         return []
@@ -128,7 +128,7 @@ def _roc(part: PartEvidence, easel: Easel) -> list[Picture]:
     return [_drawn(part, easel, figure, kind="roc", caption=caption)]
 
 
-def _precision_recall(part: PartEvidence, easel: Easel) -> list[Picture]:
+def _precision_recall(part: PartEvidence, easel: FigureWriter) -> list[Picture]:
     curve = part.curves.get("precision_recall")
     evaluation = part.evaluation
     if not curve or not curve["recall"]:
@@ -148,7 +148,7 @@ def _precision_recall(part: PartEvidence, easel: Easel) -> list[Picture]:
     return [_drawn(part, easel, figure, kind="precision-recall", caption=caption)]
 
 
-def _histogram(part: PartEvidence, evidence: Evidence, easel: Easel) -> list[Picture]:
+def _histogram(part: PartEvidence, evidence: Evidence, easel: FigureWriter) -> list[Picture]:
     predictions = part.predictions
     if predictions is None or predictions["target"].isna().all():
         return []
@@ -162,7 +162,7 @@ def _histogram(part: PartEvidence, evidence: Evidence, easel: Easel) -> list[Pic
     return [_drawn(part, easel, figure, kind="probabilities", caption=caption, source=source)]
 
 
-def _confusion(part: PartEvidence, evidence: Evidence, easel: Easel) -> list[Picture]:
+def _confusion(part: PartEvidence, evidence: Evidence, easel: FigureWriter) -> list[Picture]:
     counts = part.evaluation.get("confusion")
     if not counts:
         return []
@@ -178,7 +178,7 @@ def _confusion(part: PartEvidence, evidence: Evidence, easel: Easel) -> list[Pic
 
 def _drawn(
     part: PartEvidence,
-    easel: Easel,
+    easel: FigureWriter,
     figure: Figure,
     *,
     kind: str,

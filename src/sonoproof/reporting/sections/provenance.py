@@ -7,7 +7,7 @@ from typing import Any
 
 from sonoproof.reporting.page.blocks import Block, Listing, Notice, Prose, Section, Table
 from sonoproof.reporting.page.evidence import Evidence
-from sonoproof.reporting.sections.cohort import in_words
+from sonoproof.reporting.sections.cohort import humanise
 
 __all__ = ["provenance_section"]
 
@@ -43,12 +43,12 @@ def _manifest(manifest: Mapping[str, Any]) -> list[Block]:
 
 def _run_facts(manifest: Mapping[str, Any]) -> Table | None:
     keys = (("command", "Command"), ("created", "Started"), ("finished", "Finished"), ("seed", "Seed"))
-    rows = [(name, in_words(manifest[key])) for key, name in keys if manifest.get(key) is not None]
+    rows = [(name, humanise(manifest[key])) for key, name in keys if manifest.get(key) is not None]
     rows += [
         (f"Labels of the part {part} opened", _openings(of)) for part, of in (manifest.get("opened") or {}).items()
     ]
     machine = manifest.get("machine") or {}
-    rows += [(str(key).replace("_", " ").capitalize(), in_words(value)) for key, value in machine.items()]
+    rows += [(str(key).replace("_", " ").capitalize(), humanise(value)) for key, value in machine.items()]
     return Table("The run.", ("What", "Value"), tuple(rows), sources=_SOURCE) if rows else None
 
 
@@ -64,13 +64,13 @@ def _openings(opened: Sequence[Mapping[str, Any]]) -> str:
 def _versions(manifest: Mapping[str, Any]) -> Table | None:
     own = {"sonoproof": manifest["sonoproof"]} if manifest.get("sonoproof") else {}
     versions = {**own, **(manifest.get("versions") or {})}
-    rows = tuple((str(name), in_words(version)) for name, version in versions.items())
+    rows = tuple((str(name), humanise(version)) for name, version in versions.items())
     return Table("Versions.", ("Package", "Version"), rows, sources=_SOURCE) if rows else None
 
 
 def _inputs(manifest: Mapping[str, Any]) -> Table | None:
     rows = tuple(
-        (in_words(entry.get("name")), in_words(entry.get("path")), str(entry.get("sha256") or _A_FOLDER))
+        (humanise(entry.get("name")), humanise(entry.get("path")), str(entry.get("sha256") or _A_FOLDER))
         for entry in manifest.get("inputs") or []
     )
     return Table("Inputs.", ("Input", "Path", "SHA-256"), rows, sources=_SOURCE, code=True) if rows else None
@@ -81,7 +81,7 @@ def _stages(manifest: Mapping[str, Any]) -> Table | None:
     for name, stage in (manifest.get("stages") or {}).items():
         seconds = stage.get("seconds")
         took = "–" if seconds is None else f"{float(seconds):,.1f} s"
-        done = "writes this page" if name == _THIS_STAGE else in_words(stage.get("done"))
+        done = "writes this page" if name == _THIS_STAGE else humanise(stage.get("done"))
         rows.append((str(name).capitalize(), done, "–" if name == _THIS_STAGE else took))
     return Table("Stages.", ("Stage", "Done", "Took"), tuple(rows), sources=_SOURCE) if rows else None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sonoproof.reporting.figures.curves import honest_against_naive
-from sonoproof.reporting.figures.figure_writer import Easel
+from sonoproof.reporting.figures.figure_writer import FigureWriter
 from sonoproof.reporting.page.blocks import Block, Gallery, KeyFigures, Notice, Prose, Section, Tile
 from sonoproof.reporting.page.evidence import Evidence, PartEvidence
 from sonoproof.reporting.sections.audit import Gap, measured_gap
@@ -18,7 +18,7 @@ __all__ = ["summary_section"]
 _HEADLINES = ("auc", "recall", "specificity", "precision", "accuracy", "loss")
 
 
-def summary_section(evidence: Evidence, easel: Easel) -> Section:
+def summary_section(evidence: Evidence, easel: FigureWriter) -> Section:
     """What was asked, and the answer in numbers."""
     blocks: list[Block] = [Prose(_question(evidence))]
     gap = measured_gap(evidence.audit)
@@ -41,7 +41,7 @@ def _question(evidence: Evidence) -> str:
     return asked + answer
 
 
-def _opening(gap: Gap, easel: Easel) -> list[Block]:
+def _opening(gap: Gap, easel: FigureWriter) -> list[Block]:
     metric = metric_label(gap.metric)
     naive, honest = gap.naive.get("value"), gap.honest.get("value")
     if naive is None or honest is None:

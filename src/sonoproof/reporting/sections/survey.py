@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sonoproof.explanation.survey import REGION_WORDS, REGIONS
-from sonoproof.reporting.figures.figure_writer import Easel
+from sonoproof.reporting.figures.figure_writer import FigureWriter
 from sonoproof.reporting.figures.survey import survey_figure
 from sonoproof.reporting.page.blocks import Block, Gallery, Notice, Prose, Table
 from sonoproof.reporting.page.evidence import PartEvidence
@@ -30,7 +30,7 @@ def survey_source(part: PartEvidence) -> str:
     return f"explanations/{part.name}/survey.json"
 
 
-def survey_blocks(part: PartEvidence, easel: Easel) -> list[Block]:
+def survey_blocks(part: PartEvidence, easel: FigureWriter) -> list[Block]:
     """What was surveyed, the verdict, the figure and its table; nothing where no frame was surveyed."""
     survey = part.survey
     if not survey.get("frames_surveyed"):

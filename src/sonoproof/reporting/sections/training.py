@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 
 from sonoproof.reporting.figures.curves import training_curves
-from sonoproof.reporting.figures.figure_writer import Easel
+from sonoproof.reporting.figures.figure_writer import FigureWriter
 from sonoproof.reporting.page.blocks import Block, Gallery, Notice, Section, Table
 from sonoproof.reporting.page.evidence import Evidence
-from sonoproof.reporting.sections.cohort import counted, in_words
+from sonoproof.reporting.sections.cohort import counted, humanise
 
 __all__ = ["training_section"]
 
@@ -23,7 +23,7 @@ _NOTE = "The rest of the network's configuration stands in model.json; what was 
 _SHOWN_ELSEWHERE = ("calibration", "operating_point", "abstention", "rows", "crosswise", "likeness_sha256")
 
 
-def training_section(evidence: Evidence, easel: Easel) -> Section:
+def training_section(evidence: Evidence, easel: FigureWriter) -> Section:
     """Settings of the model, and its metrics over the epochs."""
     return Section("training", "Model and training", (*_model(evidence.model), *_curves(evidence, easel)))
 
@@ -83,10 +83,10 @@ def _flat(content: Mapping[str, Any], *, above: str = "") -> Iterator[tuple[str,
         if isinstance(value, Mapping) and value:
             yield from _flat(value, above=name)
         else:
-            yield name, in_words(value)
+            yield name, humanise(value)
 
 
-def _curves(evidence: Evidence, easel: Easel) -> list[Block]:
+def _curves(evidence: Evidence, easel: FigureWriter) -> list[Block]:
     history = evidence.history
     if history is None or history.empty:
         return [Notice("The run holds no history.csv: there are no training curves.")]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from sonoproof.classes import Classes
 from sonoproof.config import EvaluateConfig, load_config
 from sonoproof.errors import RunFolderError
 from sonoproof.evaluation.measures.compare import Comparison, Difference, compare
-from sonoproof.evaluation.scores.labelled import Classes
 from sonoproof.reporting.wording.tables import metric_label
 from sonoproof.runfolder import PREDICTION_COLUMNS, RunFolder, read_json, read_table
 

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from sonoproof.classes import Classes
 from sonoproof.config import AuditConfig, FramesConfig
 from sonoproof.data.audit import AuditOutcome, Finding, add_to_audit, audit_cohort, write_audit
 from sonoproof.data.audit.audit import DETECTORS
@@ -21,7 +22,6 @@ from sonoproof.data.audit.duplicates import find_exact_duplicates
 from sonoproof.data.audit.naming import series_of
 from sonoproof.data.audit.sources import effective_sources
 from sonoproof.data.frames.facts import read_frames_facts
-from sonoproof.data.labels.coding import ClassNames
 from sonoproof.data.labels.quarantine import empty_quarantine
 from sonoproof.data.lookalike import Link, LookalikeResult
 from sonoproof.errors import AuditBlocked
@@ -74,7 +74,7 @@ class Cohort:
         return audit_cohort(
             facts,
             quarantine=pd.concat([self.quarantine, unreadable]) if len(unreadable) else self.quarantine,
-            classes=ClassNames(negative="healthy", positive="unhealthy"),
+            classes=Classes(negative="healthy", positive="unhealthy"),
             group_columns=self.columns,
             lookalikes=LookalikeResult(links, (), source, len(links)),
             config=self.config,

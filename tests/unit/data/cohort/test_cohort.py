@@ -10,16 +10,17 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from sonoproof.classes import Classes
 from sonoproof.config import SheetConfig
 from sonoproof.data.cohort import cohort as cohort_module
-from sonoproof.data.cohort.cohort import ClassNames, Cohort, build_cohort, cohort_of_folder
+from sonoproof.data.cohort.cohort import Cohort, build_cohort, cohort_of_folder
 from sonoproof.data.cohort.description import describe_cohort
 from sonoproof.data.cohort.joining import Joined, join_images
 from sonoproof.errors import CohortError, SheetError
 from sonoproof.runfolder import QUARANTINE_COLUMNS, read_table, write_table
 
 SHARED = Path(__file__).parents[5] / "shared" / "data"
-HEALTHY = ClassNames(negative="healthy", positive="unhealthy")
+HEALTHY = Classes(negative="healthy", positive="unhealthy")
 GROUPED = SheetConfig(group_columns=("patient",))
 
 
@@ -145,7 +146,7 @@ def test_a_test_folder_with_a_sheet_that_labels_some(tmp_path: Path, frames: Pat
 
 
 def test_labels_of_a_test_sheet_keep_the_classes_of_the_model(tmp_path: Path, frames: Path) -> None:
-    flipped = ClassNames(negative="unhealthy", positive="healthy")
+    flipped = Classes(negative="unhealthy", positive="healthy")
     sheet = csv(tmp_path, "file,Healthy", "a,1", "b,0")
     cohort = cohort_of_folder(frames, sheet=sheet, config=SheetConfig(), classes=flipped)
     assert cohort.classes == flipped
@@ -194,6 +195,6 @@ def test_the_lung_sheet_needs_no_flags() -> None:
 def test_the_lung_sheet_by_class_and_patient() -> None:
     config = SheetConfig(label_column="class", positive="covid", group_columns=("patient_id", "video"))
     cohort = shared_cohort("lung", "labels.xlsx", config)
-    assert cohort.classes == ClassNames(negative="not covid", positive="covid")
+    assert cohort.classes == Classes(negative="not covid", positive="covid")
     assert cohort.records["label"].value_counts().to_dict() == {"not covid": 217, "covid": 49}
     assert cohort.records["patient_id"].nunique() == 17

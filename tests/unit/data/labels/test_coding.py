@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sonoproof.data.labels.coding import ClassNames, LabelColumn, LabelValue, code_labels
+from sonoproof.classes import Classes
+from sonoproof.data.labels.coding import LabelColumn, LabelValue, code_labels
 from sonoproof.errors import CohortError, ConfigError, SheetError
 
 
@@ -12,12 +13,12 @@ def values(**counts: int) -> list[LabelValue]:
     return [LabelValue(text, count, row) for row, (text, count) in enumerate(counts.items(), start=2)]
 
 
-def coded(column: str, counts: dict[str, int], positive: str = "") -> tuple[ClassNames, dict[str, str]]:
+def coded(column: str, counts: dict[str, int], positive: str = "") -> tuple[Classes, dict[str, str]]:
     coding = code_labels(values(**counts), column=LabelColumn(column), positive=positive)
     return coding.classes, coding.labels
 
 
-HEALTHY = ClassNames(negative="healthy", positive="unhealthy")
+HEALTHY = Classes(negative="healthy", positive="unhealthy")
 
 
 @pytest.mark.parametrize("column", ["Healthy", "healthy", "Normal", "is_normal", "Healthy (1 = yes)", "Gesund"])
@@ -39,12 +40,12 @@ def test_in_a_column_named_for_health_yes_is_the_negative_class(column: str, yes
     ],
 )
 def test_in_any_other_column_one_is_the_positive_class(column: str, positive: str, negative: str) -> None:
-    assert coded(column, {"0": 9, "1": 3}) == (ClassNames(negative, positive), {"0": negative, "1": positive})
+    assert coded(column, {"0": 9, "1": 3}) == (Classes(negative, positive), {"0": negative, "1": positive})
 
 
 def test_a_column_named_for_a_benign_finding_has_it_negative() -> None:
     classes, labels = coded("benign", {"0": 9, "1": 3})
-    assert classes == ClassNames(negative="benign", positive="not benign")
+    assert classes == Classes(negative="benign", positive="not benign")
     assert labels["1"] == "benign"
 
 
@@ -85,14 +86,14 @@ def test_what_does_not_say_which_is_positive_is_a_question(counts: dict[str, int
 
 def test_spellings_of_one_value_are_one_class() -> None:
     classes, labels = coded("diagnosis", {"Malignant": 5, "benign": 4, "malignant ": 2, "BENIGN": 1})
-    assert classes == ClassNames(negative="benign", positive="Malignant")
+    assert classes == Classes(negative="benign", positive="Malignant")
     assert labels == {"Malignant": "Malignant", "malignant ": "Malignant", "benign": "benign", "BENIGN": "benign"}
 
 
 @pytest.mark.parametrize("positive", ["healthy", "Healthy ", "1", "yes"])
 def test_positive_turns_a_column_of_health_round(positive: str) -> None:
     classes, labels = coded("Healthy", {"1": 5, "0": 5}, positive)
-    assert classes == ClassNames(negative="unhealthy", positive="healthy")
+    assert classes == Classes(negative="unhealthy", positive="healthy")
     assert labels == {"1": "healthy", "0": "unhealthy"}
 
 
@@ -109,7 +110,7 @@ def test_positive_names_a_value_or_its_class(positive: str, name: str) -> None:
 def test_positive_against_the_rest() -> None:
     counts = {"normal": 5, "benign": 3, "malignant": 2}
     classes, labels = coded("class", counts, "Malignant")
-    assert classes == ClassNames(negative="not malignant", positive="malignant")
+    assert classes == Classes(negative="not malignant", positive="malignant")
     assert labels == {"normal": "not malignant", "benign": "not malignant", "malignant": "malignant"}
 
 
@@ -154,15 +155,15 @@ def test_no_label_at_all() -> None:
     [
         ("Healthy", {"0": 3}, HEALTHY, {"0": "unhealthy"}),
         ("Unhealthy", {"0": 3}, HEALTHY, {"0": "healthy"}),
-        ("label", {"1": 3}, ClassNames("label 0", "label 1"), {"1": "label 1"}),
-        ("label", {"1": 3}, ClassNames("label 1", "label 0"), {"1": "label 1"}),
-        ("truth", {"Malignant": 3}, ClassNames("benign", "malignant"), {"Malignant": "malignant"}),
+        ("label", {"1": 3}, Classes("label 0", "label 1"), {"1": "label 1"}),
+        ("label", {"1": 3}, Classes("label 1", "label 0"), {"1": "label 1"}),
+        ("truth", {"Malignant": 3}, Classes("benign", "malignant"), {"Malignant": "malignant"}),
         ("truth", {"pcos": 3, "normal": 2}, HEALTHY, {"pcos": "unhealthy", "normal": "healthy"}),
-        ("truth", {"PCOS": 1, "cyst": 1}, ClassNames("not PCOS", "PCOS"), {"PCOS": "PCOS", "cyst": "not PCOS"}),
+        ("truth", {"PCOS": 1, "cyst": 1}, Classes("not PCOS", "PCOS"), {"PCOS": "PCOS", "cyst": "not PCOS"}),
     ],
 )
 def test_labels_of_a_test_sheet_are_assigned_to_the_classes_of_the_model(
-    column: str, counts: dict[str, int], classes: ClassNames, expected: dict[str, str]
+    column: str, counts: dict[str, int], classes: Classes, expected: dict[str, str]
 ) -> None:
     coding = code_labels(values(**counts), column=LabelColumn(column), classes=classes)
     assert coding.classes == classes

@@ -4,12 +4,14 @@ import pandas as pd
 import pytest
 from openpyxl import Workbook
 
+from sonoproof.classes import Classes
 from sonoproof.config import SheetConfig
 from sonoproof.data.cohort.cohort import Cohort, build_cohort, cohort_of_folder
 from sonoproof.data.labels.columnnames import group_level
 from sonoproof.data.labels.groupcolumns import FoundGroups, find_groups
 
 PATIENTS = [f"P{number // 3:02d}" for number in range(24)]  # 8 patients of 3 frames
+HEALTHY = Classes("healthy", "unhealthy")
 CLIPS = [f"c{number // 2}" for number in range(24)]
 
 
@@ -107,6 +109,6 @@ def test_columns_are_not_searched_where_that_is_switched_off(sheet: Path) -> Non
 
 def test_a_test_folder_gets_the_columns_of_the_sheet_under_their_names_in_our_tables(sheet: Path) -> None:
     config = SheetConfig(group_columns=("group",), find_groups=False)
-    cohort = cohort_of_folder(sheet.parent / "frames", sheet=None, config=config, classes=None)
+    cohort = cohort_of_folder(sheet.parent / "frames", sheet=None, config=config, classes=HEALTHY)
     assert cohort.group_columns == ("sheet_group",)
     assert (cohort.records["sheet_group"] == "").all()

@@ -6,11 +6,11 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
+from sonoproof.classes import Classes
 from sonoproof.config import EvaluateConfig
 from sonoproof.errors import RunFolderError
 from sonoproof.evaluation.evaluate.evaluate import evaluate_part, evaluate_run
 from sonoproof.evaluation.metrics.metrics import METRICS
-from sonoproof.evaluation.scores.labelled import Classes
 from sonoproof.runfolder import PREDICTION_COLUMNS, RunFolder, read_json, write_json, write_table
 
 CLASSES = Classes(negative="healthy", positive="unhealthy")

@@ -12,12 +12,13 @@ import pytest
 from scipy.special import expit
 from sklearn.metrics import auc, average_precision_score, log_loss, roc_auc_score
 
+from sonoproof.classes import Classes
 from sonoproof.config import EvaluateConfig
 from sonoproof.evaluation.evaluate.evaluate import evaluate_part, evaluate_run
 from sonoproof.evaluation.intervals.delong import delong_interval
 from sonoproof.evaluation.metrics.curves import roc_points
 from sonoproof.evaluation.scores.aggregate import Aggregation
-from sonoproof.evaluation.scores.labelled import Classes, labelled_rows, scored
+from sonoproof.evaluation.scores.labelled import labelled_rows, scored
 from sonoproof.manifest import Manifest
 from sonoproof.runfolder import PREDICTION_COLUMNS, RunFolder, read_table, write_json, write_table
 

@@ -4,11 +4,11 @@ import pytest
 from scipy.special import expit
 from statsmodels.stats.multitest import multipletests
 
+from sonoproof.classes import Classes
 from sonoproof.config import EvaluateConfig
 from sonoproof.errors import RunFolderError
 from sonoproof.evaluation.measures.compare import compare, holm
 from sonoproof.evaluation.metrics.metrics import METRICS
-from sonoproof.evaluation.scores.labelled import Classes
 
 CLASSES = Classes(negative="healthy", positive="unhealthy")
 CONFIG = EvaluateConfig(resamples=500)

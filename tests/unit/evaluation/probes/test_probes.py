@@ -9,12 +9,12 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
+from sonoproof.classes import Classes
 from sonoproof.data.audit.descriptors import BORDER_COLUMNS, STROKE_COLUMNS
 from sonoproof.evaluation.probes.honesty import compare_splits
 from sonoproof.evaluation.probes.label_noise import rank_label_doubts, reviewed_rows
 from sonoproof.evaluation.probes.models import _least_auc, auc_interval
 from sonoproof.evaluation.probes.probe import DOUBT_COLUMNS, probe_cohort
-from sonoproof.evaluation.scores.labelled import Classes
 
 CLASSES = Classes(negative="healthy", positive="unhealthy")
 SHORTCUTS = {"shortcut-metadata", "shortcut-border", "shortcut-overlays"}

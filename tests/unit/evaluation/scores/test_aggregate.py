@@ -3,11 +3,11 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
+from sonoproof.classes import Classes
 from sonoproof.config import EvaluateConfig
 from sonoproof.errors import RunFolderError
 from sonoproof.evaluation.evaluate.evaluate import evaluate_part
 from sonoproof.evaluation.scores.aggregate import Aggregation, aggregate
-from sonoproof.evaluation.scores.labelled import Classes
 
 CLASSES = Classes(negative="healthy", positive="unhealthy")
 

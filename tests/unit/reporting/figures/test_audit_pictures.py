@@ -11,13 +11,13 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from sonoproof.classes import Classes
 from sonoproof.config import AuditConfig, SheetConfig
 from sonoproof.data.audit import AuditOutcome
 from sonoproof.data.audit.findings import Finding
 from sonoproof.data.audit.material import Material
 from sonoproof.data.audit.policies import apply_policies
 from sonoproof.data.cohort.relabel import apply_review
-from sonoproof.data.labels.coding import ClassNames
 from sonoproof.data.labels.quarantine import empty_quarantine
 from sonoproof.data.lookalike import Link, LookalikeResult
 from sonoproof.reporting.figures.audit_pictures import draw_audit
@@ -58,7 +58,7 @@ def outcome() -> AuditOutcome:
     found = LookalikeResult(links, (), dict.fromkeys(NAMES, "a.png"), 2)
     kept, dropped, findings, _ = apply_policies(records, config=AuditConfig())
     material = Material(
-        records, pd.DataFrame({"image_id": NAMES}), empty_quarantine(), ClassNames("healthy", "unhealthy"), (), found
+        records, pd.DataFrame({"image_id": NAMES}), empty_quarantine(), Classes("healthy", "unhealthy"), (), found
     )
     findings.append(Finding("sources", "serious", "Sources", "They repeat."))
     return AuditOutcome(kept, dropped, tuple(findings), {}, (), material)
