@@ -10,7 +10,7 @@ from sonoproof.inference.predict import Scores, answer_rows, score_frames
 from sonoproof.inference.prediction_files import write_answers
 from sonoproof.reporting.workbooks.challenge_sheet import write_challenge_sheet
 from sonoproof.runfolder import PREDICTION_COLUMNS, RunFolder, write_table
-from sonoproof.stages.calibrate import crosswise, is_crosswise, out_of_fold
+from sonoproof.stages.calibrate import cross_fitted, is_cross_fitted, out_of_fold
 from sonoproof.stages.context import frames_of, records_and_split
 from sonoproof.stages.job import Job
 from sonoproof.training.bundle import ModelBundle, load_bundle
@@ -44,7 +44,7 @@ def predict(job: Job) -> list[Path]:
 def answered(
     run: RunFolder, part: str, rows: pd.DataFrame, *, job: Job, bundle: ModelBundle, scores: Scores
 ) -> pd.DataFrame:
-    """The prediction table of a part; rows that were chosen on are decided crosswise.
+    """The prediction table of a part; rows that were chosen on are cross-fitted.
 
     Args:
         run: The folder that holds the model and its decision.
@@ -54,8 +54,8 @@ def answered(
         bundle: The model.
         scores: What the network says of the rows.
     """
-    if is_crosswise(run, part):
-        return crosswise(job, rows.drop(columns="fold"), bundle=bundle, scores=scores)
+    if is_cross_fitted(run, part):
+        return cross_fitted(job, rows.drop(columns="fold"), bundle=bundle, scores=scores)
     return answer_rows(rows, bundle=bundle, scores=scores)
 
 

@@ -1,74 +1,21 @@
-"""Choosing calibration, threshold and abstention on rows that they are not reported on.
-
-Either on rows set apart (`choose_decision`), or crosswise: each fold of groups gets what the other folds chose
-(`cross_fit_decisions`).
-"""
+"""Choosing calibration, threshold and abstention on rows that they are not reported on."""
 
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
-
-import numpy as np
-import numpy.typing as npt
 
 from sonoproof.config import CalibrateConfig
 from sonoproof.evaluation.choosing.abstention import conformal_quantile
 from sonoproof.evaluation.choosing.calibration import ISOTONIC_GROUPS, SLOPES, fit_calibration, temperature_interval
-from sonoproof.evaluation.choosing.fold_choices import group_folds
 from sonoproof.evaluation.choosing.operating_point import choose_operating_point
+from sonoproof.evaluation.choosing.rows import CalibrationRows
 from sonoproof.evaluation.choosing.threshold import Policy
 from sonoproof.evaluation.scores.rows import ScoredRows
 from sonoproof.training.verdict import Abstention, Calibration, Decision, Method, OperatingPoint
 
-__all__ = ["FOLDS", "CalibrationRows", "CrossFit", "choose_decision", "cross_fit_decisions"]
+__all__ = ["choose_decision"]
 
-FloatArray = npt.NDArray[np.float64]
-
-FOLDS = 5
 NO_ROWS = "no labelled rows apart from those that are reported"
-
-
-@dataclass(frozen=True)
-class CalibrationRows:
-    """Rows to choose on.
-
-    Attributes:
-        logits: The network's log-odds of the positive class, shape (N,).
-        targets: True for the positive class, shape (N,).
-        groups: Name of the group of each row, shape (N,).
-    """
-
-    logits: FloatArray
-    targets: npt.NDArray[np.bool_]
-    groups: npt.NDArray[np.str_]
-
-    @property
-    def n_groups(self) -> int:
-        """Number of groups."""
-        return len(np.unique(self.groups))
-
-    @property
-    def groups_of_rarer_class(self) -> int:
-        """Number of groups that hold the class which fewer groups hold."""
-        return min(len(np.unique(self.groups[held])) for held in (self.targets, ~self.targets))
-
-    def where(self, mask: npt.NDArray[np.bool_]) -> CalibrationRows:
-        """The masked rows."""
-        return CalibrationRows(self.logits[mask], self.targets[mask], self.groups[mask])
-
-
-@dataclass(frozen=True)
-class CrossFit:
-    """What each fold of rows is decided by; no row had a part in its own fold's decision.
-
-    Attributes:
-        fold: Fold of each row, shape (N,).
-        decisions: The decision of each fold.
-    """
-
-    fold: npt.NDArray[np.intp]
-    decisions: tuple[Decision, ...]
 
 
 def choose_decision(
@@ -111,39 +58,6 @@ def choose_decision(
             seed=seed,
         )
     return Decision(calibration, point, _abstention(rows, error=config.error, missing=missing, chosen_on=chosen_on))
-
-
-def cross_fit_decisions(
-    rows: CalibrationRows,
-    *,
-    config: CalibrateConfig,
-    threshold: float,
-    fold: npt.NDArray[np.intp] | None = None,
-    seed: int = 0,
-) -> CrossFit:
-    """Decide each fold of groups by what was chosen on the other folds.
-
-    Args:
-        rows: The rows.
-        config: See `choose_decision`.
-        threshold: The threshold of the policy ``fixed``.
-        fold: Fold of each row, shape (N,), no group in two; None divides the groups into at most `FOLDS`.
-        seed: Seed of the division.
-    """
-    if fold is None:
-        folds = min(FOLDS, rows.n_groups)
-        fold = group_folds(rows.groups, folds=folds, seed=seed) if folds > 1 else np.zeros(len(rows.logits), np.intp)
-    decisions = [
-        choose_decision(
-            rows.where(fold != index),
-            config=config,
-            threshold=threshold,
-            chosen_on="the other folds of these groups",
-            resamples=0,
-        )
-        for index in range(int(fold.max()) + 1)
-    ]
-    return CrossFit(fold, tuple(decisions))
 
 
 def _too_few(rows: CalibrationRows, *, least: int) -> str:

@@ -10,7 +10,9 @@ import pytest
 from scipy.special import expit
 
 from sonoproof.config import CalibrateConfig
-from sonoproof.evaluation.choosing.choose import CalibrationRows, choose_decision, cross_fit_decisions
+from sonoproof.evaluation.choosing.choose import choose_decision
+from sonoproof.evaluation.choosing.cross_fit import cross_fit_decisions
+from sonoproof.evaluation.choosing.rows import CalibrationRows
 from sonoproof.evaluation.choosing.threshold import Policy, choose_threshold
 from sonoproof.evaluation.metrics.metrics import METRICS
 from sonoproof.evaluation.scores.rows import ScoredRows
