@@ -271,9 +271,11 @@ class ReportConfig:
 
     Attributes:
         title: Heading of the report.
+        dpi: Resolution of the report's figures, saved as PNG under ``figures/``, in dots per inch.
     """
 
     title: str = "Sonoproof report"
+    dpi: int = 300
 
 
 @dataclass(frozen=True)
@@ -327,6 +329,7 @@ _RANGES: dict[tuple[str, str], tuple[float, float]] = {
     ("explain", "steps"): (8, 4096),
     ("explain", "tolerance"): (1e-6, 1),
     ("explain", "dpi"): (50, 2400),
+    ("report", "dpi"): (50, 2400),
 }
 
 # (stage, key) -> the words that a list may hold; an empty list is refused.

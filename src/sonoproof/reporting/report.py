@@ -41,7 +41,7 @@ def build_report(run: RunFolder, *, config: ReportConfig) -> Path:
 
     Args:
         run: The run folder.
-        config: Title of the report.
+        config: Title of the report, and the resolution of its figures.
 
     Returns:
         Path of the report.
@@ -52,7 +52,8 @@ def build_report(run: RunFolder, *, config: ReportConfig) -> Path:
     evidence = read_evidence(run)
     checklists = filled_checklists(evidence)
     write_checklists(run, checklists)
-    sections = _sections(evidence, FigureWriter(run, pictures=_count_pictures(evidence)), checklists)
+    writer = FigureWriter(run, pictures=_count_pictures(evidence), dpi=config.dpi)
+    sections = _sections(evidence, writer, checklists)
     write_text(run.report, _render(evidence, sections, title=config.title))
     return run.report
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+from PIL import Image
 
 from sonoproof.config import ReportConfig
 from sonoproof.errors import RunFolderError
@@ -28,6 +29,7 @@ HOSTILE = (
     '"><script>alert(1)</script><img src=x onerror=alert(1)>{{7*7}}{% raw %}\u202egnp.evil\u2066\x07&amp;' + "x" * 5000
 )
 MAX_BYTES = 15_000_000
+QUICK = ReportConfig(dpi=60)
 
 
 @dataclass
@@ -87,7 +89,7 @@ def everything(root: Element) -> list[Element]:
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory, make_run: RunMaker) -> Path:
     """One report that the tests which only read share."""
-    return build_report(make_run(tmp_path_factory.mktemp("read") / "run"), config=ReportConfig(title="A title"))
+    return build_report(make_run(tmp_path_factory.mktemp("read") / "run"), config=ReportConfig(title="A title", dpi=60))
 
 
 def test_page_is_well_formed_and_can_be_read_aloud(report: Path) -> None:
@@ -154,7 +156,7 @@ def test_every_table_and_picture_names_its_source(report: Path) -> None:
 
 
 def test_text_of_the_sheet_stays_text(run_maker: RunMaker) -> None:
-    report = build_report(run_maker(hostile=HOSTILE), config=ReportConfig(title=f"Report {HOSTILE}"))
+    report = build_report(run_maker(hostile=HOSTILE), config=ReportConfig(title=f"Report {HOSTILE}", dpi=60))
     raw, page = report.read_text(encoding="utf-8"), parsed(report)
     assert not page.all("script")
     assert all(image.attributes["src"].startswith("data:") for image in page.all("img"))
@@ -212,7 +214,7 @@ def test_worst_errors_are_errors_and_the_surest_come_first(report: Path) -> None
 
 
 def test_empty_run_folder_gives_a_report_that_says_what_is_missing(tmp_path: Path) -> None:
-    text = parsed(build_report(RunFolder(tmp_path), config=ReportConfig())).full_text()
+    text = parsed(build_report(RunFolder(tmp_path), config=QUICK)).full_text()
     for missing in ("no audit.json", "no split.csv", "no history.csv", "no manifest.json", "Nothing was evaluated"):
         assert missing in text
 
@@ -233,7 +235,7 @@ def test_missing_files_cost_their_sections_only(run_maker: RunMaker, missing: tu
     for name in missing:
         gone = run.root / name
         shutil.rmtree(gone) if gone.is_dir() else gone.unlink()
-    page = parsed(build_report(run, config=ReportConfig()))
+    page = parsed(build_report(run, config=QUICK))
     assert len(page.all("section")) == 14
     assert ("No labelled test set was given." in page.full_text()) == ("evaluation/test.json" in missing)
 
@@ -243,21 +245,27 @@ def test_damaged_file_is_an_error_and_leaves_the_old_report(run_maker: RunMaker)
     run.report.write_text("old", encoding="utf-8")
     run.evaluation("val").write_text("{", encoding="utf-8")
     with pytest.raises(RunFolderError, match=r"val\.json"):
-        build_report(run, config=ReportConfig())
+        build_report(run, config=QUICK)
     assert run.report.read_text(encoding="utf-8") == "old"
 
 
 def test_same_run_gives_the_same_bytes(run_maker: RunMaker) -> None:
     run = run_maker()
-    first = build_report(run, config=ReportConfig()).read_bytes()
-    assert build_report(run, config=ReportConfig()).read_bytes() == first
+    first = build_report(run, config=QUICK).read_bytes()
+    assert build_report(run, config=QUICK).read_bytes() == first
+
+
+def test_figures_have_the_resolution_of_the_settings(report: Path) -> None:
+    for path in (report.parent / "figures").glob("*.png"):
+        with Image.open(path) as picture:
+            assert picture.info["dpi"] == pytest.approx((60, 60), abs=0.1)
 
 
 def test_large_pictures_stay_under_the_limit(run_maker: RunMaker) -> None:
     run = run_maker(preview_side=760)  # noise: the worst that can be compressed
     folder_bytes = sum(path.stat().st_size for path in run.root.rglob("*.png"))
     assert folder_bytes > MAX_BYTES
-    report = build_report(run, config=ReportConfig())
+    report = build_report(run, config=QUICK)
     assert report.stat().st_size < MAX_BYTES
     assert len(parsed(report).all("img")) == 11
 
@@ -284,7 +292,7 @@ def test_a_network_that_the_cheap_classifier_outdoes_is_said_to_be(run_maker: Ru
     run = run_maker()
 
     def warned() -> bool:
-        page = build_report(run, config=ReportConfig())
+        page = build_report(run, config=QUICK)
         summary = next(s for s in parsed(page).all("section") if s.attributes["id"] == "summary")
         return "ranks no better than a cheap classifier" in summary.full_text()
 

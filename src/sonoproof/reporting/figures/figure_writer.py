@@ -32,10 +32,12 @@ class FigureWriter:
     Attributes:
         run: The run folder; drawn figures are saved in its ``figures``.
         pictures: How many pictures of frames share the space in the report.
+        dpi: Resolution of the saved PNG figures in dots per inch.
     """
 
     run: RunFolder
     pictures: int = 1
+    dpi: int = 300
 
     @property
     def bytes_per_picture(self) -> int:
@@ -44,7 +46,7 @@ class FigureWriter:
 
     def vector(self, figure: Figure, *, name: str, caption: str, alt: str, sources: tuple[str, ...]) -> Picture:
         """Save a figure as ``figures/NAME.png`` and ``.svg`` and set it into the page as a vector."""
-        png, svg = save(figure, self.run.figures / name)
+        png, svg = save(figure, self.run.figures / name, dpi=self.dpi)
         content = svg.read_text(encoding="utf-8")
         markup = inline_svg(content, name=f"figure-{name}", title=visible_text(caption), description=visible_text(alt))
         links = (("PNG", self.run.relative(png)), ("SVG", self.run.relative(svg)))

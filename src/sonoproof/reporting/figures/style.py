@@ -42,7 +42,6 @@ __all__ = [
 
 BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"
 INK, MUTED, RULE = "#1f2933", "#5b6672", "#d5dae0"
-PNG_DPI = 300
 NO_GLYPH = "▯"
 
 # In the page the colours follow the reader's light or dark setting (custom properties of report.css).
@@ -122,8 +121,8 @@ def label_text(text: str) -> str:
     return "".join(character if ord(character) in glyphs else NO_GLYPH for character in shown)
 
 
-def save(figure: Figure, stem: Path) -> tuple[Path, Path]:
-    """Write a figure as ``stem.png`` (300 DPI, on white) and ``stem.svg`` (on nothing).
+def save(figure: Figure, stem: Path, *, dpi: int) -> tuple[Path, Path]:
+    """Write a figure as ``stem.png``, on white and at `dpi` dots per inch, and as ``stem.svg``, on nothing.
 
     Returns:
         Paths of the png and of the svg.
@@ -134,7 +133,7 @@ def save(figure: Figure, stem: Path) -> tuple[Path, Path]:
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
         with atomic_path(png) as temporary:
-            figure.savefig(temporary, format="png", dpi=PNG_DPI, facecolor="white")
+            figure.savefig(temporary, format="png", dpi=dpi, facecolor="white")
         with atomic_path(svg) as temporary:
             figure.savefig(temporary, format="svg", transparent=True, metadata={"Date": None})
     return png, svg

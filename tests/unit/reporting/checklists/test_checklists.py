@@ -62,7 +62,7 @@ def test_what_no_file_can_know_is_left_to_the_authors(run_maker: RunMaker) -> No
 
 def test_answers_are_the_numbers_of_the_run_and_their_files_exist(run_maker: RunMaker) -> None:
     run = run_maker()
-    build_report(run, config=ReportConfig())
+    build_report(run, config=ReportConfig(dpi=60))
     auc = read_json(run.evaluation("test"), schema="evaluation")["auc"]["value"]
     answers = {number: answer for number, answer, _ in by_name(run)["stard-ai"]}
     assert f"Test: Area under the ROC curve {auc:.3f} (" in answers["31"]

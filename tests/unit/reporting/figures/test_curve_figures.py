@@ -21,7 +21,7 @@ from sonoproof.reporting.figures.style import inline_svg, label_text, save
 
 
 def page_svg(figure: Figure, folder: Path, *, name: str = "a") -> str:
-    _, svg = save(figure, folder / name)
+    _, svg = save(figure, folder / name, dpi=60)
     return inline_svg(svg.read_text(encoding="utf-8"), name=name, title="t", description="d")
 
 
@@ -143,12 +143,12 @@ def test_drawing_leaves_the_callers_style_alone(roc: Figure, tmp_path: Path) -> 
 
 
 def test_saved_figure_is_sharp_white_and_the_same_every_time(roc: Figure, tmp_path: Path) -> None:
-    png, svg = save(roc, tmp_path / "val-roc")
+    png, svg = save(roc, tmp_path / "val-roc", dpi=300)
     with Image.open(png) as image:
         assert image.info["dpi"][0] == pytest.approx(300, abs=1)
         assert image.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
     first = svg.read_bytes()
-    save(roc, tmp_path / "val-roc")
+    save(roc, tmp_path / "val-roc", dpi=300)
     assert svg.read_bytes() == first
 
 
