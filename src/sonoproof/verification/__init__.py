@@ -1,5 +1,5 @@
 """Whether a run says what its predictions say: hashes, and everything that can be computed again."""
 
-from sonoproof.verification.verify import Verification, verify_run
+from sonoproof.verification.verify import Verification, recomputed, verify_run, wrong_hashes
 
-__all__ = ["Verification", "verify_run"]
+__all__ = ["Verification", "recomputed", "verify_run", "wrong_hashes"]

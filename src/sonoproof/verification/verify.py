@@ -18,7 +18,7 @@ from sonoproof.verification.files import compared, differing_places
 from sonoproof.verification.predictions import prediction_differences
 from sonoproof.verification.shadow import shadow_of
 
-__all__ = ["Verification", "verify_run"]
+__all__ = ["Verification", "recomputed", "verify_run", "wrong_hashes"]
 
 # Once one of these is not what the run wrote, nothing can be made from it; a changed table can still be read.
 _MUST_BE_WHOLE = (".json", ".toml", ".safetensors")
@@ -42,35 +42,62 @@ class Verification:
 def verify_run(run: RunFolder) -> Verification:
     """Check every hash of the manifest, the predictions, and everything that is computed from them.
 
-    Metrics, tables and report are made again beside the run, from ``predictions/*.csv``, records and split, with the
-    settings of the run, and compared place by place. The run is only read.
-
     Args:
-        run: The run folder.
+        run: The run folder. It is only read.
 
     Raises:
         RunFolderError: There is no manifest, or it is damaged: nothing says what the run wrote.
     """
-    if not run.manifest.is_file():
-        raise RunFolderError(f"{run.root}: is no run folder (it has no manifest.json)")
-    manifest = Manifest(run)
-    hashes = _hashes(manifest.content)
-    wrong = dict(_wrong_files(run, hashes))
-    differences = [*_unfinished(manifest.content), *(f"{name}: {fault}" for name, fault in wrong.items())]
-    made = {name for stage in _computed(manifest.content) for name in _outputs(manifest.content, stage.name)}
+    content = _manifest_content(run)
+    wrong = wrong_hashes(run)
+    files = len(_hashes(content))
+    differences = [*_unfinished(content), *(f"{name}: {fault}" for name, fault in wrong.items())]
+    made = {name for stage in _computed(content) for name in _outputs(content, stage.name)}
     damaged = [name for name in wrong if name.endswith(_MUST_BE_WHOLE) and name not in made]
     if damaged:
         differences.append(f"the numbers were not computed again: {', '.join(damaged)} must be whole for that")
-        return Verification(len(hashes), (), tuple(differences))
-    recomputed: list[str] = []
+        return Verification(files, (), tuple(differences))
+    names: list[str] = []
+    try:
+        for name, places in recomputed(run):
+            names.append(name)
+            differences += [f"{name}: {place}" for place in places]
+    except SonoproofError as error:
+        differences.append(f"the numbers cannot be computed again: {error}")
+    return Verification(files, tuple(names), tuple(differences))
+
+
+def wrong_hashes(run: RunFolder) -> dict[str, str]:
+    """What is wrong with each file whose SHA-256 is not the one in the manifest; empty where all agree.
+
+    Raises:
+        RunFolderError: There is no manifest, or it is damaged.
+    """
+    faults = {name: _fault(run.root / name, sha256) for name, sha256 in _hashes(_manifest_content(run)).items()}
+    return {name: fault for name, fault in faults.items() if fault}
+
+
+def recomputed(run: RunFolder) -> Iterator[tuple[str, list[str]]]:
+    """Make metrics, tables and report again beside the run, and compare them place by place.
+
+    They are made from ``predictions/*.csv``, records and split, with the settings of the run, which is only read.
+
+    Yields:
+        Name of every file that was made again, and where it differs.
+
+    Raises:
+        RunFolderError: There is no manifest, or it is damaged.
+        SonoproofError: The files of the run are too damaged to compute anything from them.
+    """
+    content = _manifest_content(run)
     with tempfile.TemporaryDirectory(prefix="sonoproof-verify-") as work:
-        try:
-            for name, places in _computed_again(run, manifest.content, work=Path(work)):
-                recomputed.append(name)
-                differences += [f"{name}: {place}" for place in places]
-        except SonoproofError as error:
-            differences.append(f"the numbers cannot be computed again: {error}")
-    return Verification(len(hashes), tuple(recomputed), tuple(differences))
+        yield from _computed_again(run, content, work=Path(work))
+
+
+def _manifest_content(run: RunFolder) -> Mapping[str, Any]:
+    if not run.manifest.is_file():
+        raise RunFolderError(f"{run.root}: is no run folder (it has no manifest.json)")
+    return Manifest(run).content
 
 
 def _hashes(content: Mapping[str, Any]) -> dict[str, str]:
@@ -80,13 +107,12 @@ def _hashes(content: Mapping[str, Any]) -> dict[str, str]:
     return {**hashes, **(content.get("files") or {})}
 
 
-def _wrong_files(run: RunFolder, hashes: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    for name, sha256 in hashes.items():
-        path = run.root / name
-        if not path.is_file():
-            yield name, "is missing"
-        elif sha256_of_file(path) != sha256:
-            yield name, "is not the file that the run wrote (its SHA-256 differs from the manifest's)"
+def _fault(path: Path, sha256: str) -> str:
+    if not path.is_file():
+        return "is missing"
+    if sha256_of_file(path) != sha256:
+        return "is not the file that the run wrote (its SHA-256 differs from the manifest's)"
+    return ""
 
 
 def _unfinished(content: Mapping[str, Any]) -> list[str]:
