@@ -13,6 +13,7 @@ import pandas as pd
 
 from sonoproof.classes import Classes
 from sonoproof.data.audit import AuditOutcome, add_to_audit, audit_cohort, write_audit
+from sonoproof.data.audit.findings import Level
 from sonoproof.data.cohort.cohort import Cohort, build_cohort, cohort_of_folder
 from sonoproof.data.cohort.description import describe_cohort
 from sonoproof.data.frames.facts import decode, read_frames_facts
@@ -83,7 +84,7 @@ def _audit(job: Job, cohort: Cohort, *, records: pd.DataFrame, quarantine: pd.Da
     pictures = draw_audit(outcome, folder=job.run.audit_folder, load=load)
     write_audit(job.run, outcome, pictures=pictures)
     for finding in outcome.findings:
-        if finding.level != "info":
+        if finding.level != Level.INFO:
             job.say(f"{finding.level}: {finding.title}")
     return outcome
 

@@ -12,8 +12,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from sonoproof.data.audit.association import Association, associate
-from sonoproof.data.audit.findings import Finding, Level, of_rows, tells_apart
+from sonoproof.data.audit.findings import Finding, Level, shares_by_class
 from sonoproof.data.audit.material import Material
+from sonoproof.wording import of_rows
 
 __all__ = ["COLOUR_SHARE", "find_appearances", "find_properties", "properties", "properties_by_class"]
 
@@ -100,7 +101,7 @@ def find_properties(material: Material) -> list[Finding]:
     )
     numbers = {"properties": {name: _as_numbers(found) for name, found in clear.items()}, "by_class": medians}
     title = f"The classes differ in {', '.join(_NAMES[name] for name in clear)}"
-    return [Finding("properties-by-class", "warning", title, detail, numbers)]
+    return [Finding("properties-by-class", Level.WARNING, title, detail, numbers)]
 
 
 _NAMES: Final[Mapping[str, str]] = MappingProxyType(
@@ -147,11 +148,11 @@ def _appearance_finding(appearance: _Appearance, rows: npt.NDArray[np.bool_], ma
         for name in material.class_names
         if (material.records["label"] == name).any()
     }
-    level: Level = "warning" if associated.is_clear else "info"
+    level = Level.WARNING if associated.is_clear else Level.INFO
     verdict = "They go with the class, so that they may give it away" if associated.is_clear else "By class"
     detail = (
         f"{of_rows(int(rows.sum()), int(material.of_sheet.sum()), things='frames')} {appearance.what}. {verdict}: "
-        f"{tells_apart(shares, classes=material.class_names)}."
+        f"{shares_by_class(shares, classes=material.class_names)}."
     )
     numbers = {"frames": int(rows.sum()), "share_by_class": shares, **_as_numbers(associated)}
     return Finding(appearance.id, level, appearance.title, detail, numbers)

@@ -19,7 +19,7 @@ from sonoproof.data.audit.balance import class_balance, find_imbalance
 from sonoproof.data.audit.descriptors import describe_frames
 from sonoproof.data.audit.duplicates import find_exact_duplicates
 from sonoproof.data.audit.faults import find_blank, find_tiny, find_unreadable
-from sonoproof.data.audit.findings import Finding, gravest_first
+from sonoproof.data.audit.findings import Finding, severity
 from sonoproof.data.audit.material import Material
 from sonoproof.data.audit.naming import find_name_series
 from sonoproof.data.audit.policies import apply_policies
@@ -62,7 +62,7 @@ class AuditOutcome:
     Attributes:
         records: The rows that stay, numbered from 0, with ``source``, ``group`` and ``test_twin``.
         quarantined: Rows that a policy left out, `QUARANTINE_COLUMNS`.
-        findings: The findings, gravest first.
+        findings: The findings, most severe first.
         summary: Numbers of the data set as a whole, JSON-able.
         blocks: What stops the run; empty where nothing does.
         material: What was looked at: all rows, their measures and links.
@@ -133,7 +133,7 @@ def audit_cohort(
     return AuditOutcome(
         records=kept,
         quarantined=dropped,
-        findings=tuple(gravest_first([*decided, *found])),
+        findings=tuple(sorted([*decided, *found], key=lambda finding: -severity(finding.level))),
         summary=_summary(material, dropped=len(dropped)),
         blocks=tuple(blocks),
         material=material,

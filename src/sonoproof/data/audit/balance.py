@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sonoproof.data.audit.findings import Finding, Level, of_rows
+from sonoproof.data.audit.findings import Finding, Level
 from sonoproof.data.audit.material import Material
+from sonoproof.wording import of_rows
 
 __all__ = ["class_balance", "find_imbalance"]
 
@@ -41,7 +42,7 @@ def find_imbalance(material: Material) -> list[Finding]:
         f"{name}: {of_rows(entry['rows'], rows)} in {entry['groups']:,} groups"
         for name, entry in balance["classes"].items()
     )
-    level: Level = "warning" if scarce or rare else "info"
+    level = Level.WARNING if scarce or rare else Level.INFO
     detail = f"{said}. {balance['groups_with_both']:,} of {balance['groups']:,} groups hold both classes."
     if scarce:
         detail += (

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from sonoproof.data.audit.findings import Finding, counted, of_rows
+from sonoproof.data.audit.findings import Finding, Level
 from sonoproof.data.audit.material import Material
+from sonoproof.wording import counted, of_rows
 
 __all__ = ["conflicting_duplicates", "duplicate_sets", "find_exact_duplicates"]
 
@@ -49,7 +50,7 @@ def find_exact_duplicates(material: Material) -> list[Finding]:
     numbers = {"rows": rows, "of": len(records), "sets": len(sets), "copies": copies, "pairs": pairs,
                "pairs_with_opposite_labels": opposite, "pairs_in_sheet": within["sheet"],
                "pairs_in_test": within["test"], "pairs_across": across}  # fmt: skip
-    return [Finding("exact-duplicates", "warning", "Frames stand there more than once", detail, numbers)]
+    return [Finding("exact-duplicates", Level.WARNING, "Frames stand there more than once", detail, numbers)]
 
 
 def _pairs(members: int) -> int:

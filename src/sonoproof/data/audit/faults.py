@@ -6,8 +6,9 @@ from typing import Final
 
 import pandas as pd
 
-from sonoproof.data.audit.findings import Finding, counted, of_rows
+from sonoproof.data.audit.findings import Finding, Level
 from sonoproof.data.audit.material import Material
+from sonoproof.wording import counted, of_rows
 
 __all__ = ["find_blank", "find_tiny", "find_unreadable"]
 
@@ -34,7 +35,7 @@ def find_unreadable(material: Material) -> list[Finding]:
         f"({shown}). None was replaced by another frame. Mend or remove them, and run again."
     )
     numbers = {"rows": len(lost), "of": total, "reasons": {str(k): int(v) for k, v in reasons.head(20).items()}}
-    return [Finding("unusable-rows", "warning", "Rows that cannot be used", detail, numbers, ("quarantine.csv",))]
+    return [Finding("unusable-rows", Level.WARNING, "Rows that cannot be used", detail, numbers, ("quarantine.csv",))]
 
 
 def find_blank(material: Material) -> list[Finding]:
@@ -60,4 +61,4 @@ def _faulty(rows: pd.DataFrame, material: Material, *, name: str, title: str, de
         f"{'them' if len(rows) > 1 else 'it'} out of the sheet if {'they are' if len(rows) > 1 else 'it is'} no use."
     )
     numbers = {"frames": len(rows), "of": len(material.records), "images": rows["image_id"].head(50).tolist()}
-    return [Finding(name, "warning", f"{title}: {counted(len(rows), 'frame')}", text, numbers)]
+    return [Finding(name, Level.WARNING, f"{title}: {counted(len(rows), 'frame')}", text, numbers)]

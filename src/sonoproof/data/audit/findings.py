@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Final, Literal
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
+from typing import Any
 
-__all__ = ["LEVELS", "Finding", "Level", "counted", "gravest_first", "of_rows", "tells_apart"]
+__all__ = ["Finding", "Level", "severity", "shares_by_class"]
 
-Level = Literal["info", "warning", "serious", "blocking"]
 
-LEVELS: Final[tuple[Level, ...]] = ("info", "warning", "serious", "blocking")
-"""From what is merely good to know to what must not be trained on."""
+class Level(StrEnum):
+    """How much a finding matters, from what is good to know to what must not be trained on."""
+
+    INFO = "info"
+    WARNING = "warning"
+    SERIOUS = "serious"
+    BLOCKING = "blocking"
+
+
+def severity(level: str | None) -> int:
+    """Rank of a level, 0 for `Level.INFO`; -1 for a word that is none."""
+    ranks: dict[str | None, int] = {known: rank for rank, known in enumerate(Level)}
+    return ranks.get(level, -1)
 
 
 @dataclass(frozen=True)
@@ -22,7 +33,7 @@ class Finding:
         id: Short name that stays the same from version to version.
         level: ``info`` is good to know, ``warning`` may spoil a result, ``serious`` spoils it unless something is
             done, ``blocking`` stops the run because the settings ask for that.
-        title: What it is, a line.
+        title: What it is, in one line.
         detail: What was counted, what was done about it and what to do next, in plain sentences.
         numbers: The numbers behind the sentences.
         files: Pictures and tables, relative to the run folder.
@@ -35,42 +46,15 @@ class Finding:
     numbers: Mapping[str, Any] = field(default_factory=dict)
     files: tuple[str, ...] = ()
 
-    def __post_init__(self) -> None:
-        if self.level not in LEVELS:
-            raise ValueError(f"a finding's level is one of {', '.join(LEVELS)}, not {self.level!r}")
-
     def with_files(self, files: Iterable[str]) -> Finding:
         """The same finding with further files."""
         return replace(self, files=(*self.files, *files))
 
     def as_json(self) -> dict[str, Any]:
-        """The finding as it stands in ``audit.json``."""
-        return {
-            "id": self.id,
-            "level": self.level,
-            "title": self.title,
-            "detail": self.detail,
-            "numbers": dict(self.numbers),
-            "files": list(self.files),
-        }
+        """The finding as ``audit.json`` holds it."""
+        return asdict(self)
 
 
-def gravest_first(findings: Iterable[Finding]) -> list[Finding]:
-    """The findings by falling level; those of one level in the order they came."""
-    return sorted(findings, key=lambda finding: -LEVELS.index(finding.level))
-
-
-def of_rows(part: int, whole: int, *, things: str = "rows") -> str:
-    """A count with its share: ``"74 of 3,200 rows (2.3 %)"``."""
-    share = f" ({100 * part / whole:.1f} %)" if whole else ""
-    return f"{part:,} of {whole:,} {things}{share}"
-
-
-def counted(number: int, one: str, many: str | None = None) -> str:
-    """A count with its noun: ``"1 pair"``, ``"99 pairs"``."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
-def tells_apart(by_class: Mapping[str, Any], *, classes: Sequence[str]) -> str:
-    """``"12.0 % of healthy, 80.0 % of unhealthy"`` for shares by class."""
+def shares_by_class(by_class: Mapping[str, Any], *, classes: Sequence[str]) -> str:
+    """``"12.0 % of healthy, 80.0 % of unhealthy"``."""
     return ", ".join(f"{100 * by_class[name]:.1f} % of {name}" for name in classes if name in by_class)

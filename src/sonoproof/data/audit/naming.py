@@ -8,8 +8,9 @@ from typing import Final
 
 import pandas as pd
 
-from sonoproof.data.audit.findings import Finding, of_rows
+from sonoproof.data.audit.findings import Finding, Level
 from sonoproof.data.audit.material import Material
+from sonoproof.wording import of_rows
 
 __all__ = ["find_name_series", "series_of"]
 
@@ -59,7 +60,7 @@ def find_name_series(material: Material) -> list[Finding]:
         "patient."
     )
     numbers = {"rows": covered, "series": len(sizes), "links": links, "links_within": within}
-    return [Finding("name-series", "warning", "File names look like numbered frames of clips", detail, numbers)]
+    return [Finding("name-series", Level.WARNING, "File names look like numbered frames of clips", detail, numbers)]
 
 
 def _links_within(material: Material, series: dict[str, str]) -> tuple[int, int]:

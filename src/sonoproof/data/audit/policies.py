@@ -19,10 +19,11 @@ import pandas as pd
 
 from sonoproof.config import AuditConfig
 from sonoproof.data.audit.duplicates import conflicting_duplicates
-from sonoproof.data.audit.findings import Finding, counted, of_rows
+from sonoproof.data.audit.findings import Finding, Level
 from sonoproof.data.audit.sources import mixed_sources
 from sonoproof.data.audit.twins import find_twins
 from sonoproof.runfolder import QUARANTINE_COLUMNS
+from sonoproof.wording import counted, of_rows
 
 __all__ = ["Decision", "apply_policies"]
 
@@ -169,7 +170,7 @@ def _decide(conflict: _Conflict, *, policy: str, reasons: dict[int, str]) -> Dec
     done = "The run stops." if stops else conflict.done[policy]
     finding = Finding(
         conflict.id,
-        "blocking" if stops else "serious",
+        Level.BLOCKING if stops else Level.SERIOUS,
         conflict.title,
         f"{conflict.stake} {done} {conflict.remedy}",
         {**conflict.numbers, "policy": policy},

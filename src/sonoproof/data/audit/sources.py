@@ -6,8 +6,9 @@ from typing import Final
 
 import pandas as pd
 
-from sonoproof.data.audit.findings import Finding, Level, counted, of_rows
+from sonoproof.data.audit.findings import Finding, Level
 from sonoproof.data.audit.material import Material
+from sonoproof.wording import counted, of_rows
 
 __all__ = ["effective_sources", "find_label_outliers", "find_sources", "find_sources_across_groups", "mixed_sources"]
 
@@ -46,7 +47,7 @@ def find_sources(material: Material) -> list[Finding]:
     effective, top = effective_sources(sizes), int(sizes.head(_MAX_SHOWN).sum())
     known = _explained_by_columns(material)
     few = effective < _FEW_SOURCES * len(records)
-    level: Level = "info" if known else "serious" if few else "warning"
+    level = Level.INFO if known else Level.SERIOUS if few else Level.WARNING
     detail = (
         f"{of_rows(int(shared.sum()), len(records))} are views of a source that other rows show too (crops, zooms, "
         f"flips, neighbouring frames). There are {counted(len(sizes), 'source')}, which weigh as much as "
@@ -79,7 +80,7 @@ def find_sources_across_groups(material: Material) -> list[Finding]:
         )
         numbers = {"column": column, "rows": len(across), "sources": int(across["source"].nunique())}
         title = f"Frames of one source stand under different values of {column!r}"
-        findings.append(Finding(f"sources-across-{column}", "warning", title, detail, numbers))
+        findings.append(Finding(f"sources-across-{column}", Level.WARNING, title, detail, numbers))
     return findings
 
 
@@ -100,7 +101,7 @@ def find_label_outliers(material: Material) -> list[Finding]:
         )
         numbers = {"column": column, "rows": len(outliers), "of": len(records)}
         title = f"{counted(len(outliers), 'label')} in disagreement with the rest of the {column!r}"
-        findings.append(Finding(f"label-outliers-{column}", "warning", title, detail, numbers))
+        findings.append(Finding(f"label-outliers-{column}", Level.WARNING, title, detail, numbers))
     return findings
 
 

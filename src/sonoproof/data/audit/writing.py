@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from sonoproof.data.audit.audit import AuditOutcome
-from sonoproof.data.audit.findings import LEVELS, Finding
+from sonoproof.data.audit.findings import Finding, severity
 from sonoproof.runfolder import RunFolder, read_json, write_json, write_table
 
 __all__ = ["add_to_audit", "write_audit"]
@@ -52,7 +52,7 @@ def add_to_audit(run: RunFolder, findings: Iterable[Finding], *, summary: Mappin
     added = [finding.as_json() for finding in findings]
     names = {finding["id"] for finding in added}
     kept = [finding for finding in audit["findings"] if finding["id"] not in names]
-    ordered = sorted([*kept, *added], key=lambda finding: -LEVELS.index(finding["level"]))
+    ordered = sorted([*kept, *added], key=lambda finding: -severity(finding["level"]))
     write_json(run.audit, {"findings": ordered, "summary": {**audit["summary"], **summary}}, schema="audit")
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from sonoproof.data.audit.findings import Finding
+from sonoproof.data.audit.findings import Finding, Level
 from sonoproof.evaluation.intervals.intervals import Interval
 from sonoproof.evaluation.intervals.resampling import GroupedRows, Grouping, resample
 from sonoproof.evaluation.metrics.metrics import METRICS, ScoredRows
@@ -123,7 +123,7 @@ def gap_finding(comparison: SplitComparison, *, features_are: str) -> Finding:
         key: value for key, value in comparison.as_json(features_are=features_are).items() if key != "detail"
     }
     title = "What a random split would have reported"
-    return Finding("honest-against-naive", "info", title, detail, numbers)
+    return Finding("honest-against-naive", Level.INFO, title, detail, numbers)
 
 
 def _difference(

@@ -20,7 +20,8 @@ import numpy.typing as npt
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
-from sonoproof.data.audit.findings import Finding, of_rows
+from sonoproof.data.audit.findings import Finding, Level
+from sonoproof.wording import of_rows
 
 __all__ = ["LabelDoubts", "doubts_finding", "rank_label_doubts"]
 
@@ -86,7 +87,7 @@ def doubts_finding(doubts: LabelDoubts, *, workbook: str) -> Finding:
         "in the empty column."
     )
     numbers: dict[str, Any] = {"rows": rows, "suspected": doubts.n_suspected, "listed": reviewed_rows(rows)}
-    return Finding("label-noise", "info", "Labels to look at again", detail, numbers, (workbook,))
+    return Finding("label-noise", Level.INFO, "Labels to look at again", detail, numbers, (workbook,))
 
 
 def reviewed_rows(rows: int, *, most: int = 500) -> int:

@@ -17,7 +17,7 @@ from scipy.optimize import brentq
 from scipy.special import expit
 
 from sonoproof.data.audit.descriptors import BORDER_COLUMNS, STROKE_COLUMNS
-from sonoproof.data.audit.findings import Finding
+from sonoproof.data.audit.findings import Finding, Level
 from sonoproof.evaluation.intervals.intervals import Interval, metric_intervals
 from sonoproof.evaluation.metrics.metrics import METRICS, ScoredRows
 from sonoproof.evaluation.probes.cross_validation import forest, out_of_fold
@@ -198,7 +198,7 @@ def probe_findings(results: Sequence[ProbeResult]) -> list[Finding]:
     detail = f"AUC of a classifier that sees only {said}. 0.5 is chance. Cross-validated by group."
     if results and results[0].auc.reason.startswith("not enough"):
         detail = f"The shortcut probes were not asked: {results[0].auc.reason}."
-    return [*findings, Finding("shortcut-probes", "info", "Shortcut probes", detail, numbers)]
+    return [*findings, Finding("shortcut-probes", Level.INFO, "Shortcut probes", detail, numbers)]
 
 
 def _finding(result: ProbeResult) -> Finding:
@@ -209,7 +209,7 @@ def _finding(result: ProbeResult) -> Finding:
         f"may do the same, and its score then says little of the anatomy. {probe.advice}"
     )
     title = f"The {probe.name} of the frames gives the class away (AUC {result.auc.value:.2f})"
-    return Finding(f"shortcut-{probe.name}", "serious", title, detail, _as_numbers(result))
+    return Finding(f"shortcut-{probe.name}", Level.SERIOUS, title, detail, _as_numbers(result))
 
 
 def _as_numbers(result: ProbeResult) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from sonoproof.explanation.survey import REGION_WORDS
 from sonoproof.reporting.checklists.answer import Answer
 from sonoproof.reporting.page.evidence import Evidence, PartEvidence
 from sonoproof.reporting.sections.audit import measured_gap
-from sonoproof.reporting.sections.cohort import counted
 from sonoproof.reporting.wording.captions import gate_method
 from sonoproof.reporting.wording.tables import PART_NAMES, format_interval, metric_label, metric_names
+from sonoproof.wording import counted
 
 __all__ = ["MEASURED"]
 

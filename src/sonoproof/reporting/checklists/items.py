@@ -11,9 +11,10 @@ from typing import Any
 from sonoproof.reporting.checklists.answer import Answer
 from sonoproof.reporting.checklists.facts import MEASURED
 from sonoproof.reporting.page.evidence import Evidence
-from sonoproof.reporting.sections.cohort import PART_TITLES, counted, humanise, with_labels
+from sonoproof.reporting.sections.cohort import PART_TITLES, with_labels
 from sonoproof.reporting.sections.limits import limits
 from sonoproof.reporting.wording.tables import reason_counts
+from sonoproof.wording import counted, humanise
 
 __all__ = ["ANSWERS", "Answer"]
 

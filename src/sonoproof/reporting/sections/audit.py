@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sonoproof.data.audit.findings import Level, severity
 from sonoproof.reporting.figures.figure_writer import FigureWriter
 from sonoproof.reporting.page.blocks import Block, Finding, Notice, Picture, Prose, Section
 from sonoproof.reporting.page.evidence import Evidence
-from sonoproof.reporting.sections.cohort import counted, humanise
 from sonoproof.reporting.wording.text import relative_href
+from sonoproof.wording import counted, humanise
 
-__all__ = ["LEVELS", "Gap", "audit_pictures", "audit_section", "measured_gap"]
+__all__ = ["Gap", "audit_pictures", "audit_section", "measured_gap"]
 
-LEVELS = ("blocking", "serious", "warning", "info")
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
 PICTURES_PER_FINDING = 6
 FACTS_PER_FINDING = 24
@@ -61,29 +61,24 @@ def audit_pictures(audit: Mapping[str, Any]) -> list[str]:
 
 
 def audit_section(evidence: Evidence, easel: FigureWriter) -> Section:
-    """The findings, the gravest first."""
+    """The findings, most severe first."""
     if not evidence.audit:
         return Section(
             "audit",
             "Audit of the data",
             (Notice("The run holds no audit.json: nothing is reported on look-alikes, conflicts and shortcuts."),),
         )
-    findings = sorted(evidence.audit.get("findings") or [], key=_gravity)
+    findings = sorted(evidence.audit.get("findings") or [], key=lambda finding: -severity(finding.get("level")))
     blocks: list[Block] = [Prose(_tally(findings))]
     blocks += [_finding(finding, easel) for finding in findings]
     return Section("audit", "Audit of the data", tuple(blocks))
-
-
-def _gravity(finding: Mapping[str, Any]) -> int:
-    level = finding.get("level")
-    return LEVELS.index(level) if level in LEVELS else len(LEVELS)
 
 
 def _tally(findings: Sequence[Mapping[str, Any]]) -> str:
     if not findings:
         return "The audit found nothing to report."
     levels = [str(finding.get("level", "info")) for finding in findings]
-    counts = [f"{levels.count(level)} {level}" for level in LEVELS if level in levels]
+    counts = [f"{levels.count(level)} {level}" for level in reversed(Level) if level in levels]
     return f"The audit reports {counted(len(findings), 'finding')}: {', '.join(counts)}."
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -13,8 +13,9 @@ from sonoproof.reporting.page.blocks import Block, Flow, FlowBox, FlowStep, Noti
 from sonoproof.reporting.page.evidence import Evidence
 from sonoproof.reporting.wording.tables import reason_counts
 from sonoproof.reporting.wording.text import format_count, format_share
+from sonoproof.wording import counted, humanise
 
-__all__ = ["PART_TITLES", "USE_WORDS", "cohort_section", "counted", "humanise", "with_labels"]
+__all__ = ["PART_TITLES", "USE_WORDS", "cohort_section", "with_labels"]
 
 QUARANTINE_ROWS_SHOWN = 60
 REASONS_IN_FLOW = 4
@@ -36,11 +37,6 @@ def cohort_section(evidence: Evidence, easel: FigureWriter) -> Section:
     blocks += _inferred(test.get("inferred"), caption="How the test folder was understood.")
     blocks += _quarantine(evidence)
     return Section("data", "Data", tuple(blocks))
-
-
-def counted(number: int, singular: str, plural: str = "") -> str:
-    """A count with its noun: ``"1 frame"``, ``"1,200 frames"``."""
-    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
 
 
 def _reading(evidence: Evidence) -> str:
@@ -144,19 +140,6 @@ def _inferred(inferred: Any, *, caption: str) -> list[Block]:
     told = {key: value for key, value in inferred.items() if value not in ("", None, [], {})}
     rows = tuple((str(key).replace("_", " ").capitalize(), humanise(value)) for key, value in told.items())
     return [Table(caption, ("What", "Found"), rows, sources=("cohort.json",))] if rows else []
-
-
-def humanise(value: Any) -> str:
-    """A value of a JSON file as a reader would write it."""
-    if value in (None, "", [], {}):
-        return "none"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, Mapping):
-        return "; ".join(f"{key}: {humanise(item)}" for key, item in value.items())
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return ", ".join(humanise(item) for item in value)
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _quarantine(evidence: Evidence) -> list[Block]:

@@ -11,11 +11,11 @@ import pandas as pd
 from sonoproof.reporting.figures.figure_writer import FigureWriter
 from sonoproof.reporting.page.blocks import Block, Gallery, Notice, Picture, Prose, Section, Table
 from sonoproof.reporting.page.evidence import Evidence, PartEvidence
-from sonoproof.reporting.sections.cohort import humanise
 from sonoproof.reporting.sections.survey import SURVEY_WORDS, survey_blocks
 from sonoproof.reporting.wording.captions import gate_method
 from sonoproof.reporting.wording.tables import PART_NAMES
 from sonoproof.reporting.wording.text import format_number
+from sonoproof.wording import humanise
 
 __all__ = ["errors_section", "explained_frames", "explanations_section", "worst_errors"]
 

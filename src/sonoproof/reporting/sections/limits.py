@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 
 from sonoproof.reporting.page.blocks import Points, Section
 from sonoproof.reporting.page.evidence import Evidence
-from sonoproof.reporting.sections.cohort import counted
 from sonoproof.reporting.wording.captions import gate_method
 from sonoproof.reporting.wording.tables import PART_NAMES, metric_label
+from sonoproof.wording import counted
 
 __all__ = ["limits", "limits_section"]
 

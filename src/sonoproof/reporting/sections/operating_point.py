@@ -11,10 +11,10 @@ from sonoproof.reporting.figures import decision_figures as figures
 from sonoproof.reporting.figures.figure_writer import FigureWriter
 from sonoproof.reporting.page.blocks import Block, Gallery, Notice, Picture, Prose, Section, Table
 from sonoproof.reporting.page.evidence import Evidence, PartEvidence
-from sonoproof.reporting.sections.cohort import counted
 from sonoproof.reporting.sections.performance import evaluation_source
 from sonoproof.reporting.wording.tables import PART_NAMES, format_interval
 from sonoproof.reporting.wording.text import format_number
+from sonoproof.wording import counted
 
 __all__ = ["operating_point_section"]
 

@@ -13,9 +13,9 @@ from sonoproof.reporting.figures import curves as figures
 from sonoproof.reporting.figures.figure_writer import FigureWriter
 from sonoproof.reporting.page.blocks import Block, Gallery, Notice, Picture, Prose, Section, Table
 from sonoproof.reporting.page.evidence import Evidence, PartEvidence
-from sonoproof.reporting.sections.cohort import counted
 from sonoproof.reporting.wording.tables import PART_NAMES, format_interval, metrics_table, seeds_table
 from sonoproof.reporting.wording.text import format_count, format_number
+from sonoproof.wording import counted
 
 __all__ = ["evaluation_source", "performance_section"]
 

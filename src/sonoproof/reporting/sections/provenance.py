@@ -7,7 +7,7 @@ from typing import Any
 
 from sonoproof.reporting.page.blocks import Block, Listing, Notice, Prose, Section, Table
 from sonoproof.reporting.page.evidence import Evidence
-from sonoproof.reporting.sections.cohort import humanise
+from sonoproof.wording import humanise
 
 __all__ = ["provenance_section"]
 

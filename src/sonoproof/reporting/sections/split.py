@@ -6,7 +6,8 @@ import pandas as pd
 
 from sonoproof.reporting.page.blocks import Block, Notice, Prose, Section, Table
 from sonoproof.reporting.page.evidence import Evidence
-from sonoproof.reporting.sections.cohort import PART_TITLES, USE_WORDS, counted, with_labels
+from sonoproof.reporting.sections.cohort import PART_TITLES, USE_WORDS, with_labels
+from sonoproof.wording import counted
 
 __all__ = ["split_section"]
 

@@ -7,11 +7,11 @@ from sonoproof.reporting.figures.figure_writer import FigureWriter
 from sonoproof.reporting.page.blocks import Block, Gallery, KeyFigures, Notice, Prose, Section, Tile
 from sonoproof.reporting.page.evidence import Evidence, PartEvidence
 from sonoproof.reporting.sections.audit import Gap, measured_gap
-from sonoproof.reporting.sections.cohort import counted
 from sonoproof.reporting.sections.performance import evaluation_source
 from sonoproof.reporting.sections.survey import survey_alarms
 from sonoproof.reporting.wording.tables import PART_NAMES, format_interval, metric_label
 from sonoproof.reporting.wording.text import format_count, format_number
+from sonoproof.wording import counted
 
 __all__ = ["summary_section"]
 

@@ -10,8 +10,8 @@ from sonoproof.reporting.figures.figure_writer import FigureWriter
 from sonoproof.reporting.figures.survey import survey_figure
 from sonoproof.reporting.page.blocks import Block, Gallery, Notice, Prose, Table
 from sonoproof.reporting.page.evidence import PartEvidence
-from sonoproof.reporting.sections.cohort import counted
 from sonoproof.reporting.wording.tables import PART_NAMES, format_interval
+from sonoproof.wording import counted
 
 __all__ = ["SURVEY_WORDS", "survey_alarms", "survey_blocks", "survey_source"]
 

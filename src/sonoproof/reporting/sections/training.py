@@ -11,7 +11,7 @@ from sonoproof.reporting.figures.curves import training_curves
 from sonoproof.reporting.figures.figure_writer import FigureWriter
 from sonoproof.reporting.page.blocks import Block, Gallery, Notice, Section, Table
 from sonoproof.reporting.page.evidence import Evidence
-from sonoproof.reporting.sections.cohort import counted, humanise
+from sonoproof.wording import counted, humanise
 
 __all__ = ["training_section"]
 

@@ -27,7 +27,7 @@ def summary_lines(run: RunFolder) -> list[str]:
 
 
 def audit_lines(run: RunFolder) -> list[str]:
-    """The findings of an audit, gravest first, and the path of its report."""
+    """The findings of an audit, most severe first, and the path of its report."""
     audit = read_json(run.audit, schema="audit")
     lines = []
     for finding in audit["findings"]:

@@ -19,6 +19,7 @@ from sonoproof.data.audit import AuditOutcome, Finding, add_to_audit, audit_coho
 from sonoproof.data.audit.audit import DETECTORS
 from sonoproof.data.audit.compression import jpeg_quality
 from sonoproof.data.audit.duplicates import find_exact_duplicates
+from sonoproof.data.audit.findings import Level
 from sonoproof.data.audit.naming import series_of
 from sonoproof.data.audit.sources import effective_sources
 from sonoproof.data.frames.facts import read_frames_facts
@@ -404,7 +405,7 @@ def test_audit_json_is_written_and_added_to_once(conflicting: Cohort, tmp_path: 
     run, outcome = RunFolder(tmp_path / "run"), conflicting.audit()
     picture = run.audit_folder / "pair.png"
     written = write_audit(run, outcome, pictures={"duplicate-conflicts": [picture]})
-    added = Finding("shortcut-border", "warning", "Border", "It gives the class away.")
+    added = Finding("shortcut-border", Level.WARNING, "Border", "It gives the class away.")
     for _ in range(2):
         add_to_audit(run, [added], summary={"gap": 1})
 

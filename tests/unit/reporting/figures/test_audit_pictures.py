@@ -14,7 +14,7 @@ from PIL import Image
 from sonoproof.classes import Classes
 from sonoproof.config import AuditConfig, SheetConfig
 from sonoproof.data.audit import AuditOutcome
-from sonoproof.data.audit.findings import Finding
+from sonoproof.data.audit.findings import Finding, Level
 from sonoproof.data.audit.material import Material
 from sonoproof.data.audit.policies import apply_policies
 from sonoproof.data.cohort.relabel import apply_review
@@ -60,7 +60,7 @@ def outcome() -> AuditOutcome:
     material = Material(
         records, pd.DataFrame({"image_id": NAMES}), empty_quarantine(), Classes("healthy", "unhealthy"), (), found
     )
-    findings.append(Finding("sources", "serious", "Sources", "They repeat."))
+    findings.append(Finding("sources", Level.SERIOUS, "Sources", "They repeat."))
     return AuditOutcome(kept, dropped, tuple(findings), {}, (), material)
 
 
