@@ -20,7 +20,7 @@ import sonoproof.demo
 import sonoproof.pipeline
 from sonoproof.cli import app
 from sonoproof.config import Config, load_config
-from sonoproof.data.cohort.cohort import build_cohort, cohort_of_folder
+from sonoproof.data.cohort.cohort import build_cohort, build_test_cohort
 from sonoproof.phantom import PhantomConfig, write_cohort
 from sonoproof.runfolder import RunFolder
 from sonoproof.stages import Inputs
@@ -155,7 +155,7 @@ def _reads_its_inputs(run: Callable[..., RunFolder], finished: RunFolder) -> Cal
             return run(out, inputs=inputs, config=config, **rest)
         cohort = build_cohort(inputs.sheet, images=inputs.images, config=config.sheet)
         if inputs.test_images is not None:
-            cohort_of_folder(inputs.test_images, sheet=inputs.test_sheet, config=config.sheet, classes=cohort.classes)
+            build_test_cohort(inputs.test_images, sheet=inputs.test_sheet, config=config.sheet, classes=cohort.classes)
         return finished
 
     return read

@@ -1,4 +1,4 @@
-"""Files that are no sheets, or that mean harm: one clear error, no exhausted memory, nothing read outside."""
+"""Files that are not sheets, or are hostile: one clear error, no exhausted memory, nothing read outside."""
 
 from __future__ import annotations
 
@@ -168,6 +168,27 @@ def test_repeated_ods_cells_do_not_allocate_the_sheet(tmp_path: Path) -> None:
         read(save(tmp_path, content.getvalue(), "labels.ods"))
 
 
+@pytest.mark.parametrize("columns", [20_000, 1 << 40])
+def test_a_value_beyond_the_last_column_of_an_ods_is_refused(tmp_path: Path, columns: int) -> None:
+    names = 'xmlns:office="o" xmlns:table="t"'
+    blank = f'<table:table-cell table:number-columns-repeated="{columns}"/>'
+    cell = '<table:table-cell office:value-type="float" office:value="1"/>'
+    table = f'<table:table table:name="T"><table:table-row>{blank}{cell}</table:table-row></table:table>'
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr("META-INF/manifest.xml", "<manifest/>")
+        archive.writestr("content.xml", f"<office:spreadsheet {names}>{table}</office:spreadsheet>")
+    with pytest.raises(SheetError, match=r"is empty|more cells"):
+        read(save(tmp_path, content.getvalue(), "labels.ods"))
+
+
+def test_a_cell_beyond_the_last_column_of_an_xlsx_is_refused(tmp_path: Path) -> None:
+    cell = b'<row r="4"><c r="ZZZZ4"><v>1</v></c></row></sheetData>'
+    with pytest.raises(SheetError, match="ZZZZ"):
+        read(save(tmp_path, with_part(SHEET_PART, lambda old: old.replace(b"</sheetData>", cell))))
+
+
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
@@ -176,21 +197,21 @@ def test_repeated_ods_cells_do_not_allocate_the_sheet(tmp_path: Path) -> None:
         ("labels.pdf", b"%PDF-1.7 ...", "PDF"),
         ("labels.xlsx", plain_xlsx()[:3000], "damaged"),
         ("labels.zip", b"PK\x03\x04" + bytes(50), "damaged"),
-        ("labels.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "no workbook"),
-        ("labels.csv", bytes(range(128, 256)) * 3, "no text"),
+        ("labels.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "not a workbook"),
+        ("labels.csv", bytes(range(128, 256)) * 3, "not text"),
         ("labels.csv", b'imagePath,Healthy\n"a.jpg,1\n' + b"x" * 200_000, "quotation mark"),
     ],
 )
-def test_what_is_no_sheet_is_named(tmp_path: Path, name: str, content: bytes, says: str) -> None:
+def test_what_is_not_a_sheet_is_named(tmp_path: Path, name: str, content: bytes, says: str) -> None:
     with pytest.raises(SheetError, match=says):
         read(save(tmp_path, content, name))
 
 
-def test_an_archive_that_is_no_workbook_is_named(tmp_path: Path) -> None:
+def test_an_archive_that_is_not_a_workbook_is_named(tmp_path: Path) -> None:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("a.txt", "a")
-    with pytest.raises(SheetError, match="archive but no workbook"):
+    with pytest.raises(SheetError, match="archive but not a workbook"):
         read(save(tmp_path, content.getvalue()))
 
 

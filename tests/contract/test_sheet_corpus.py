@@ -416,7 +416,7 @@ CASES = [
     Case(
         "formula never calculated",
         xlsx([*PLAIN[:4], ("d.jpg", "=1-1")]),
-        quarantined={5: "never saved"},
+        quarantined={5: "without a saved result"},
         cells={5: "B5"},
         labels={"a.jpg": "healthy", "b.jpg": "unhealthy", "c.jpg": "healthy"},
     ),
@@ -516,7 +516,7 @@ CASES = [
         xlsx([*PLAIN, ("notes.txt", 1)]),
         files=[*FOUR, "notes.txt"],
         labels=HEALTHY_AC,
-        quarantined={6: "no image file"},
+        quarantined={6: "not an image file"},
     ),
     Case("duplicates that agree", xlsx([*PLAIN, ("A.jpg", 1)]), labels=HEALTHY_AC, quarantined={6: "repeats row 2"}),
     Case(

@@ -40,7 +40,7 @@ def no_image(table: pd.DataFrame) -> pd.DataFrame:
     ("change", "words"),
     [
         (lambda table: table.head(0), ["no row"]),
-        (one_class, ["one class only", "two classes"]),
+        (one_class, ["only one class", "two classes"]),
         (two_label_columns, ["label", "class", "--label-column"]),
         (no_image, ["other_p"]),
         (lambda table: table.drop(columns="Healthy"), ["--label-column"]),

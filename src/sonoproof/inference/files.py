@@ -13,9 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sonoproof.config import FramesConfig
-from sonoproof.data.folder.imagefolder import FolderContents, search_folder, text_of_name
+from sonoproof.data.folder.imagefolder import IMAGE_SUFFIXES, FolderContents, printable_name, search_folder
 from sonoproof.data.frames.facts import decode
-from sonoproof.data.labels.columnnames import IMAGE_SUFFIXES
 from sonoproof.errors import CohortError, FrameError
 from sonoproof.inference.engines import Engine, processors
 from sonoproof.inference.model_spec import ModelSpec
@@ -75,16 +74,16 @@ def list_files(paths: Sequence[Path], *, say: Say) -> list[Path]:
         elif _is_there(path):
             found[path] = None
         else:
-            raise CohortError(f"{text_of_name(str(path))}: there is no such file or folder")
+            raise CohortError(f"{printable_name(str(path))}: there is no such file or folder")
     return list(found)
 
 
 def _images_of(folder: Path, *, say: Say) -> list[Path]:
     contents = search_folder(folder)
-    for line in _passed_over(text_of_name(str(folder)), contents):
+    for line in _passed_over(printable_name(str(folder)), contents):
         say(line)
     if not contents.images:
-        raise CohortError(f"{text_of_name(str(folder))}: holds no image ({', '.join(sorted(IMAGE_SUFFIXES))})")
+        raise CohortError(f"{printable_name(str(folder))}: holds no image ({', '.join(sorted(IMAGE_SUFFIXES))})")
     return sorted(folder / name for name in contents.images)
 
 
@@ -97,7 +96,7 @@ def _passed_over(folder: str, contents: FolderContents) -> list[str]:
             " looked at"
         )
     lines += [
-        f"{folder}/{text_of_name(link)}: is a link to a folder, which is not followed; name the folder itself"
+        f"{folder}/{printable_name(link)}: is a link to a folder, which is not followed; name the folder itself"
         for link in contents.linked_folders
     ]
     return lines
@@ -185,7 +184,7 @@ def _answered(engine: Engine, files: Sequence[Path], canvases: Sequence[Canvas])
     probabilities = decision.probability(logits)
     return [
         FileAnswer(
-            path=text_of_name(str(file)),
+            path=printable_name(str(file)),
             predicted="" if isinstance(canvas, str) else str(called[k]),
             answer="" if isinstance(canvas, str) else str(said[k]),
             probability=float(probabilities[k]),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from sonoproof.config import FramesConfig, load_config
-from sonoproof.data.folder.imagefolder import text_of_name
+from sonoproof.data.folder.imagefolder import printable_name
 from sonoproof.errors import BundleError
 from sonoproof.inference.engine_selection import open_engine
 from sonoproof.inference.files import FileAnswer, list_files, predict_files
@@ -57,7 +57,7 @@ def _check_model(model: Path) -> None:
     Raises:
         BundleError: There is nothing, or something else than a model.
     """
-    named = text_of_name(str(model))
+    named = printable_name(str(model))
     try:
         model.stat()
     except (FileNotFoundError, NotADirectoryError) as error:

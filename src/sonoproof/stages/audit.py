@@ -14,7 +14,7 @@ import pandas as pd
 from sonoproof.classes import Classes
 from sonoproof.data.audit import AuditOutcome, add_to_audit, audit_cohort, write_audit
 from sonoproof.data.audit.findings import Level
-from sonoproof.data.cohort.cohort import Cohort, build_cohort, cohort_of_folder
+from sonoproof.data.cohort.cohort import Cohort, build_cohort, build_test_cohort
 from sonoproof.data.cohort.description import describe_cohort
 from sonoproof.data.frames.facts import decode, read_frames_facts
 from sonoproof.data.lookalike import find_lookalikes
@@ -135,15 +135,12 @@ def _test_cohort(job: Job, cohort: Cohort) -> Cohort:
     assert job.inputs is not None
     assert job.inputs.test_images is not None
     config = dataclasses.replace(job.config.sheet, group_columns=cohort.group_headers, find_groups=False)
-    return cohort_of_folder(job.inputs.test_images, sheet=job.inputs.test_sheet, config=config, classes=cohort.classes)
+    return build_test_cohort(job.inputs.test_images, sheet=job.inputs.test_sheet, config=config, classes=cohort.classes)
 
 
 def _read_frames(job: Job, cohorts: Sequence[Cohort]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Decode every frame once, into the store; those that cannot be decoded join the quarantine."""
     wanted = pd.concat([cohort.records for cohort in cohorts], ignore_index=True).fillna("")
-    # A frame of a test folder stands in no sheet: it is called by its name in the folder.
-    unnamed = wanted["reference"] == ""
-    wanted.loc[unnamed, "reference"] = wanted.loc[unnamed, "image_id"].str.removeprefix("test:")
     with store_of(job).writer() as store:
         records, unreadable = read_frames_facts(
             wanted, config=job.config.frames, progress=job.progress, decoded=store.add

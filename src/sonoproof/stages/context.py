@@ -13,6 +13,7 @@ import torch
 
 from sonoproof.classes import Classes
 from sonoproof.concurrency import map_in_order
+from sonoproof.data.cohort.image_id import relative_file
 from sonoproof.data.frames.facts import decode
 from sonoproof.data.frames.preprocessing import Preprocessing
 from sonoproof.data.frames.store import FrameStore, open_store
@@ -123,7 +124,7 @@ def masks_of(job: Job) -> LoadMask | None:
     preprocessing = _preprocessing(job)
 
     def load(image_id: str) -> npt.NDArray[np.bool_] | None:
-        path = (folder / image_id.removeprefix("test:")).with_suffix(".png")
+        path = (folder / relative_file(image_id)).with_suffix(".png")
         if not path.is_file():
             return None
         inside = decode(path, max_pixels=job.config.frames.max_pixels).max(axis=2, keepdims=True) > 0

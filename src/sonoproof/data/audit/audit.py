@@ -29,8 +29,8 @@ from sonoproof.data.audit.sources import (
     find_sources,
     find_sources_across_groups,
 )
+from sonoproof.data.cohort.grouping import assign_groups
 from sonoproof.data.lookalike import LookalikeResult
-from sonoproof.data.split.grouping import assign_groups
 from sonoproof.errors import AuditBlocked
 
 __all__ = ["DETECTORS", "AuditOutcome", "audit_cohort"]

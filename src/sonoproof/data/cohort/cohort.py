@@ -1,10 +1,11 @@
-"""The cohort: the rows of a sheet joined to the files of a folder, and the rows that cannot be.
+"""The cohort: the rows of a sheet joined to the files of a folder, and the rows that cannot be used.
 
 Every row read is either used or quarantined, and that is checked.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,15 +15,15 @@ import pandas as pd
 
 from sonoproof.classes import Classes
 from sonoproof.config import SheetConfig
-from sonoproof.data.cohort.joining import join_images
-from sonoproof.data.folder.references import FileIndex, index_images
-from sonoproof.data.labels.coding import LabelCoding, LabelColumn, code_labels, label_values
+from sonoproof.data.cohort.image_id import TEST_PREFIX
+from sonoproof.data.cohort.joining import join_images, refuse_empty_folder
+from sonoproof.data.folder.references import LINK_LEADS_OUT, FileIndex, index_images
 from sonoproof.data.labels.quarantine import empty_quarantine
-from sonoproof.data.labels.sheet import LabelSheet, table_name, understand_sheet
+from sonoproof.data.labels.sheet import read_sheet, table_name
 from sonoproof.errors import CohortError
 from sonoproof.runfolder import QUARANTINE_COLUMNS
 
-__all__ = ["Cohort", "build_cohort", "cohort_of_folder"]
+__all__ = ["Cohort", "build_cohort", "build_test_cohort"]
 
 
 @dataclass(frozen=True)
@@ -30,13 +31,13 @@ class Cohort:
     """Rows that can be used, rows that cannot, and what was inferred.
 
     Attributes:
-        records: One row an image: ``image_id``, ``path`` (absolute), ``origin`` ("sheet" or "test"), ``label`` (class
-            name, "" where unknown), the group columns, ``sheet_row``, ``reference``.
+        records: One row per image: ``image_id``, ``path`` (absolute), ``origin`` ("sheet" or "test"), ``label``
+            (class name, "" where unknown), the group columns, ``sheet_row``, ``reference``.
         quarantine: One row for each that cannot be used, as `QUARANTINE_COLUMNS`.
         classes: The two classes.
         group_columns: Names of the group columns in ``records``.
-        group_headers: Their names as the sheet has them.
-        rows_read: Rows read; of a test folder, its images and the sheet rows that label none of them.
+        rows_read: Rows read; for a test folder, its images and the sheet rows that label none of them.
+        group_headers: Names of the group columns in the sheet.
         inferred: What was inferred from the sheet and the folder, JSON-able.
     """
 
@@ -49,7 +50,7 @@ class Cohort:
     inferred: dict[str, Any] = field(default_factory=dict)
 
     def check_accounts(self) -> None:
-        """Check that every row read is used or quarantined, and no image is used twice.
+        """Check that every row read is used or quarantined, and that no image is used twice.
 
         Raises:
             CohortError: The numbers do not add up.
@@ -57,10 +58,11 @@ class Cohort:
         used, quarantined = len(self.records), len(self.quarantine)
         if used + quarantined != self.rows_read:
             raise CohortError(
-                f"{self.rows_read} rows were read, but {used} used and {quarantined} quarantined; please report this"
+                f"the rows do not add up: {self.rows_read} read, {used} used, {quarantined} quarantined;"
+                " this is a bug, please report it"
             )
         if not self.records["image_id"].is_unique:
-            raise CohortError("an image is used twice; please report this")
+            raise CohortError("an image is used twice; this is a bug, please report it")
 
 
 def build_cohort(sheet: Path, *, images: Path, config: SheetConfig) -> Cohort:
@@ -72,34 +74,22 @@ def build_cohort(sheet: Path, *, images: Path, config: SheetConfig) -> Cohort:
         config: What the user named; the rest is found by name and content.
 
     Raises:
-        SheetError: The sheet cannot be read, or it is not clear what it says.
+        SheetError: The sheet cannot be read, or what it says is not clear.
         ConfigError: The positive class that was asked for is not in the sheet.
-        CohortError: No image is found, one class only is left, or the folder cannot be read.
+        CohortError: No image is found, only one class is left, or the folder cannot be read.
     """
-    index = index_images(images)
-    label_sheet = understand_sheet(sheet, config=config, index=index)
-    coding = _coding(label_sheet, config, classes=None)
-    joined = join_images(label_sheet, index, coding, origin="sheet")
-    cohort = Cohort(
-        records=_records(joined.rows, index, label_sheet.group_columns, origin="sheet"),
-        quarantine=joined.quarantine,
-        classes=coding.classes,
-        group_columns=label_sheet.group_columns,
-        group_headers=label_sheet.group_headers,
-        rows_read=label_sheet.rows_read,
-        inferred={**label_sheet.inferred, **_said(coding), **joined.facts},
-    )
+    cohort = _join_sheet(sheet, index_images(images), config, origin="sheet")
     cohort.check_accounts()
     _require_two_classes(cohort)
     return cohort
 
 
-def cohort_of_folder(images: Path, *, sheet: Path | None, config: SheetConfig, classes: Classes) -> Cohort:
+def build_test_cohort(images: Path, *, sheet: Path | None, config: SheetConfig, classes: Classes) -> Cohort:
     """List a test folder: every image is a row, labelled where a sheet labels it.
 
     Args:
         images: The folder; subfolders are searched.
-        sheet: Sheet with labels of some or all of the images, or None.
+        sheet: Sheet with labels for some or all of the images, or None.
         config: What the user named; group columns that this sheet lacks stay empty.
         classes: The classes of the model, to which the labels are assigned.
 
@@ -108,53 +98,67 @@ def cohort_of_folder(images: Path, *, sheet: Path | None, config: SheetConfig, c
         CohortError: The folder holds no image, or the sheet names none of them.
     """
     index = index_images(images)
-    if not index.files:
-        raise CohortError(f"{images}: holds no image ({len(index.others)} other files); is it the right folder?")
+    refuse_empty_folder(index)
     if sheet is None:
-        cohort = _unlabelled(index, headers=config.group_columns, classes=classes)
+        cohort = _empty_cohort(index, config, classes)
     else:
-        cohort = _labelled(index, sheet=sheet, config=config, classes=classes)
+        cohort = _join_sheet(sheet, index, config, origin="test", classes=classes)
+    cohort = _with_unlabelled(cohort, index)
     cohort.check_accounts()
     return cohort
 
 
-def _unlabelled(index: FileIndex, *, headers: Sequence[str], classes: Classes) -> Cohort:
-    groups = tuple(map(table_name, headers))
-    files = _all_files(index).assign(**dict.fromkeys(groups, ""))
-    unwritable = _unwritable(index)
-    facts = {"images_folder": str(index.root), "images_in_folder": len(files), "other_files": len(index.others)}
-    records = _records(files, index, groups, origin="test")
-    rows_read = len(files) + len(unwritable)
-    return Cohort(records, unwritable, classes, groups, rows_read, group_headers=tuple(headers), inferred=facts)
-
-
-def _labelled(index: FileIndex, *, sheet: Path, config: SheetConfig, classes: Classes) -> Cohort:
-    label_sheet = understand_sheet(sheet, config=config, index=index, groups_required=False)
-    coding = _coding(label_sheet, config, classes=classes)
-    joined = join_images(label_sheet, index, coding, origin="test")
-    groups = label_sheet.group_columns
-    labelled = joined.rows[["file", "label", "sheet_row", "reference", *groups]]
-    rest = _all_files(index).assign(**dict.fromkeys(groups, ""))
-    files = pd.concat([labelled, rest[~rest["file"].isin(labelled["file"])]], ignore_index=True).sort_values("file")
-    quarantine = pd.concat([joined.quarantine, _unwritable(index)], ignore_index=True)
+def _join_sheet(
+    sheet: Path, index: FileIndex, config: SheetConfig, *, origin: str, classes: Classes | None = None
+) -> Cohort:
+    label_sheet = read_sheet(sheet, config=config, in_folder=index.holds, groups_required=origin == "sheet")
+    coding = label_sheet.code_labels(positive=config.positive, classes=classes)
+    joined = join_images(label_sheet, index, coding, origin=origin)
     return Cohort(
-        records=_records(files, index, groups, origin="test"),
-        quarantine=quarantine,
+        records=_records(joined.rows, index, label_sheet.group_columns, origin=origin),
+        quarantine=joined.quarantine,
         classes=coding.classes,
-        group_columns=groups,
+        group_columns=label_sheet.group_columns,
+        rows_read=label_sheet.rows_read,
         group_headers=label_sheet.group_headers,
-        rows_read=len(files) + len(quarantine),
-        inferred={**label_sheet.inferred, **_said(coding), **joined.facts},
+        inferred={
+            **label_sheet.inferred,
+            "coding": coding.rule,
+            "positive_class": coding.classes.positive,
+            "negative_class": coding.classes.negative,
+            **joined.facts,
+        },
     )
 
 
-def _coding(sheet: LabelSheet, config: SheetConfig, *, classes: Classes | None) -> LabelCoding:
-    column = LabelColumn(sheet.label_column, sheet.letters["value"], sheet.worksheet)
-    return code_labels(label_values(sheet.rows), column=column, positive=config.positive, classes=classes)
+def _empty_cohort(index: FileIndex, config: SheetConfig, classes: Classes) -> Cohort:
+    groups = tuple(map(table_name, config.group_columns))
+    facts = {"images_folder": str(index.root), "images_in_folder": len(index.files), "other_files": len(index.others)}
+    records = _file_records(index, groups).iloc[:0]
+    return Cohort(records, empty_quarantine(), classes, groups, 0, group_headers=config.group_columns, inferred=facts)
+
+
+def _with_unlabelled(cohort: Cohort, index: FileIndex) -> Cohort:
+    """Add the images of a test folder that no sheet labels, and those that no table can name."""
+    files = _file_records(index, cohort.group_columns)
+    rest = files[~files["image_id"].isin(cohort.records["image_id"])]
+    unnamable = _unnamable_files(index)
+    return dataclasses.replace(
+        cohort,
+        records=_concatenate(cohort.records, rest).sort_values("image_id", ignore_index=True),
+        quarantine=_concatenate(cohort.quarantine, unnamable),
+        rows_read=cohort.rows_read + len(rest) + len(unnamable),
+    )
+
+
+def _concatenate(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
+    """Both tables; an empty one would change the types of the other."""
+    filled = [table for table in (first, second) if len(table)]
+    return pd.concat(filled, ignore_index=True) if filled else first
 
 
 def _records(rows: pd.DataFrame, index: FileIndex, groups: Sequence[str], *, origin: str) -> pd.DataFrame:
-    prefix = "test:" if origin == "test" else ""
+    prefix = TEST_PREFIX if origin == "test" else ""
     root = str(index.root)
     return pd.DataFrame(
         {
@@ -169,28 +173,18 @@ def _records(rows: pd.DataFrame, index: FileIndex, groups: Sequence[str], *, ori
     ).reset_index(drop=True)
 
 
-def _all_files(index: FileIndex) -> pd.DataFrame:
-    """Every image of a folder as a row without a label; its sheet row is 0."""
-    return pd.DataFrame({"file": pd.array(index.files, dtype="str"), "label": "", "sheet_row": 0, "reference": ""})
+def _file_records(index: FileIndex, groups: Sequence[str]) -> pd.DataFrame:
+    """Every image of a test folder without a label, called by its name in the folder; its sheet row is 0."""
+    files = pd.Series(index.files, dtype="str")
+    rows = pd.DataFrame({"file": files, "label": "", "sheet_row": 0, "reference": files})
+    return _records(rows.assign(**dict.fromkeys(groups, "")), index, groups, origin="test")
 
 
-def _unwritable(index: FileIndex) -> pd.DataFrame:
-    """Quarantine of files that no table can name."""
-    names = [*index.unwritable, *sorted(index.escaping)]
-    if not names:
-        return empty_quarantine()
-    reasons = ["file name is not valid Unicode; rename the file"] * len(index.unwritable)
-    reasons += ["is a link that leads out of the image folder or nowhere"] * len(index.escaping)
-    table = pd.DataFrame({"sheet_row": 0, "reference": names, "reason": reasons, "origin": "test"})
-    return table.assign(sheet="", cell="", value="")[list(QUARANTINE_COLUMNS)]
-
-
-def _said(coding: LabelCoding) -> dict[str, str]:
-    return {
-        "coding": coding.rule,
-        "positive_class": coding.classes.positive,
-        "negative_class": coding.classes.negative,
-    }
+def _unnamable_files(index: FileIndex) -> pd.DataFrame:
+    reasons = dict.fromkeys(index.unwritable, "its file name is not valid Unicode; rename the file")
+    reasons |= dict.fromkeys(sorted(index.escaping), LINK_LEADS_OUT)
+    table = pd.DataFrame({"reference": list(reasons), "reason": list(reasons.values())}, dtype="str")
+    return table.assign(sheet_row=0, origin="test", sheet="", cell="", value="")[list(QUARANTINE_COLUMNS)]
 
 
 def _require_two_classes(cohort: Cohort) -> None:
@@ -198,12 +192,10 @@ def _require_two_classes(cohort: Cohort) -> None:
     if len(counts) == 2:
         return
     used = ", ".join(f"{count} {label!r}" for label, count in counts.items()) or "none"
-    lacking = " and ".join(
-        repr(name) for name in (cohort.classes.negative, cohort.classes.positive) if name not in counts
-    )
+    lacking = " or ".join(repr(name) for name in cohort.classes.names if name not in counts)
     reasons = cohort.quarantine["reason"].value_counts().head(3)
     why = "; ".join(f"{count} × {reason}" for reason, count in reasons.items())
     raise CohortError(
-        f"one class only: the usable rows are {used}, and none is {lacking}; a classifier needs frames of both"
-        + (f" (quarantined: {why})" if why else "")
+        f"only one class is left: the usable rows are {used}, and none is {lacking}; a classifier needs frames of both"
+        f" classes{f' (quarantined: {why})' if why else ''}"
     )

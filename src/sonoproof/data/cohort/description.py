@@ -1,4 +1,4 @@
-"""What was understood of a sheet and a folder, in words for a person."""
+"""What was understood of a sheet and a folder, as lines for a person."""
 
 from __future__ import annotations
 
@@ -11,28 +11,26 @@ __all__ = ["describe_cohort"]
 
 def describe_cohort(cohort: Cohort) -> list[str]:
     """What was inferred and how the rows are accounted for, as lines for a person."""
-    said = cohort.inferred
-    lines = [
-        f"{name.replace('_', ' ')}: {_as_text(value)}" for name, value in said.items() if value not in ([], {}, "")
-    ]
-    counts = ", ".join(
-        f"{count} {label or 'unlabelled'}" for label, count in cohort.records["label"].value_counts().items()
-    )
-    lines += [
-        f"classes: {cohort.classes.positive!r} is positive, {cohort.classes.negative!r} is negative ({counts})",
+    told = {key.replace("_", " "): value for key, value in cohort.inferred.items() if value not in ([], {}, "")}
+    counts = cohort.records["label"].replace("", "unlabelled").value_counts()
+    return [
+        *(f"{name}: {_as_text(value)}" for name, value in told.items()),
+        f"classes: {cohort.classes.positive!r} is positive, {cohort.classes.negative!r} is negative"
+        f" ({', '.join(f'{count} {label}' for label, count in counts.items())})",
         f"rows: {cohort.rows_read} read = {len(cohort.records)} used + {len(cohort.quarantine)} quarantined",
+        *(f"warning: {warning}" for warning in _warnings(cohort.inferred)),
     ]
-    return lines + [f"warning: {warning}" for warning in _warnings(cohort)]
 
 
-def _warnings(cohort: Cohort) -> list[str]:
-    said = cohort.inferred
-    warnings = []
-    for name, why in said.get("unused_group_columns", {}).items():
-        warnings.append(f"{name!r} may name patients or clips; it {why}; keep them together with --group-column")
-    if said.get("hidden_rows"):
-        warnings.append(f"{said['hidden_rows']} hidden rows were read like any other")
-    if said.get("references_unmatched", 0) > sum(said.get("references_matched", {}).values()):
+def _warnings(inferred: dict[str, Any]) -> list[str]:
+    warnings = [
+        f"column {name!r} may identify patients or clips, but it {why}; to keep their frames together, name it with"
+        " --group-column"
+        for name, why in inferred.get("unused_group_columns", {}).items()
+    ]
+    if inferred.get("hidden_rows"):
+        warnings.append(f"{inferred['hidden_rows']} hidden rows were read like any other row")
+    if inferred.get("references_unmatched", 0) > sum(inferred.get("references_matched", {}).values()):
         warnings.append("most references name no image; is it the right folder?")
     return warnings
 

@@ -1,4 +1,4 @@
-"""Joining the rows of a sheet to the files of a folder, one row an image."""
+"""Joining the rows of a sheet to the files of a folder, one row per image."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from sonoproof.data.labels.quarantine import Check, quarantine_failed
 from sonoproof.data.labels.sheet import LabelSheet
 from sonoproof.errors import CohortError
 
-__all__ = ["Joined", "join_images"]
+__all__ = ["Joined", "join_images", "refuse_empty_folder"]
 
 # Each suggestion compares a reference with every file name.
-SUGGESTIONS = 20
+MAX_SUGGESTIONS = 20
 NAMED_ROWS = 5
 
 
@@ -27,8 +27,8 @@ class Joined:
 
     Attributes:
         rows: Rows that can be used: the sheet's columns, ``file`` (relative to the folder) and ``label`` (class name).
-        quarantine: Rows that cannot, those of the sheet itself included, as `QUARANTINE_COLUMNS`.
-        facts: What should be known of the matching, JSON-able.
+        quarantine: Rows that cannot, including those that the sheet itself rules out, as `QUARANTINE_COLUMNS`.
+        facts: How the references were matched, JSON-able.
     """
 
     rows: pd.DataFrame
@@ -49,91 +49,98 @@ def join_images(sheet: LabelSheet, index: FileIndex, coding: LabelCoding, *, ori
         CohortError: No row names an image of the folder.
     """
     rows = sheet.rows.copy(deep=False)
-    matches = _matches(rows, index)
+    matches = _match_rows(rows, index)
     rows["file"] = pd.Series([match.file for match in matches], index=rows.index, dtype="str")
     rows["less_folders"] = [match.less_folders for match in matches]
     _refuse_strangers(rows, sheet, index)
     rows["label"] = rows["value"].map(lambda value: coding.labels.get(value, "")).astype("str")
-    problems = pd.Series(_problems(rows, matches, index), index=rows.index, dtype="str")
+    problems = pd.Series(_explain_failures(rows, matches, index), index=rows.index, dtype="str")
+    no_labels = rows["value"].map(lambda value: f"label {coding.unusable.get(value, 'is not known')}").astype("str")
+    repeated = _find_repeats(rows[(rows["file"] != "") & (rows["label"] != "")], sheet.group_columns)
+    repeated = repeated.reindex(rows.index, fill_value="")
     letters = sheet.letters
     checks = [
         Check(rows["file"] == "", problems, "reference", letters["reference"]),
-        Check(rows["label"] == "", _label_problems(rows, coding), "value", letters["value"]),
+        Check(rows["label"] == "", no_labels, "value", letters["value"]),
+        Check(repeated != "", repeated, "reference", letters["reference"]),
     ]
-    usable = rows[(rows["file"] != "") & (rows["label"] != "")]
-    checks += _duplicate_checks(rows, usable, sheet.group_columns, letters=letters)
     failed = quarantine_failed(rows, checks, worksheet=sheet.worksheet, origin=origin)
     parts = [part for part in (sheet.faults.assign(origin=origin), failed) if len(part)] or [failed]
     quarantine = pd.concat(parts, ignore_index=True).sort_values("sheet_row", ignore_index=True)
     used = rows.drop(index=failed.index).reset_index(drop=True)
-    return Joined(used, quarantine, _facts(rows, used, matches, index))
+    return Joined(used, quarantine, _describe_matches(rows, used, matches, index))
 
 
-def _matches(rows: pd.DataFrame, index: FileIndex) -> list[Match]:
-    found: dict[tuple[str, bool], Match] = {}
-    for key in zip(rows["reference"], rows["is_number"], strict=True):
-        if key not in found:
-            found[key] = match_reference(index, key[0], is_number=bool(key[1]))
-    return [found[key] for key in zip(rows["reference"], rows["is_number"], strict=True)]
+def refuse_empty_folder(index: FileIndex) -> None:
+    """Check that a folder holds an image at all.
+
+    Raises:
+        CohortError: It holds none.
+    """
+    if not index.files:
+        raise CohortError(
+            f"{index.root}: there is no image in this folder ({len(index.others)} other files); is it the right one?"
+        )
+
+
+def _match_rows(rows: pd.DataFrame, index: FileIndex) -> list[Match]:
+    references = list(zip(rows["reference"], rows["is_number"], strict=True))
+    found = {key: match_reference(index, key[0], is_number=bool(key[1])) for key in dict.fromkeys(references)}
+    return [found[key] for key in references]
 
 
 def _refuse_strangers(rows: pd.DataFrame, sheet: LabelSheet, index: FileIndex) -> None:
-    """Raise where sheet and folder have nothing in common."""
-    if not index.files:
-        raise CohortError(f"{index.root}: holds no image ({len(index.others)} other files); is it the right folder?")
+    """Raise if the sheet and the folder have nothing in common."""
+    refuse_empty_folder(index)
     if (rows["file"] != "").any():
         return
     if rows.empty:
         reasons = sheet.faults["reason"].value_counts()
         raise CohortError(
-            f"no row of worksheet {sheet.worksheet!r} can be used; the {sheet.rows_read} rows:"
+            f"worksheet {sheet.worksheet!r}: none of its {sheet.rows_read} rows can be used:"
             f" {'; '.join(f'{count} × {reason}' for reason, count in reasons.head(3).items())}"
         )
     first = rows.iloc[0]
     cell = f"{sheet.letters['reference']}{first['sheet_row']}"
     raise CohortError(
-        f"none of the {len(rows)} references of worksheet {sheet.worksheet!r} names an image of {index.root};"
-        f" cell {cell} says {first['reference']!r}, the folder holds {index.files[0]!r}"
+        f"none of the {len(rows)} references of worksheet {sheet.worksheet!r} names an image in {index.root}: cell"
+        f" {cell} says {first['reference']!r}, the folder holds for example {index.files[0]!r}; is it the right folder?"
     )
 
 
-def _problems(rows: pd.DataFrame, matches: Sequence[Match], index: FileIndex) -> list[str]:
+def _explain_failures(rows: pd.DataFrame, matches: Sequence[Match], index: FileIndex) -> list[str]:
+    """Why each reference has no file, "" where it has one; the first ones with a suggestion."""
     problems = [match.problem for match in matches]
     unmatched = [row for row, match in enumerate(matches) if match.problem and not match.files]
-    for row in unmatched[:SUGGESTIONS]:
+    for row in unmatched[:MAX_SUGGESTIONS]:
         near = suggest_file(index, rows["reference"].iloc[row])
         problems[row] += f"; did you mean {near!r}?" if near else ""
     return problems
 
 
-def _label_problems(rows: pd.DataFrame, coding: LabelCoding) -> pd.Series[str]:
-    return rows["value"].map(lambda value: f"label {coding.unusable.get(value, 'is not known')}").astype("str")
-
-
-def _duplicate_checks(
-    rows: pd.DataFrame, usable: pd.DataFrame, groups: Sequence[str], *, letters: dict[str, str]
-) -> list[Check]:
-    """Rows that name an image again: those that agree give way to the first, those that differ fall together."""
-    repeated = usable[usable["file"].duplicated(keep=False)]
-    reasons = pd.Series("", index=rows.index, dtype="str")
-    for _, same in repeated.groupby("file", sort=False):
+def _find_repeats(usable: pd.DataFrame, groups: Sequence[str]) -> pd.Series[str]:
+    """Rows that name an image again -> why: where they agree the first is used, where they differ none is."""
+    reasons: dict[Any, str] = {}
+    for _, same in usable[usable["file"].duplicated(keep=False)].groupby("file", sort=False):
         differing = [name for name in ("label", *groups) if same[name].nunique() > 1]
         if same["less_folders"].any() and same["reference"].nunique() > 1:
             differing.append("reference")  # p1/01.jpg and p2/01.jpg are not known to be the one 01.jpg that is there
         if differing:
-            reasons.loc[same.index] = _contradiction(same, differing)
+            reasons |= dict.fromkeys(same.index, _explain_contradiction(same, differing))
         else:
-            reasons.loc[same.index[1:]] = f"repeats row {same['sheet_row'].iloc[0]}"
-    return [Check(reasons != "", reasons, "reference", letters["reference"])] if len(repeated) else []
+            reasons |= dict.fromkeys(same.index[1:], f"repeats row {same['sheet_row'].iloc[0]}")
+    return pd.Series(reasons, dtype="str")
 
 
-def _contradiction(same: pd.DataFrame, differing: Sequence[str]) -> str:
+def _explain_contradiction(same: pd.DataFrame, differing: Sequence[str]) -> str:
     numbers = ", ".join(map(str, same["sheet_row"].head(NAMED_ROWS))) + (", …" if len(same) > NAMED_ROWS else "")
-    said = "; ".join(f"{name}: {' or '.join(map(repr, same[name].unique()[:NAMED_ROWS]))}" for name in differing)
-    return f"rows {numbers} name the same image but differ in {said}"
+    values = "; ".join(f"{name}: {' or '.join(map(repr, same[name].unique()[:NAMED_ROWS]))}" for name in differing)
+    return f"rows {numbers} name the same image but differ in {values}"
 
 
-def _facts(rows: pd.DataFrame, used: pd.DataFrame, matches: Sequence[Match], index: FileIndex) -> dict[str, Any]:
+def _describe_matches(
+    rows: pd.DataFrame, used: pd.DataFrame, matches: Sequence[Match], index: FileIndex
+) -> dict[str, Any]:
     found = rows["file"] != ""
     how = pd.Series([match.how for match in matches], index=rows.index)[found].value_counts()
     return {

@@ -8,23 +8,25 @@ before anything is written.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import openpyxl
 import pandas as pd
 from openpyxl.cell.cell import Cell
+from openpyxl.utils import column_index_from_string, get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
 from sonoproof.config import SheetConfig
-from sonoproof.data.labels.coding import LabelCoding, LabelColumn, code_labels, label_values
+from sonoproof.data.folder.references import index_images
+from sonoproof.data.labels.coding import LabelCoding
 from sonoproof.data.labels.sheet import LabelSheet, read_sheet
-from sonoproof.data.labels.vocabulary import concept_of, folded, squeezed
-from sonoproof.data.spreadsheets.container import ContainerKind, kind_of_file
+from sonoproof.data.labels.vocabulary import find_concept, folded, squeezed
+from sonoproof.data.spreadsheets.container import ContainerKind, detect_kind
 from sonoproof.data.spreadsheets.csvfile import csv_dialect
 from sonoproof.data.spreadsheets.grid import Grid
-from sonoproof.data.spreadsheets.prescan import column_index, column_letters
 from sonoproof.data.spreadsheets.workbook import read_grids
 from sonoproof.errors import SheetError, SheetFault
 from sonoproof.runfolder import atomic_path
@@ -37,11 +39,11 @@ NEEDED_COLUMNS = ("image reference", "present label", "reviewed label")
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Correction:
     """One row of a review that the reviewer filled in.
 
     Attributes:
-        place: The row on the review.
+        place: The cell of the reviewed label, as a fault without a problem.
         reference: The image.
         present: The label that the reviewer saw.
         reviewed: The label that the reviewer finds right.
@@ -52,40 +54,36 @@ class Verdict:
     present: str
     reviewed: str
 
-    def fault(self, problem: str, value: str) -> SheetFault:
-        """A fault of this row."""
-        return SheetFault(problem, self.place.sheet, self.place.row, self.place.column, value)
-
 
 def apply_review(
     sheet: Path, *, reviewed: Path, out: Path, config: SheetConfig, images: Path | None = None
 ) -> pd.DataFrame:
     """Write a copy of a label sheet with the labels of a review.
 
-    A label may be given as the sheet's own value or as its class name; it is written as the sheet writes it. Rows
-    of the review without a reviewed label change nothing.
+    A label may be given as the sheet's own value or as its class name; it is written as the sheet writes it. Rows of
+    the review without a reviewed label change nothing.
 
     Args:
         sheet: The label sheet (xlsx or csv).
         reviewed: The workbook with the columns `REVIEW_COLUMNS`.
         out: The copy; it must not exist.
-        config: What the user named of the sheet.
-        images: The image folder, where the columns cannot be told without it.
+        config: What the user named in the sheet.
+        images: The image folder, if the columns cannot be found without it.
 
     Returns:
-        What changed, as `CHANGE_COLUMNS`, a changed cell a row.
+        What changed, as `CHANGE_COLUMNS`, one row per changed cell.
 
     Raises:
         SheetError: The sheet or the review cannot be read; a present label is no longer what the sheet says; an
-            image or a label is unknown; or the copy would replace a file. Nothing is written then.
+            image or a label is unknown; or the copy would overwrite a file. Nothing is written then.
         RunFolderError: The copy cannot be written.
     """
-    kind = kind_of_file(sheet)
+    kind = detect_kind(sheet)
     _refuse_target(out, sheet=sheet, kind=kind)
-    label_sheet = read_sheet(sheet, config=config, images=images)
-    column = LabelColumn(label_sheet.label_column, label_sheet.letters["value"], label_sheet.worksheet)
-    coding = code_labels(label_values(label_sheet.rows), column=column, positive=config.positive)
-    changes = _changes(list(_verdicts(reviewed)), label_sheet, coding, reviewed=reviewed)
+    in_folder = index_images(images).holds if images is not None else lambda _: False
+    label_sheet = read_sheet(sheet, config=config, in_folder=in_folder)
+    coding = label_sheet.code_labels(positive=config.positive)
+    changes = _find_changes(_read_review(reviewed), label_sheet, coding, reviewed=reviewed)
     if kind is ContainerKind.XLSX:
         _write_workbook(sheet, out, changes, label_sheet)
     else:
@@ -95,50 +93,52 @@ def apply_review(
 
 def _refuse_target(out: Path, *, sheet: Path, kind: ContainerKind) -> None:
     if kind not in {ContainerKind.XLSX, ContainerKind.CSV}:
-        raise SheetError(f"{sheet}: a {kind.value} sheet is not rewritten; save it as xlsx or csv first")
+        raise SheetError(f"{sheet}: a sheet in {kind.value} format cannot be rewritten; save it as xlsx or csv first")
     if out.exists():
-        raise SheetError(f"{out}: exists already and is not replaced; name another file")
+        raise SheetError(f"{out}: already exists and is not overwritten; choose another name")
     if (out.suffix.casefold() == ".xlsx") != (kind is ContainerKind.XLSX):
-        raise SheetError(f"{out}: the copy of a {kind.value} sheet must end in .{kind.value}")
+        raise SheetError(f"{out}: a copy of a sheet in {kind.value} format must end in .{kind.value}")
 
 
-def _verdicts(reviewed: Path) -> Iterator[Verdict]:
-    grid, header, columns = _review_columns(reviewed)
-    texts = {name: grid.cleaned(column).iloc[header + 1 :] for name, column in columns.items()}
-    letters = column_letters(columns["reviewed label"])
-    table = pd.DataFrame(texts)
-    for row, line in table[table["reviewed label"] != ""].iterrows():
-        place = SheetFault("", grid.name, int(str(row)) + 1, letters)
-        yield Verdict(place, line["image reference"], line["present label"], line["reviewed label"])
+def _read_review(reviewed: Path) -> list[Correction]:
+    grid, header, columns = _find_review(reviewed)
+    table = pd.DataFrame({name: grid.cleaned(column).iloc[header + 1 :] for name, column in columns.items()})
+    table = table[table["reviewed label"] != ""]
+    letters = get_column_letter(columns["reviewed label"] + 1)
+    return [
+        Correction(SheetFault("", grid.name, row + 1, letters, label), reference, present, label)
+        for row, reference, present, label in table[list(NEEDED_COLUMNS)].itertuples()
+    ]
 
 
-def _review_columns(reviewed: Path) -> tuple[Grid, int, dict[str, int]]:
+def _find_review(reviewed: Path) -> tuple[Grid, int, dict[str, int]]:
     """The worksheet of a review, its header row and its columns."""
     for grid in read_grids(reviewed):
         for row in range(min(grid.height, 20)):
             names = [squeezed(cell) for cell in grid.row(row)]
             if all(squeezed(name) in names for name in NEEDED_COLUMNS):
                 return grid, row, {name: names.index(squeezed(name)) for name in NEEDED_COLUMNS}
-    raise SheetError(f"{reviewed}: is no review; it needs the columns {', '.join(map(repr, NEEDED_COLUMNS))}")
+    raise SheetError(f"{reviewed}: is not a review; a review has the columns {', '.join(map(repr, NEEDED_COLUMNS))}")
 
 
-def _changes(verdicts: list[Verdict], sheet: LabelSheet, coding: LabelCoding, *, reviewed: Path) -> pd.DataFrame:
+def _find_changes(
+    corrections: Sequence[Correction], sheet: LabelSheet, coding: LabelCoding, *, reviewed: Path
+) -> pd.DataFrame:
     faults: list[SheetFault] = []
     changed: list[tuple[object, ...]] = []
     decided: dict[str, str] = {}
     by_reference = dict(iter(sheet.rows.groupby("reference", sort=False)))
-    letters = sheet.letters["value"]
-    for verdict in verdicts:
-        rows = by_reference.get(verdict.reference, sheet.rows.iloc[:0])
-        after, problem = _value_to_write(verdict.reviewed, coding)
-        problem = problem or _contradiction(verdict, rows, coding)
-        if decided.setdefault(verdict.reference, after) != after:
-            problem = "another row of the review says otherwise of this image"
+    for correction in corrections:
+        rows = by_reference.get(correction.reference, sheet.rows.iloc[:0])
+        after, problem = _value_to_write(correction.reviewed, coding)
+        problem = problem or _find_contradiction(correction, rows, coding)
+        if decided.setdefault(correction.reference, after) != after:
+            problem = "another row of the review gives this image another label; correct one of them"
         if problem:
-            faults.append(verdict.fault(problem, verdict.reviewed))
+            faults.append(dataclasses.replace(correction.place, problem=problem))
             continue
         for _, row in rows[rows["value"].map(coding.labels.get) != coding.labels[after]].iterrows():
-            cell = f"{letters}{row['sheet_row']}"
+            cell = f"{sheet.letters['value']}{row['sheet_row']}"
             classes = coding.labels.get(row["value"], ""), coding.labels[after]
             changed.append((row["sheet_row"], cell, row["reference"], row["value"], after, *classes))
     if faults:
@@ -146,14 +146,14 @@ def _changes(verdicts: list[Verdict], sheet: LabelSheet, coding: LabelCoding, *,
     return pd.DataFrame(changed, columns=list(CHANGE_COLUMNS)).drop_duplicates(ignore_index=True)
 
 
-def _contradiction(verdict: Verdict, rows: pd.DataFrame, coding: LabelCoding) -> str:
+def _find_contradiction(correction: Correction, rows: pd.DataFrame, coding: LabelCoding) -> str:
     if rows.empty:
-        return f"the sheet has no usable row for {verdict.reference!r}"
-    for _, row in rows.iterrows():
-        if folded(verdict.present) not in {folded(row["value"]), folded(coding.labels.get(row["value"], ""))}:
+        return f"the sheet has no usable row for {correction.reference!r}"
+    for number, value in zip(rows["sheet_row"], rows["value"], strict=True):
+        if folded(correction.present) not in {folded(value), folded(coding.labels.get(value, ""))}:
             return (
-                f"the sheet says {row['value']!r} in row {row['sheet_row']}, no longer {verdict.present!r}"
-                " as the reviewer saw it"
+                f"row {number} of the sheet now says {value!r}, no longer {correction.present!r} as when it was"
+                " reviewed; review the image again"
             )
     return ""
 
@@ -165,18 +165,18 @@ def _value_to_write(reviewed: str, coding: LabelCoding) -> tuple[str, str]:
         if folded(value) == folded(reviewed):
             return value, ""
     named = [value for value in values if folded(coding.labels[value]) == folded(reviewed)]
-    if named and coding.labels[named[0]].startswith("not ") and len({concept_of(value) for value in named}) > 1:
-        return "", f"several values are {reviewed!r}: {', '.join(map(repr, named))}; say which"
+    if named and coding.labels[named[0]].startswith("not ") and len({find_concept(value) for value in named}) > 1:
+        return "", f"{reviewed!r} stands for several values: {', '.join(map(repr, named))}; write one of them"
     if named:
         return named[0], ""
-    return "", f"is no label of the sheet; its labels are {', '.join(map(repr, values))}"
+    return "", f"is not a label of the sheet; its labels are {', '.join(map(repr, values))}"
 
 
 def _write_workbook(sheet: Path, out: Path, changes: pd.DataFrame, label_sheet: LabelSheet) -> None:
     workbook = openpyxl.load_workbook(sheet)
     worksheet = workbook[label_sheet.worksheet]
     if not isinstance(worksheet, Worksheet):
-        raise SheetError(f"{sheet}: {label_sheet.worksheet!r} is no worksheet")
+        raise SheetError(f"{sheet}: {label_sheet.worksheet!r} is a chart, not a worksheet")
     _refuse_formulas(sheet, worksheet, label_sheet)
     for row, after in zip(changes["sheet_row"], changes["after"], strict=True):
         _set_cell(sheet, worksheet, f"{label_sheet.letters['value']}{row}", after)
@@ -185,15 +185,20 @@ def _write_workbook(sheet: Path, out: Path, changes: pd.DataFrame, label_sheet: 
 
 
 def _refuse_formulas(sheet: Path, worksheet: Worksheet, label_sheet: LabelSheet) -> None:
-    """Raise where a column in use is calculated: the copy would keep the formulas but lose their results."""
+    """Raise if a column in use is calculated: the copy would keep the formulas but lose their results."""
     faults = [
-        SheetFault("holds a formula; replace the column by its values first", worksheet.title, cell.row, letters)
+        SheetFault(
+            "holds a formula; replace the formulas of this column by their values first",
+            worksheet.title,
+            cell.row,
+            letters,
+        )
         for letters in label_sheet.letters.values()
         for cell in worksheet[letters]
         if cell.data_type == "f"
     ]
     if faults:
-        raise SheetError(f"{sheet}: is not rewritten", faults=faults)
+        raise SheetError(f"{sheet}: cannot be rewritten", faults=faults)
 
 
 def _set_cell(sheet: Path, worksheet: Worksheet, address: str, text: str) -> None:
@@ -212,15 +217,13 @@ def _set_cell(sheet: Path, worksheet: Worksheet, address: str, text: str) -> Non
 def _write_csv(sheet: Path, out: Path, changes: pd.DataFrame, *, letters: str) -> None:
     dialect = csv_dialect(sheet)
     with sheet.open(encoding=dialect.encoding, newline="") as file:
-        first = file.readline() if dialect.declared else ""
-        ending = "\r\n" if (first or file.readline()).endswith("\r\n") else "\n"
-        file.seek(0)
-        if dialect.declared:
-            file.readline()
-        records = list(csv.reader(file, delimiter=dialect.delimiter))
-    column = column_index(letters)
+        declaration = file.readline() if dialect.declared else ""
+        lines = list(file)
+    ending = "\r\n" if (declaration or lines[0]).endswith("\r\n") else "\n"
+    records = list(csv.reader(lines, delimiter=dialect.delimiter))
+    column = column_index_from_string(letters) - 1
     for row, after in zip(changes["sheet_row"], changes["after"], strict=True):
         records[row - 1][column] = after
     with atomic_path(out) as temporary, temporary.open("w", encoding=dialect.encoding, newline="") as file:
-        file.write(first)
+        file.write(declaration)
         csv.writer(file, delimiter=dialect.delimiter, lineterminator=ending).writerows(records)

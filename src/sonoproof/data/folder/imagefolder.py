@@ -8,10 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from sonoproof.data.labels.columnnames import IMAGE_SUFFIXES
 from sonoproof.errors import CohortError
 
-__all__ = ["FolderContents", "is_valid_text", "search_folder", "text_of_name"]
+__all__ = ["IMAGE_SUFFIXES", "FolderContents", "has_image_suffix", "is_valid_text", "printable_name", "search_folder"]
+
+IMAGE_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".pgm", ".ppm"}
+)
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,13 @@ def search_folder(root: Path) -> FolderContents:
         linked += [(relative / name).as_posix() for name in links]
         for name in names:
             path = relative / name
-            (images if path.suffix.casefold() in IMAGE_SUFFIXES else others).append(path.as_posix())
+            (images if has_image_suffix(name) else others).append(path.as_posix())
     return FolderContents(tuple(sorted(images)), tuple(sorted(others)), tuple(sorted(linked)))
+
+
+def has_image_suffix(name: str) -> bool:
+    """Whether a name ends like that of an image file."""
+    return PurePosixPath(name.casefold()).suffix in IMAGE_SUFFIXES
 
 
 def is_valid_text(name: str) -> bool:
@@ -57,7 +65,7 @@ def is_valid_text(name: str) -> bool:
     return True
 
 
-def text_of_name(name: str) -> str:
+def printable_name(name: str) -> str:
     r"""A file name as it can stand in a table; bytes that are no UTF-8 are written as ``\xe9``."""
     return name.encode("utf-8", sys.getfilesystemencodeerrors()).decode("utf-8", "backslashreplace")
 
@@ -66,13 +74,13 @@ def _walk(root: Path) -> Iterator[tuple[PurePosixPath, list[str], list[str]]]:
     """Each folder, relative to the root, with the names of its files and of the links to folders in it."""
 
     def refuse(error: OSError) -> None:
-        named = text_of_name(str(error.filename))
+        named = printable_name(str(error.filename))
         raise CohortError(f"{named}: cannot be read ({error.strerror}); ask for read permission") from error
 
     for folder, folders, names in os.walk(root, onerror=refuse):
         folders[:] = sorted(name for name in folders if not _is_hidden(name))
         if not os.access(folder, os.R_OK | os.X_OK):
-            raise CohortError(f"{text_of_name(folder)}: cannot be read; ask for read permission")
+            raise CohortError(f"{printable_name(folder)}: cannot be read; ask for read permission")
         linked = [name for name in folders if (Path(folder) / name).is_symlink()]
         relative = PurePosixPath(Path(folder).relative_to(root).as_posix())
         yield relative, [name for name in names if not _is_hidden(name)], linked

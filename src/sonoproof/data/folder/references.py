@@ -1,9 +1,9 @@
 """Matching what a sheet writes about images to the files of a folder.
 
-A reference and a file belong together where the file's path ends in the reference or, failing that, the reference
-ends in the file's path. They are compared first as written, then without regard to case, then without suffix, and
-last, for cells that hold a number, without leading zeros; Unicode forms never matter. The first of these steps that
-finds files decides: one file is the match, several are a question.
+A reference and a file belong together if the file's path ends in the reference or, failing that, the reference ends
+in the file's path. They are compared first as written, then ignoring case, then ignoring the suffix, and last, for
+cells that hold a number, ignoring leading zeros; Unicode forms never matter. The first of these steps that finds files
+decides: one file is the match, several are ambiguous.
 Nothing outside the folder is ever matched, whatever a reference or a link says.
 """
 
@@ -20,17 +20,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sonoproof.data.folder.imagefolder import is_valid_text, search_folder, text_of_name
-from sonoproof.data.labels.columnnames import IMAGE_SUFFIXES
+from sonoproof.data.folder.imagefolder import IMAGE_SUFFIXES, is_valid_text, printable_name, search_folder
 from sonoproof.data.spreadsheets.grid import clean_text
 from sonoproof.errors import CohortError
 
-__all__ = ["FileIndex", "Match", "index_images", "match_reference", "suggest_file"]
+__all__ = ["LINK_LEADS_OUT", "FileIndex", "Match", "index_images", "match_reference", "suggest_file"]
 
-# Asked of a person only in so far as a person can read it.
+# As many as a person can read.
 NAMED_FILES = 5
 SUGGESTION_POOL = 50_000
 URL_START = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+LINK_LEADS_OUT = "is a link that leads out of the image folder or nowhere; copy the image into the folder"
 DRIVE_START = re.compile(r"^[a-zA-Z]:")
 EXACT, CASE, SUFFIX, ZEROS = "as written", "ignoring case", "ignoring the suffix", "ignoring leading zeros"
 
@@ -40,7 +40,7 @@ class Paths:
     """Files by their path in the form in which it is compared.
 
     Attributes:
-        whole: Path -> files; more than one where the form makes no difference between them.
+        whole: Path -> files; more than one if they are equal in this form.
         tails: Proper trailing part of a path -> the files that end in it.
     """
 
@@ -56,10 +56,10 @@ class FileIndex:
         root: The folder, absolute.
         files: Path of every image relative to the folder, POSIX, sorted.
         escaping: Links that lead out of the folder or nowhere, relative to it.
-        unwritable: Files whose name is no valid text and can stand in no table.
-        others: Files that are no images.
+        unwritable: Files whose name is not valid text and cannot be written to a table.
+        others: Files that are not images.
         linked_folders: Links to folders, which are not followed.
-        paths: For each way to compare, the files by path.
+        paths: For each way of comparing, the files by path.
     """
 
     root: Path
@@ -82,8 +82,8 @@ class Match:
     Attributes:
         files: Files found, relative to the folder; exactly one is a match.
         how: How reference and file were compared.
-        problem: Why there is no match, "" where there is one.
-        less_folders: Whether leading folders of the reference were passed over (``C:\study\a.jpg`` for a.jpg).
+        problem: Why there is no match, "" if there is one.
+        less_folders: Whether leading folders of the reference were ignored (``C:\study\a.jpg`` for a.jpg).
     """
 
     files: tuple[str, ...] = ()
@@ -93,7 +93,7 @@ class Match:
 
     @property
     def file(self) -> str:
-        """The one file, or "" where there is none or more than one."""
+        """The one file, or "" if there is none or more than one."""
         return self.files[0] if len(self.files) == 1 and not self.problem else ""
 
 
@@ -103,34 +103,23 @@ def index_images(images: Path) -> FileIndex:
     Links to folders are not followed; hidden files are left out.
 
     Raises:
-        CohortError: The folder is missing, no folder, or it or a subfolder may not be read.
+        CohortError: The folder is missing or not a folder, or it or a subfolder may not be read.
     """
     root = images.absolute()
     if not root.is_dir():
-        raise CohortError(
-            f"{images}: there is no such image folder" if not root.exists() else f"{images}: is no folder"
-        )
+        raise CohortError(f"{images}: {'is not a folder' if root.exists() else 'there is no such image folder'}")
     contents = search_folder(root)
-    found: list[str] = []
-    escaping: set[str] = set()
-    unwritable: list[str] = []
-    for name in contents.images:
-        if not is_valid_text(name):
-            unwritable.append(text_of_name(name))
-        elif _leads_out(root, name):
-            escaping.add(name)
-        else:
-            found.append(name)
-    files = tuple(found)
-    paths = {how: _paths(files, how) for how in (EXACT, CASE, SUFFIX, ZEROS)}
+    valid = [name for name in contents.images if is_valid_text(name)]
+    escaping = frozenset(name for name in valid if _leads_out(root, name))
+    files = tuple(name for name in valid if name not in escaping)
     return FileIndex(
         root,
         files,
-        frozenset(escaping),
-        tuple(sorted(unwritable)),
-        frozenset(contents.others),
-        contents.linked_folders,
-        paths,
+        escaping,
+        unwritable=tuple(sorted(printable_name(name) for name in contents.images if not is_valid_text(name))),
+        others=frozenset(contents.others),
+        linked_folders=contents.linked_folders,
+        paths={how: _group_by_path(files, how) for how in (EXACT, CASE, SUFFIX, ZEROS)},
     )
 
 
@@ -140,11 +129,11 @@ def match_reference(index: FileIndex, reference: str, *, is_number: bool = False
     Args:
         index: The files.
         reference: File name, with or without suffix; relative, absolute or Windows path; or URL.
-        is_number: Whether the cell holds a number, so that leading zeros of a file name may be lost.
+        is_number: Whether the cell holds a number, so that leading zeros of the file name may be lost.
     """
     path = _as_posix(reference, root=index.root)
     if path is None:
-        return Match(problem="leads out of the image folder")
+        return Match(problem="leads out of the image folder; copy the image into the folder")
     if not path:
         return Match(problem="names no file")
     ways = (EXACT, CASE, SUFFIX, *((ZEROS,) if is_number else ()))
@@ -156,12 +145,12 @@ def match_reference(index: FileIndex, reference: str, *, is_number: bool = False
         if files:
             return Match(files, how, less_folders=find is _ending_of)
     if path in index.escaping:
-        return Match(problem="is a link that leads out of the image folder or nowhere")
-    return Match(problem=_no_file(index, path))
+        return Match(problem=LINK_LEADS_OUT)
+    return Match(problem=_explain_no_file(index, path))
 
 
 def suggest_file(index: FileIndex, reference: str) -> str:
-    """Name of a file that a reference may have meant, "" where none is near."""
+    """Name of a file that a reference may have meant, "" if none is similar."""
     name = _comparable(posixpath.basename(reference.replace("\\", "/")), CASE)
     pool = {_comparable(posixpath.basename(file), CASE): file for file in index.files[:SUGGESTION_POOL]}
     close = difflib.get_close_matches(name, list(pool), n=1, cutoff=0.75)
@@ -180,7 +169,7 @@ def _leads_out(root: Path, name: str) -> bool:
 
 
 def _as_posix(reference: str, *, root: Path) -> str | None:
-    """A reference as a POSIX path relative to the folder or anywhere above it; None where it climbs out of it."""
+    """A reference as a POSIX path relative to the folder or anywhere above it; None if it climbs out of it."""
     text = clean_text(reference).strip("\"'")
     if URL_START.match(text):
         text = "/" + urllib.parse.unquote(re.split(r"[?#]", text, maxsplit=1)[0]).partition("://")[2]
@@ -210,7 +199,7 @@ def _comparable(path: str, how: str) -> str:
     return folder + slash + (name.lstrip("0") or "0" if name.isascii() and name.isdigit() else name)
 
 
-def _paths(files: Sequence[str], how: str) -> Paths:
+def _group_by_path(files: Sequence[str], how: str) -> Paths:
     whole: dict[str, list[str]] = defaultdict(list)
     tails: dict[str, list[str]] = defaultdict(list)
     for file in files:
@@ -238,9 +227,9 @@ def _ending_of(paths: Paths, wanted: str) -> list[str]:
     return next((paths.whole[tail] for tail in _tails(wanted) if tail in paths.whole), [])
 
 
-def _no_file(index: FileIndex, path: str) -> str:
+def _explain_no_file(index: FileIndex, path: str) -> str:
     if path in index.others:
-        return f"is no image file; images end in {', '.join(sorted(IMAGE_SUFFIXES))}"
+        return f"is not an image file; images end in {', '.join(sorted(IMAGE_SUFFIXES))}"
     if any(path.startswith(f"{folder}/") for folder in index.linked_folders):
-        return "lies behind a linked folder, which is not followed; copy or mount the folder instead"
+        return "is in a linked folder, and links to folders are not followed; copy or mount the folder instead"
     return "names no file in the image folder"

@@ -14,11 +14,11 @@ import pandas as pd
 
 from sonoproof.classes import Classes
 from sonoproof.data.labels.columnnames import column_meaning
-from sonoproof.data.labels.spelling import did_you_mean, misspelling_of
-from sonoproof.data.labels.vocabulary import NOT_KNOWN, Meaning, concept_of, folded, meaning_of
+from sonoproof.data.labels.spelling import did_you_mean, find_misspelt
+from sonoproof.data.labels.vocabulary import NOT_KNOWN, Meaning, find_concept, find_meaning, folded
 from sonoproof.errors import CohortError, ConfigError, SheetError, SheetFault
 
-__all__ = ["Classes", "LabelCoding", "LabelColumn", "LabelValue", "code_labels", "label_values"]
+__all__ = ["LabelCoding", "LabelColumn", "LabelValue", "code_labels", "label_values"]
 
 # Values that are no label are set aside up to this share of the rows; beyond it they look like a class of their own.
 MAX_UNKNOWN = 0.1
@@ -135,7 +135,7 @@ class _Coder:
         self.total = sum(value.count for value in known)
         self.groups: dict[str, list[LabelValue]] = defaultdict(list)
         for value in known:
-            self.groups[concept_of(value.text)].append(value)
+            self.groups[find_concept(value.text)].append(value)
         self._set_typos_aside()
 
     def refuse_one_class(self) -> None:
@@ -145,7 +145,7 @@ class _Coder:
         if len(self.groups) == 1:
             only = next(iter(self.groups.values()))[0]
             raise CohortError(
-                f"one class only: all {self.total} labelled rows of {self.column.name!r} say {only.text!r};"
+                f"only one class: all {self.total} labelled rows of {self.column.name!r} say {only.text!r};"
                 " a classifier needs frames of two classes"
             )
 
@@ -156,7 +156,7 @@ class _Coder:
 
     def is_further_value(self, positive: str) -> bool:
         """Whether the value asked for stands in the column without being an answer (the 2 of 0, 1, 2)."""
-        concept = concept_of(positive)
+        concept = find_concept(positive)
         return concept in self.groups and not self._answer(concept)
 
     def by_answers(self, positive: str) -> LabelCoding:
@@ -191,8 +191,8 @@ class _Coder:
         for concept, group in self.groups.items():
             if wanted in {folded(value.text) for value in group} | {folded(self._display(concept)), concept}:
                 return self._against_rest(concept)
-        if concept_of(positive) in self.groups:
-            return self._against_rest(concept_of(positive))
+        if find_concept(positive) in self.groups:
+            return self._against_rest(find_concept(positive))
         raise self._unknown_positive(positive, [self._display(concept) for concept in self.groups])
 
     def into(self, classes: Classes) -> LabelCoding:
@@ -217,13 +217,13 @@ class _Coder:
         if self.meaning is Meaning.HEALTH:
             if concept in {"healthy", "normal"}:
                 return "yes"
-            if meaning_of(concept) is Meaning.DISEASE and concept != "positive":
+            if find_meaning(concept) is Meaning.DISEASE and concept != "positive":
                 return "no"
         return ""
 
     def _answer_names(self) -> tuple[str, str]:
         """Class names that yes and no stand for."""
-        concept = concept_of(self.word)
+        concept = find_concept(self.word)
         if concept in OPPOSITES:
             return OPPOSITES[concept]
         if self.word:
@@ -237,7 +237,7 @@ class _Coder:
         for name in (yes, no):
             if folded(positive) == folded(name):
                 return name
-        answer = self._answer(concept_of(positive))
+        answer = self._answer(find_concept(positive))
         if not answer:
             raise self._unknown_positive(positive, [yes, no])
         return yes if answer == "yes" else no
@@ -260,11 +260,11 @@ class _Coder:
             yes, no = self._answer_names()
             names |= {folded(yes if answer == "yes" else no), folded(f"{self.column.name} {answer}")}
         for name in (classes.negative, classes.positive):
-            if names & {folded(name), concept_of(name)}:
+            if names & {folded(name), find_concept(name)}:
                 return name
-        meanings = {meaning_of(concept_of(name)): name for name in (classes.negative, classes.positive)}
-        if {Meaning.HEALTH, Meaning.DISEASE} <= set(meanings) and meaning_of(concept) in meanings:
-            return meanings[meaning_of(concept)]
+        meanings = {find_meaning(find_concept(name)): name for name in (classes.negative, classes.positive)}
+        if {Meaning.HEALTH, Meaning.DISEASE} <= set(meanings) and find_meaning(concept) in meanings:
+            return meanings[find_meaning(concept)]
         if classes.negative == f"not {classes.positive}" and not answer:
             return classes.negative
         return ""
@@ -279,9 +279,9 @@ class _Coder:
         rare = max(2, TYPO_SHARE * self.total)
         frequent = [value.text for group in self.groups.values() for value in group if value.count > rare]
         for concept, group in list(self.groups.items()):
-            if _rows(group) > rare or meaning_of(concept) is not Meaning.NONE or concept in {"yes", "no"}:
+            if _rows(group) > rare or find_meaning(concept) is not Meaning.NONE or concept in {"yes", "no"}:
                 continue
-            meant = misspelling_of(concept, frequent)
+            meant = find_misspelt(concept, frequent)
             if meant:
                 self.unusable.update({value.text: f"is no label; did you mean {meant!r}?" for value in group})
                 del self.groups[concept]
@@ -325,9 +325,9 @@ def _rows(group: Iterable[LabelValue]) -> int:
 def _diseased(first: str, second: str) -> str:
     """Which of two concepts is the diseased one, "" where neither says so."""
     for one, other in ((first, second), (second, first)):
-        if meaning_of(one) is Meaning.DISEASE and meaning_of(other) is not Meaning.DISEASE:
+        if find_meaning(one) is Meaning.DISEASE and find_meaning(other) is not Meaning.DISEASE:
             return one
-        if meaning_of(one) is Meaning.NONE and (meaning_of(other) is Meaning.HEALTH or other == f"not {one}"):
+        if find_meaning(one) is Meaning.NONE and (find_meaning(other) is Meaning.HEALTH or other == f"not {one}"):
             return one
     return ""
 

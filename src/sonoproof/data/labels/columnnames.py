@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import PurePosixPath
 
-from sonoproof.data.labels.vocabulary import Meaning, concept_of, meaning_of, name_tokens, squeezed, word_set
+from sonoproof.data.labels.vocabulary import Meaning, find_concept, find_meaning, name_tokens, squeezed, word_set
 
 __all__ = [
     "IMAGE_NAMES",
-    "IMAGE_SUFFIXES",
     "NAMED_FOR_DISEASE",
     "column_meaning",
     "group_level",
     "group_like",
-    "has_image_suffix",
     "image_name_weight",
     "is_known_name",
     "label_name_rank",
 ]
-
-IMAGE_SUFFIXES = word_set(".jpg .jpeg .jpe .jfif .png .bmp .tif .tiff .webp .gif .pgm .ppm")
 
 IMAGE_NAMES = word_set("imagepath imagename imagefile imagefilename imageid image images img imgpath filename file")
 IMAGE_WORDS = word_set("image images img file filename path picture photo frame bild datei fichier imagen")
@@ -51,10 +46,10 @@ def column_meaning(name: str) -> tuple[Meaning, str]:
     tokens = name_tokens(name)
     negated = any(token in {"non", "not", "no"} for token in tokens)
     for token in tokens:
-        concept = "healthy" if token in {"health", "healthy"} else concept_of(token)
-        meaning = meaning_of(concept)
+        concept = "healthy" if token in {"health", "healthy"} else find_concept(token)
+        meaning = find_meaning(concept)
         if meaning is not Meaning.NONE:
-            return (meaning_of(f"not {concept}"), f"not {token}") if negated else (meaning, token)
+            return (find_meaning(f"not {concept}"), f"not {token}") if negated else (meaning, token)
     return Meaning.NONE, ""
 
 
@@ -72,11 +67,6 @@ def group_level(name: str) -> int | None:
     if tokens - GROUP_WORDS - IDENTIFIER_WORDS:
         return None
     return next((level for level, words in enumerate(GROUP_LEVELS) if tokens & words), None)
-
-
-def has_image_suffix(value: str) -> bool:
-    """Whether a value ends like the name of an image file."""
-    return PurePosixPath(value.casefold()).suffix in IMAGE_SUFFIXES
 
 
 def is_known_name(cell: str) -> bool:

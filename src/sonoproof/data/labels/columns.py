@@ -11,23 +11,23 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+from openpyxl.utils import get_column_letter
 
 from sonoproof.config import SheetConfig
+from sonoproof.data.folder.imagefolder import has_image_suffix
 from sonoproof.data.labels.columnnames import (
     IMAGE_NAMES,
     NAMED_FOR_DISEASE,
     group_level,
     group_like,
-    has_image_suffix,
     image_name_weight,
     is_known_name,
     label_name_rank,
 )
 from sonoproof.data.labels.groupcolumns import FoundGroups, find_groups
 from sonoproof.data.labels.spelling import did_you_mean
-from sonoproof.data.labels.vocabulary import Meaning, concept_of, folded, meaning_of, squeezed
+from sonoproof.data.labels.vocabulary import Meaning, find_concept, find_meaning, folded, squeezed
 from sonoproof.data.spreadsheets.grid import EMPTY, TEXT, Grid, clean_text
-from sonoproof.data.spreadsheets.prescan import column_letters
 from sonoproof.errors import SheetError, SheetFault
 
 __all__ = ["Layout", "NoSuchColumns", "find_header", "find_layout"]
@@ -163,7 +163,7 @@ class _Finder:
         found = [index for index, name in enumerate(self.names) if name == clean_text(wanted)]
         found = found or [index for index, name in enumerate(self.names) if squeezed(name) == squeezed(wanted)]
         if not found and self.header_row is None:
-            found = [index for index in range(len(self.names)) if column_letters(index) == wanted.upper()]
+            found = [index for index in range(len(self.names)) if get_column_letter(index + 1) == wanted.upper()]
         if not found:
             raise NoSuchColumns(
                 f"worksheet {self.grid.name!r}: there is no {role} column {wanted!r}{self._suggestion(wanted)}"
@@ -230,13 +230,13 @@ class _Finder:
         different = values.map(folded).unique() if values.nunique() <= 10 * MAX_LABELS else None
         few = different is not None and len(different) <= max(2, min(MAX_LABELS, len(values) // 2))
         rank, reason = label_name_rank(self.names[column])
-        concepts = {concept_of(value) for value in different} if different is not None and few else set()
+        concepts = {find_concept(value) for value in different} if different is not None and few else set()
         if rank == 3 and reason == NAMED_FOR_DISEASE and not concepts <= {"yes", "no"}:
             rank = 2
         if rank < 2 and column in group_like(self.names):
             return None
         if not rank and len(concepts) == 2:
-            known = concepts <= {"yes", "no"} or any(meaning_of(concept) is not Meaning.NONE for concept in concepts)
+            known = concepts <= {"yes", "no"} or any(find_meaning(concept) is not Meaning.NONE for concept in concepts)
             rank, reason = (1, "its two values are known words") if known else (0, "it has two values")
             return Candidate(column, (1, rank), reason)
         return Candidate(column, (int(few), rank), reason) if rank else None
@@ -265,7 +265,7 @@ class _Finder:
     def _fault(self, column: int, problem: str) -> SheetFault:
         row = None if self.header_row is None else self.header_row + 1
         return SheetFault(
-            problem, sheet=self.grid.name, row=row, column=column_letters(column), value=self.names[column]
+            problem, sheet=self.grid.name, row=row, column=get_column_letter(column + 1), value=self.names[column]
         )
 
     def _suggestion(self, wanted: str) -> str:
@@ -277,7 +277,9 @@ class _Finder:
 
 def _column_names(grid: Grid, header_row: int | None) -> tuple[str, ...]:
     written = [""] * len(grid.columns) if header_row is None else grid.row(header_row)
-    return tuple(" ".join(name.split()) or f"column {column_letters(column)}" for column, name in enumerate(written))
+    return tuple(
+        " ".join(name.split()) or f"column {get_column_letter(column + 1)}" for column, name in enumerate(written)
+    )
 
 
 def _rows_with_values(grid: Grid) -> list[int]:

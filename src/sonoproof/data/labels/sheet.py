@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from openpyxl.utils import get_column_letter
 
+from sonoproof.classes import Classes
 from sonoproof.config import SheetConfig
-from sonoproof.data.folder.references import FileIndex, index_images
+from sonoproof.data.labels.coding import LabelCoding, LabelColumn, code_labels, label_values
 from sonoproof.data.labels.columns import Layout, find_layout
 from sonoproof.data.labels.quarantine import Check, quarantine_failed
 from sonoproof.data.labels.spelling import unified_groups
 from sonoproof.data.labels.worksheets import choose_worksheet
 from sonoproof.data.spreadsheets.grid import DATE, NUMBER, Grid
-from sonoproof.data.spreadsheets.prescan import column_letters
 from sonoproof.data.spreadsheets.workbook import read_grids
 from sonoproof.runfolder import RECORD_COLUMNS
 
-__all__ = ["LabelSheet", "read_sheet", "table_name", "understand_sheet"]
+__all__ = ["LabelSheet", "read_sheet", "table_name"]
 
 # Names that tables of a run give to columns of their own.
 RESERVED_NAMES = frozenset(RECORD_COLUMNS) | {
@@ -63,39 +64,32 @@ class LabelSheet:
     letters: dict[str, str] = field(default_factory=dict)
     inferred: dict[str, Any] = field(default_factory=dict)
 
+    def code_labels(self, *, positive: str, classes: Classes | None = None) -> LabelCoding:
+        """Settle the classes and what each value of the label column says; see `coding.code_labels`."""
+        column = LabelColumn(self.label_column, self.letters["value"], self.worksheet)
+        return code_labels(label_values(self.rows), column=column, positive=positive, classes=classes)
 
-def read_sheet(path: Path, *, config: SheetConfig, images: Path | None = None) -> LabelSheet:
-    """Read a label sheet (xlsx, xls, ods, csv): find the worksheet, the header and the columns, check every row.
+
+def read_sheet(
+    path: Path,
+    *,
+    config: SheetConfig,
+    in_folder: Callable[[str], bool] = lambda _: False,
+    groups_required: bool = True,
+) -> LabelSheet:
+    """Read a label sheet (xlsx, xls, ods, csv): find the worksheet, the header and the columns, and check every row.
 
     Args:
         path: The sheet.
         config: What the user named; the rest is found by name and content.
-        images: The image folder; it helps to tell the image column by the files it names.
+        in_folder: Whether a reference names a file of the image folder, which helps to find the image column.
+        groups_required: Whether group columns that the user named must exist and be filled in on every row.
 
     Raises:
-        SheetError: The sheet cannot be read, or it is not clear what it says.
-        CohortError: The image folder cannot be read.
-    """
-    return understand_sheet(path, config=config, index=None if images is None else index_images(images))
-
-
-def understand_sheet(
-    path: Path, *, config: SheetConfig, index: FileIndex | None, groups_required: bool = True
-) -> LabelSheet:
-    """`read_sheet` with the files of the image folder listed already.
-
-    Args:
-        path: The sheet.
-        config: What the user named.
-        index: The files of the image folder, or None.
-        groups_required: Whether group columns that the user named must be there and filled in every row.
-
-    Raises:
-        SheetError: The sheet cannot be read, or it is not clear what it says.
+        SheetError: The sheet cannot be read, or what it says is not clear.
     """
 
     def find(grid: Grid) -> Layout:
-        in_folder = index.holds if index is not None else _in_no_folder
         return find_layout(grid, config=config, in_folder=in_folder, groups_required=groups_required)
 
     grid, layout = choose_worksheet(path, read_grids(path), wanted=config.worksheet, find=find)
@@ -119,10 +113,6 @@ def understand_sheet(
     )
 
 
-def _in_no_folder(_: str) -> bool:
-    return False
-
-
 def _group_names(layout: Layout) -> tuple[str, ...]:
     """Names of the group columns in our tables."""
     return tuple(table_name(layout.names[column]) for column in layout.groups)
@@ -135,7 +125,7 @@ def table_name(header: str) -> str:
 
 def _letters(layout: Layout, names: Sequence[str]) -> dict[str, str]:
     columns = {"reference": layout.image, "value": layout.label, **dict(zip(names, layout.groups, strict=True))}
-    return {name: column_letters(column) for name, column in columns.items()}
+    return {name: get_column_letter(column + 1) for name, column in columns.items()}
 
 
 def _rows(grid: Grid, layout: Layout, names: Sequence[str]) -> pd.DataFrame:
@@ -190,7 +180,7 @@ def _trouble(grid: Grid, rows: pd.DataFrame, name: str, column: int) -> list[Che
     reasons = pd.Series({row: why for (row, at), why in grid.troubled.items() if at == column}, dtype="str")
     reasons = reasons.reindex(rows.index, fill_value="")
     failed = (reasons != "") & (rows[name] == "")
-    return [Check(failed, reasons, name, column_letters(column))] if failed.any() else []
+    return [Check(failed, reasons, name, get_column_letter(column + 1))] if failed.any() else []
 
 
 def _inferred(grid: Grid, layout: Layout, rows: pd.DataFrame, names: Sequence[str]) -> dict[str, Any]:
@@ -214,4 +204,8 @@ def _inferred(grid: Grid, layout: Layout, rows: pd.DataFrame, names: Sequence[st
 
 
 def _described(layout: Layout, column: int, role: str) -> dict[str, str]:
-    return {"name": layout.names[column], "letters": column_letters(column), "chosen": layout.reasons.get(role, "")}
+    return {
+        "name": layout.names[column],
+        "letters": get_column_letter(column + 1),
+        "chosen": layout.reasons.get(role, ""),
+    }

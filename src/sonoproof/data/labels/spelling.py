@@ -9,7 +9,7 @@ import pandas as pd
 
 from sonoproof.data.labels.vocabulary import folded
 
-__all__ = ["did_you_mean", "misspelling_of", "unified_groups"]
+__all__ = ["did_you_mean", "find_misspelt", "unified_groups"]
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -19,7 +19,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {originals[close[0]]!r}?" if close else ""
 
 
-def misspelling_of(word: str, known: Iterable[str]) -> str:
+def find_misspelt(word: str, known: Iterable[str]) -> str:
     """The known value that a word is almost certainly a misspelling of, or "".
 
     Short words and words that differ in a digit are other words: grade 3 is not grade 2 misspelt.

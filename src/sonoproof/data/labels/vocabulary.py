@@ -10,7 +10,7 @@ import re
 import unicodedata
 from enum import Enum
 
-__all__ = ["NOT_KNOWN", "Meaning", "concept_of", "folded", "meaning_of", "name_tokens", "squeezed", "word_set"]
+__all__ = ["NOT_KNOWN", "Meaning", "find_concept", "find_meaning", "folded", "name_tokens", "squeezed", "word_set"]
 
 
 def word_set(words: str) -> frozenset[str]:
@@ -77,7 +77,7 @@ def name_tokens(text: str) -> tuple[str, ...]:
     return tuple(re.findall(r"[^\W_]+", spaced.casefold()))
 
 
-def concept_of(text: str) -> str:
+def find_concept(text: str) -> str:
     """The concept of a label; a word that is not in the vocabulary is its own concept.
 
     A negated word (``non-PCOS``, ``not infected``) has the concept "not " + that of the word.
@@ -88,15 +88,15 @@ def concept_of(text: str) -> str:
     spaced = word.replace("-", " ").replace("_", " ")
     for negation in NEGATIONS:
         if spaced.startswith(negation) and spaced != negation:
-            return f"not {concept_of(spaced.removeprefix(negation))}"
+            return f"not {find_concept(spaced.removeprefix(negation))}"
     return _CONCEPT_OF_WORD.get(spaced, word)
 
 
-def meaning_of(concept: str) -> Meaning:
+def find_meaning(concept: str) -> Meaning:
     """Which side a concept stands on; a negation turns it round."""
     if concept in CONCEPTS:
         return CONCEPTS[concept][0]
     if concept.startswith("not "):
-        inner = meaning_of(concept.removeprefix("not "))
+        inner = find_meaning(concept.removeprefix("not "))
         return {Meaning.HEALTH: Meaning.DISEASE, Meaning.DISEASE: Meaning.HEALTH}.get(inner, Meaning.NONE)
     return Meaning.NONE

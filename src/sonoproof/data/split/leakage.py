@@ -10,7 +10,7 @@ from typing import Final
 
 import pandas as pd
 
-from sonoproof.data.split.grouping import shared_keys
+from sonoproof.data.cohort.grouping import shared_keys
 from sonoproof.errors import CohortError, LeakageError
 
 __all__ = ["check_no_leak"]

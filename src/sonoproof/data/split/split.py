@@ -1,6 +1,6 @@
 """The split: whole groups to fit, validation and test, stratified, repeatable from its seed, free of leaks.
 
-Here are the rules; how groups are made is in `sonoproof.data.split.grouping`, how they are allocated in
+Here are the rules; how groups are made is in `sonoproof.data.cohort.grouping`, how they are allocated in
 `sonoproof.data.split.allocation`, and the check that nothing leaked in `sonoproof.data.split.leakage`.
 """
 
@@ -15,12 +15,10 @@ import pandas as pd
 
 from sonoproof.config import SplitConfig
 from sonoproof.data.split.allocation import allocate, most_complete_parts
-from sonoproof.data.split.grouping import assign_groups
-from sonoproof.data.split.leakage import check_no_leak
 from sonoproof.errors import CohortError, ConfigError
 from sonoproof.runfolder import SPLIT_COLUMNS
 
-__all__ = ["assign_groups", "check_no_leak", "split_groups"]
+__all__ = ["split_groups"]
 
 # A test part is set aside unasked only where its intervals would say something.
 _MIN_GROUPS_FOR_TEST: Final = 10

@@ -1,4 +1,4 @@
-"""Reading csv as people and programs write it: encoding and delimiter are found, and said."""
+"""Reading csv as people and programs write it: encoding and delimiter are found, and recorded."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sonoproof.data.spreadsheets.grid import Grid, grid_of_rows
+from sonoproof.data.spreadsheets.grid import Grid, build_grid
 from sonoproof.errors import SheetError, SheetFault
 
 __all__ = ["CsvDialect", "csv_dialect", "read_csv_grid"]
 
 DELIMITERS = (",", ";", "\t", "|")
 SAMPLE_ROWS = 200
-CHUNK_BYTES = 1 << 20
+CHUNK_CHARACTERS = 1 << 20
 BOMS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -34,7 +34,7 @@ class CsvDialect:
     Attributes:
         encoding: Name of the text encoding, as Python knows it.
         delimiter: The character between fields.
-        declared: Whether the first line is Excel's ``sep=;``, which is no row.
+        declared: Whether the first line is Excel's ``sep=;``, which is not a row.
     """
 
     encoding: str
@@ -46,20 +46,20 @@ def read_csv_grid(path: Path) -> Grid:
     """Read a csv file. Every field stays text, so that ``007`` is ``007``.
 
     Raises:
-        SheetError: The file is no text, or a line cannot be parsed.
+        SheetError: The file is not text, or a line cannot be parsed.
     """
     dialect = csv_dialect(path)
     notes = {"encoding": dialect.encoding, "delimiter": dialect.delimiter}
-    return grid_of_rows(_records(path, dialect), name=path.name, notes=notes)
+    return build_grid(_read_records(path, dialect), name=path.name, notes=notes)
 
 
 def csv_dialect(path: Path) -> CsvDialect:
     """Find the encoding and the delimiter of a csv file.
 
     Raises:
-        SheetError: The file is no text in UTF-8, UTF-16, UTF-32 or cp1252.
+        SheetError: The file is not text in UTF-8, UTF-16, UTF-32 or cp1252.
     """
-    encoding = _encoding(path)
+    encoding = _find_encoding(path)
     with path.open(encoding=encoding, newline="") as file:
         lines = list(itertools.islice(file, SAMPLE_ROWS))
     if lines and lines[0].lower().startswith("sep=") and len(lines[0].strip()) == len("sep=;"):
@@ -67,7 +67,7 @@ def csv_dialect(path: Path) -> CsvDialect:
     return CsvDialect(encoding=encoding, delimiter=max(DELIMITERS, key=lambda mark: _agreement(lines, mark)))
 
 
-def _records(path: Path, dialect: CsvDialect) -> Iterator[list[str]]:
+def _read_records(path: Path, dialect: CsvDialect) -> Iterator[list[str]]:
     with path.open(encoding=dialect.encoding, newline="") as file:
         if dialect.declared:
             next(file)
@@ -75,9 +75,8 @@ def _records(path: Path, dialect: CsvDialect) -> Iterator[list[str]]:
         try:
             yield from reader
         except csv.Error as error:
-            fault = SheetFault(
-                f"cannot be parsed ({error}); is a quotation mark left open?", path.name, row=reader.line_num
-            )
+            problem = f"cannot be parsed ({error}); is a quotation mark left open?"
+            fault = SheetFault(problem, path.name, row=reader.line_num)
             raise SheetError(f"{path}: is not valid csv", faults=[fault]) from error
 
 
@@ -94,30 +93,29 @@ def _agreement(lines: list[str], delimiter: str) -> tuple[float, int]:
     return count / widths.total(), width
 
 
-def _encoding(path: Path) -> str:
+def _find_encoding(path: Path) -> str:
     with path.open("rb") as file:
         beginning = file.read(4096)
+    for encoding in _likely_encodings(beginning):
+        if _decodes(path, encoding):
+            return encoding
+    raise SheetError(f"{path}: is not text in UTF-8, UTF-16 or cp1252; save it as xlsx, or as csv in UTF-8")
+
+
+def _likely_encodings(beginning: bytes) -> tuple[str, ...]:
     for mark, encoding in BOMS:
         if beginning.startswith(mark):
-            return _verified(path, encoding)
+            return (encoding,)
     if b"\0" in beginning:
-        return _verified(path, "utf-16-le" if beginning[1::2].count(0) > beginning[::2].count(0) else "utf-16-be")
-    return "utf-8" if _decodes(path, "utf-8") else _verified(path, "cp1252")
-
-
-def _verified(path: Path, encoding: str) -> str:
-    if not _decodes(path, encoding):
-        raise SheetError(f"{path}: is no text in UTF-8, UTF-16 or cp1252; save it as xlsx, or as csv in UTF-8")
-    return encoding
+        return ("utf-16-le" if beginning[1::2].count(0) > beginning[::2].count(0) else "utf-16-be",)
+    return ("utf-8", "cp1252")
 
 
 def _decodes(path: Path, encoding: str) -> bool:
-    decoder = codecs.getincrementaldecoder(encoding)()
     try:
-        with path.open("rb") as file:
-            while chunk := file.read(CHUNK_BYTES):
-                decoder.decode(chunk)
-        decoder.decode(b"", final=True)
+        with path.open(encoding=encoding, newline="") as file:
+            while file.read(CHUNK_CHARACTERS):
+                pass
     except UnicodeDecodeError:
         return False
     return True

@@ -1,4 +1,4 @@
-"""A worksheet as a grid of texts, with the kind each cell had: the common ground of all sheet formats."""
+"""A worksheet as a grid of texts, with the kind each cell had: what all sheet formats are read into."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pandas as pd
 
 from sonoproof.errors import SheetError
 
-__all__ = ["DATE", "EMPTY", "LOGICAL", "NUMBER", "TEXT", "DateText", "Grid", "clean_text", "grid_of_rows"]
+__all__ = ["DATE", "EMPTY", "LOGICAL", "NUMBER", "TEXT", "DateText", "Grid", "build_grid", "clean_text"]
 
 EMPTY, TEXT, NUMBER, LOGICAL, DATE = range(5)
 
@@ -24,14 +24,14 @@ MergedRange = tuple[tuple[int, int], tuple[int, int]]
 
 CHUNK_ROWS = 20_000
 MAX_COLUMNS = 16_384  # as many as spreadsheet programs have
-MAX_WHOLE = 1e15  # beyond it a spreadsheet's number no longer holds every digit
+MAX_WHOLE = 1e15  # beyond it a number of a spreadsheet no longer holds every digit
 # Blanks that people cannot see: no-break spaces, zero-width marks, byte order marks, soft hyphens.
 INVISIBLE = "\u00a0\u202f\u2007\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f"
 BLANKS = " \t\r\n\v\f\u3000" + INVISIBLE
 
 
 class DateText(str):
-    """A date that comes as text; it is still a date."""
+    """A date that arrives as text but was a date in the sheet."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Grid:
         kinds: Kind of each cell (`EMPTY`, `TEXT`, `NUMBER`, `LOGICAL`, `DATE`), uint8 of shape (rows, columns).
         visible: Whether the worksheet is shown.
         troubled: Cells that read as empty though they are not: (row, column), 0-based -> why.
-        notes: What a person should know of the worksheet, JSON-able (hidden rows, merged cells, encoding, …).
+        notes: What a person should know about the worksheet, JSON-able (hidden rows, merged cells, encoding, …).
     """
 
     name: str
@@ -73,7 +73,7 @@ def clean_text(text: str) -> str:
     return text.strip(BLANKS)
 
 
-def grid_of_rows(
+def build_grid(
     rows: Iterable[Sequence[Any]],
     *,
     name: str,
@@ -83,7 +83,7 @@ def grid_of_rows(
     troubled: dict[tuple[int, int], str] | None = None,
     notes: dict[str, Any] | None = None,
 ) -> Grid:
-    """Build a grid from rows of cell values, a chunk at a time, so that the values need not all be held at once.
+    """Build a grid from rows of cell values, one chunk at a time, so that not all values are held at once.
 
     Args:
         rows: Rows from row 1 on; they may differ in length.
@@ -92,10 +92,10 @@ def grid_of_rows(
         merged: Merged ranges, 0-based and inclusive; a range's value is copied down its first column.
         visible: Whether the worksheet is shown.
         troubled: Cells that read as empty though they are not.
-        notes: What a person should know of the worksheet.
+        notes: What a person should know about the worksheet.
 
     Raises:
-        SheetError: A row is longer than any spreadsheet's.
+        SheetError: A row has more columns than any spreadsheet.
     """
     chunks = [_texts_and_kinds(chunk) for chunk in _chunks(rows, name=name)]
     width = first_column + max((len(texts) for texts, _ in chunks), default=0)

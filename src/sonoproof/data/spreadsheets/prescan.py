@@ -13,17 +13,19 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
 from xml.parsers import expat
 
+from openpyxl.utils import column_index_from_string
+
+from sonoproof.data.spreadsheets.container import damage_error
 from sonoproof.data.spreadsheets.grid import MAX_COLUMNS
 from sonoproof.errors import SheetError
 
-__all__ = ["SheetScan", "column_index", "column_letters", "scan_ods", "scan_xlsx"]
+__all__ = ["SheetScan", "scan_ods", "scan_xlsx"]
 
 CHUNK_BYTES = 1 << 20
-UNCALCULATED = "holds a formula whose result was never saved; open the sheet, let it calculate and save it"
-ERROR_VALUE = "holds an error value of the spreadsheet program"
+UNCALCULATED = "holds a formula without a saved result; open the sheet, let it calculate, and save it"
+ERROR_VALUE = "holds an error value, such as #REF! or #N/A; correct its formula"
 
 
 @dataclass
@@ -52,34 +54,20 @@ class SheetScan:
         self.columns = max(self.columns, column + 1)
 
 
-def column_letters(column: int) -> str:
-    """Letters of a 0-based column as spreadsheet programs show them: 0 is A, 26 is AA."""
-    letters = ""
-    column += 1
-    while column:
-        column, rest = divmod(column - 1, 26)
-        letters = chr(ord("A") + rest) + letters
-    return letters
-
-
-@functools.lru_cache(maxsize=1024)
-def column_index(letters: str) -> int:
-    """0-based column of letters: A is 0, AA is 26."""
-    number = 0
-    for letter in letters:
-        number = number * 26 + ord(letter) - 64
-    return number - 1
-
-
 def scan_xlsx(path: Path) -> dict[str, SheetScan]:
     """Scan every worksheet of an xlsx file; the key is the worksheet's name.
 
     Raises:
         SheetError: A part of the workbook is damaged or declares a document type.
     """
+    scans = {}
     with zipfile.ZipFile(path) as archive:
-        parts = _worksheet_parts(path, archive)
-        return {name: _scan_xlsx_part(path, archive, part) for name, part in parts.items()}
+        for name, part in _find_worksheets(path, archive).items():
+            scanner = _XlsxScanner()
+            _parse(path, archive, part, scanner.start, scanner.text)
+            scanner.finish_cell()
+            scans[name] = scanner.scan
+    return scans
 
 
 def scan_ods(path: Path) -> dict[str, SheetScan]:
@@ -89,12 +77,12 @@ def scan_ods(path: Path) -> dict[str, SheetScan]:
         SheetError: The content is damaged or declares a document type.
     """
     scanner = _OdsScanner()
-    with zipfile.ZipFile(path) as archive, archive.open("content.xml") as stream:
-        _parse(path, stream, scanner.start, "content.xml")
+    with zipfile.ZipFile(path) as archive:
+        _parse(path, archive, "content.xml", scanner.start)
     return scanner.scans
 
 
-def _worksheet_parts(path: Path, archive: zipfile.ZipFile) -> dict[str, str]:
+def _find_worksheets(path: Path, archive: zipfile.ZipFile) -> dict[str, str]:
     """Name of each worksheet -> its member of the archive."""
     targets: dict[str, str] = {}
     parts: dict[str, str] = {}
@@ -113,51 +101,40 @@ def _worksheet_parts(path: Path, archive: zipfile.ZipFile) -> dict[str, str]:
 
     for member, handler in (("xl/_rels/workbook.xml.rels", relationship), ("xl/workbook.xml", sheet)):
         if member not in members:
-            raise SheetError(f"{path}: is damaged (no {member}); save it again")
-        with archive.open(member) as stream:
-            _parse(path, stream, handler, member)
+            raise damage_error(path, f"it lacks {member}")
+        _parse(path, archive, member, handler)
     return parts
 
 
-def _scan_xlsx_part(path: Path, archive: zipfile.ZipFile, part: str) -> SheetScan:
-    scanner = _XlsxScanner()
-    with archive.open(part) as stream:
-        parser = _parser(path, scanner.start, part)
-        scanner.parser = parser
-        _feed(path, parser, stream, part)
-    scanner.finish_cell()
-    return scanner.scan
-
-
-def _parse(path: Path, stream: IO[bytes], handler: Callable[[str, dict[str, str]], None], part: str) -> None:
-    _feed(path, _parser(path, handler, part), stream, part)
-
-
-def _parser(path: Path, handler: Callable[[str, dict[str, str]], None], part: str) -> expat.XMLParserType:
-    parser = expat.ParserCreate()
+def _parse(
+    path: Path,
+    archive: zipfile.ZipFile,
+    part: str,
+    start: Callable[[str, dict[str, str]], None],
+    text: Callable[[str], None] | None = None,
+) -> None:
+    """Give each element that begins in a part, without its prefix, and its text to their handlers."""
 
     @functools.cache
     def without_prefix(tag: str) -> str:
         return tag.rpartition(":")[2]
 
-    def start(tag: str, attributes: dict[str, str]) -> None:
-        handler(without_prefix(tag), attributes)
-
     def refuse(*_: object) -> None:
-        raise SheetError(f"{path}: {part} declares a document type, which no spreadsheet program writes; not opened")
+        raise SheetError(
+            f"{path}: {part} declares a document type, which no spreadsheet program writes; the file is not opened"
+        )
 
-    parser.StartElementHandler = start
+    parser = expat.ParserCreate()
+    parser.StartElementHandler = lambda tag, attributes: start(without_prefix(tag), attributes)
     parser.StartDoctypeDeclHandler = refuse
-    return parser
-
-
-def _feed(path: Path, parser: expat.XMLParserType, stream: IO[bytes], part: str) -> None:
+    parser.CharacterDataHandler = text
     try:
-        while chunk := stream.read(CHUNK_BYTES):
-            parser.Parse(chunk, False)
+        with archive.open(part) as stream:
+            while chunk := stream.read(CHUNK_BYTES):
+                parser.Parse(chunk, False)
         parser.Parse(b"", True)
     except (expat.ExpatError, LookupError, ValueError) as error:  # the last two: an unknown encoding, a false number
-        raise SheetError(f"{path}: is damaged in {part} ({error}); save it again") from error
+        raise damage_error(path, f"{part}: {error}") from error
 
 
 class _XlsxScanner:
@@ -168,36 +145,39 @@ class _XlsxScanner:
 
     def __init__(self) -> None:
         self.scan = SheetScan()
-        self.parser: expat.XMLParserType | None = None
         self.row = self.column = -1
-        self.formula = False
-        self.calculated = True
+        self.awaits_result = False  # a formula was seen, its result was not
+        self.in_result = False
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         if tag == "c":
-            if self.formula:
+            if self.awaits_result:
                 self.finish_cell()
             letters = attributes.get("r", "").rstrip("0123456789")
-            self.column = column_index(letters) if letters else self.column + 1
+            self.column = column_index_from_string(letters) - 1 if letters else self.column + 1
             if attributes.get("t") == "e":
                 self.scan.troubled[self.row, self.column] = ERROR_VALUE
         elif tag in {"v", "is", "f"}:
             if self.row >= self.scan.rows or self.column >= self.scan.columns:
                 self.scan.reach(self.row, self.column)
             if tag == "f":
-                self.formula, self.calculated = True, False
-            elif self.formula:
-                self._watch_for_text()
+                self.awaits_result = True
+            else:
+                self.in_result = self.awaits_result
         elif tag == "row":
             self._row(attributes)
         elif tag == "col" and attributes.get("hidden") in {"1", "true"}:
             first, last = int(attributes.get("min", 1)), int(attributes.get("max", 1))
             self.scan.hidden_columns.update(range(first - 1, min(last, MAX_COLUMNS)))
 
+    def text(self, _: str) -> None:
+        if self.in_result:
+            self.awaits_result = self.in_result = False
+
     def finish_cell(self) -> None:
-        if self.formula and not self.calculated:
+        if self.awaits_result:
             self.scan.troubled[self.row, self.column] = UNCALCULATED
-        self.formula, self.calculated = False, True
+        self.awaits_result = self.in_result = False
 
     def _row(self, attributes: dict[str, str]) -> None:
         self.finish_cell()
@@ -206,17 +186,6 @@ class _XlsxScanner:
         self.column = -1
         if attributes.get("hidden") in {"1", "true"}:
             self.scan.hidden_rows += 1
-
-    def _watch_for_text(self) -> None:
-        parser = self.parser
-        if parser is None:
-            return
-
-        def text(_: str) -> None:
-            self.calculated = True
-            parser.CharacterDataHandler = None
-
-        parser.CharacterDataHandler = text
 
 
 class _OdsScanner:

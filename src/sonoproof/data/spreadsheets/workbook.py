@@ -8,17 +8,24 @@ from pathlib import Path
 from typing import Any
 
 import python_calamine as calamine
+from openpyxl.utils import get_column_letter
 
-from sonoproof.data.spreadsheets.container import ContainerKind, check_archive, kind_of_file
+from sonoproof.data.spreadsheets.container import (
+    ContainerKind,
+    check_archive,
+    damage_error,
+    detect_kind,
+    password_error,
+)
 from sonoproof.data.spreadsheets.csvfile import read_csv_grid
-from sonoproof.data.spreadsheets.grid import Grid, grid_of_rows
-from sonoproof.data.spreadsheets.prescan import SheetScan, column_letters, scan_ods, scan_xlsx
+from sonoproof.data.spreadsheets.grid import MAX_COLUMNS, Grid, build_grid
+from sonoproof.data.spreadsheets.prescan import SheetScan, scan_ods, scan_xlsx
 from sonoproof.data.spreadsheets.xlsreader import read_xls_grids
 from sonoproof.errors import SheetError, SheetFault
 
 __all__ = ["read_grids"]
 
-# A sheet of a million rows and thirty columns; what spans more is a stray cell or an attack.
+# A sheet of a million rows and thirty columns; anything beyond is a stray cell or an attack.
 MAX_CELLS = 32_000_000
 
 
@@ -31,7 +38,7 @@ def read_grids(path: Path) -> list[Grid]:
     Raises:
         SheetError: The file cannot be opened, is damaged, protected by a password, or larger than any sheet.
     """
-    kind = kind_of_file(path)
+    kind = detect_kind(path)
     if kind is ContainerKind.CSV:
         return [read_csv_grid(path)]
     if kind is ContainerKind.XLS:
@@ -45,17 +52,17 @@ def read_grids(path: Path) -> list[Grid]:
 def _refuse_boundless(path: Path, scans: dict[str, SheetScan]) -> None:
     faults = [
         SheetFault(
-            f"values reach to this cell, {scan.rows * scan.columns:,} cells in all; delete stray cells or save the"
-            " needed columns as csv",
+            f"its cells reach as far as this one, {scan.rows * scan.columns:,} in all; delete stray cells, or save the"
+            " columns you need as csv",
             sheet=name,
             row=scan.rows,
-            column=column_letters(scan.columns - 1),
+            column=get_column_letter(min(scan.columns, MAX_COLUMNS)),
         )
         for name, scan in scans.items()
         if scan.rows * scan.columns > MAX_CELLS
     ]
     if faults:
-        raise SheetError(f"{path}: spans more cells than a label sheet has", faults=faults)
+        raise SheetError(f"{path}: spans more cells than any label sheet", faults=faults)
 
 
 def _read_worksheets(path: Path, scans: dict[str, SheetScan]) -> list[Grid]:
@@ -67,9 +74,9 @@ def _read_worksheets(path: Path, scans: dict[str, SheetScan]) -> list[Grid]:
                 if sheet.typ is calamine.SheetTypeEnum.WorkSheet
             ]
     except calamine.PasswordError as error:
-        raise SheetError(f"{path}: is protected by a password; remove it and save the sheet again") from error
+        raise password_error(path) from error
     except (calamine.CalamineError, OSError) as error:
-        raise SheetError(f"{path}: is damaged ({error}); open it in a spreadsheet program and save it again") from error
+        raise damage_error(path, error) from error
 
 
 @contextlib.contextmanager
@@ -81,12 +88,12 @@ def _panic_as_damage(path: Path) -> Iterator[None]:
         # A panic of a Rust extension is no Exception, and its class cannot be imported.
         if type(error).__name__ != "PanicException":
             raise
-        raise SheetError(f"{path}: is damaged ({error}); open it in a spreadsheet program and save it again") from error
+        raise damage_error(path, error) from error
 
 
 def _grid(sheet: calamine.CalamineSheet, metadata: calamine.SheetMetadata, scan: SheetScan) -> Grid:
     merged = [*(sheet.merged_cell_ranges or ()), *scan.merged]
-    return grid_of_rows(
+    return build_grid(
         sheet.iter_rows(),
         name=metadata.name,
         first_column=sheet.start[1] if sheet.start else 0,
@@ -102,7 +109,7 @@ def _notes(scan: SheetScan, *, merged_ranges: int) -> dict[str, Any]:
     if scan.hidden_rows:
         notes["hidden_rows"] = scan.hidden_rows
     if scan.hidden_columns:
-        notes["hidden_columns"] = [column_letters(column) for column in sorted(scan.hidden_columns)[:50]]
+        notes["hidden_columns"] = [get_column_letter(column + 1) for column in sorted(scan.hidden_columns)[:50]]
     if merged_ranges:
         notes["merged_ranges"] = merged_ranges
     return notes

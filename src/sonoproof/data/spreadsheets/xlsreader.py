@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from sonoproof.data.spreadsheets import xlschild
-from sonoproof.data.spreadsheets.grid import DateText, Grid, grid_of_rows
+from sonoproof.data.spreadsheets.container import damage_error, password_error
+from sonoproof.data.spreadsheets.grid import DateText, Grid, build_grid
 from sonoproof.errors import SheetError
 
 __all__ = ["read_xls_grids"]
@@ -29,19 +30,17 @@ def read_xls_grids(path: Path) -> list[Grid]:
     except subprocess.TimeoutExpired as error:
         raise SheetError(f"{path}: could not be read within {TIME_LIMIT_S} s; save it as xlsx or csv") from error
     if result.returncode == xlschild.PASSWORD_EXIT_CODE:
-        raise SheetError(f"{path}: is protected by a password; remove it and save the sheet again")
+        raise password_error(path)
     if result.returncode:
-        raise SheetError(
-            f"{path}: is damaged ({_last_words(result.stderr)}); open it in a spreadsheet program and save it again"
-        )
+        raise damage_error(path, _find_reason(result.stderr))
     return [_grid(sheet) for sheet in json.loads(result.stdout, object_hook=_restored)]
 
 
-def _last_words(stderr: bytes) -> str:
-    """The line in which a process said why it ended, among traces and notes."""
+def _find_reason(stderr: bytes) -> str:
+    """The line of a process that says why it ended, without traces and notes."""
     lines = stderr.decode("utf-8", "replace").splitlines()
-    said = [line for line in lines if line and not line.startswith((" ", "note:", "stack backtrace:", "Traceback"))]
-    return said[-1] if said else "no reason given"
+    reasons = [line for line in lines if line and not line.startswith((" ", "note:", "stack backtrace:", "Traceback"))]
+    return reasons[-1] if reasons else "no reason given"
 
 
 def _restored(value: dict[str, Any]) -> Any:
@@ -50,7 +49,7 @@ def _restored(value: dict[str, Any]) -> Any:
 
 def _grid(sheet: dict[str, Any]) -> Grid:
     merged = [((top, left), (bottom, right)) for (top, left), (bottom, right) in sheet["merged"]]
-    return grid_of_rows(
+    return build_grid(
         sheet["rows"],
         name=sheet["name"],
         first_column=sheet["first_column"],

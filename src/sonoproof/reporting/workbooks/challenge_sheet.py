@@ -10,6 +10,7 @@ from openpyxl import Workbook
 from openpyxl.cell.cell import Cell
 from openpyxl.worksheet.worksheet import Worksheet
 
+from sonoproof.data.cohort.image_id import relative_file
 from sonoproof.reporting.wording.text import visible_text
 from sonoproof.runfolder import atomic_path
 
@@ -35,7 +36,7 @@ def write_challenge_sheet(
     sheet.append(CHALLENGE_COLUMNS)
     rows = zip(predictions["image_id"], predictions["predicted"], strict=True)
     for number, (image_id, predicted) in enumerate(rows, start=1):
-        reference = str(image_id).removeprefix("test:")
+        reference = relative_file(str(image_id))
         label = predicted if labels is None else labels[predicted]
         sheet.append((number, visible_text(reference), visible_text(label) if isinstance(label, str) else label))
         for cell in sheet[number + 1]:

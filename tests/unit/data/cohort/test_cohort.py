@@ -13,7 +13,7 @@ import pytest
 from sonoproof.classes import Classes
 from sonoproof.config import SheetConfig
 from sonoproof.data.cohort import cohort as cohort_module
-from sonoproof.data.cohort.cohort import Cohort, build_cohort, cohort_of_folder
+from sonoproof.data.cohort.cohort import Cohort, build_cohort, build_test_cohort
 from sonoproof.data.cohort.description import describe_cohort
 from sonoproof.data.cohort.joining import Joined, join_images
 from sonoproof.errors import CohortError, SheetError
@@ -76,7 +76,7 @@ def test_tables_survive_the_run_folder(tmp_path: Path, frames: Path) -> None:
 def test_a_row_that_is_lost_is_noticed(tmp_path: Path, frames: Path) -> None:
     cohort = build_cohort(csv(tmp_path, "file,Healthy", "a,1", "b,0"), images=frames, config=SheetConfig())
     cohort.check_accounts()
-    with pytest.raises(CohortError, match="2 rows were read, but 1 used"):
+    with pytest.raises(CohortError, match="do not add up: 2 read, 1 used"):
         dataclasses.replace(cohort, records=cohort.records.iloc[:1]).check_accounts()
     twice = pd.concat([cohort.records.iloc[:1]] * 2)
     with pytest.raises(CohortError, match="used twice"):
@@ -90,7 +90,7 @@ def test_building_a_cohort_checks_its_accounts(tmp_path: Path, frames: Path, mon
 
     monkeypatch.setattr(cohort_module, "join_images", lose_a_row)
     sheet = csv(tmp_path, "file,Healthy", "a,1", "b,0", "c,1")
-    with pytest.raises(CohortError, match="3 rows were read, but 2 used"):
+    with pytest.raises(CohortError, match="do not add up: 3 read, 2 used"):
         build_cohort(sheet, images=frames, config=SheetConfig())
 
 
@@ -128,7 +128,7 @@ def test_a_folder_that_is_mostly_not_the_sheets_is_warned_of(tmp_path: Path, fra
 
 
 def test_a_test_folder_without_sheet(frames: Path) -> None:
-    cohort = cohort_of_folder(frames, sheet=None, config=GROUPED, classes=HEALTHY)
+    cohort = build_test_cohort(frames, sheet=None, config=GROUPED, classes=HEALTHY)
     assert cohort.records["image_id"].tolist() == ["test:a.jpg", "test:b.jpg", "test:sub/c.png"]
     assert set(cohort.records["label"]) == {""}
     assert set(cohort.records["origin"]) == {"test"}
@@ -138,7 +138,7 @@ def test_a_test_folder_without_sheet(frames: Path) -> None:
 
 def test_a_test_folder_with_a_sheet_that_labels_some(tmp_path: Path, frames: Path) -> None:
     sheet = csv(tmp_path, "file,Healthy", "c,0", "b,maybe", "zzz,1")
-    cohort = cohort_of_folder(frames, sheet=sheet, config=GROUPED, classes=HEALTHY)
+    cohort = build_test_cohort(frames, sheet=sheet, config=GROUPED, classes=HEALTHY)
     labels = dict(zip(cohort.records["image_id"], cohort.records["label"], strict=True))
     assert labels == {"test:a.jpg": "", "test:b.jpg": "", "test:sub/c.png": "unhealthy"}
     assert cohort.quarantine[["sheet_row", "origin"]].values.tolist() == [[3, "test"], [4, "test"]]
@@ -148,21 +148,21 @@ def test_a_test_folder_with_a_sheet_that_labels_some(tmp_path: Path, frames: Pat
 def test_labels_of_a_test_sheet_keep_the_classes_of_the_model(tmp_path: Path, frames: Path) -> None:
     flipped = Classes(negative="unhealthy", positive="healthy")
     sheet = csv(tmp_path, "file,Healthy", "a,1", "b,0")
-    cohort = cohort_of_folder(frames, sheet=sheet, config=SheetConfig(), classes=flipped)
+    cohort = build_test_cohort(frames, sheet=sheet, config=SheetConfig(), classes=flipped)
     assert cohort.classes == flipped
     assert cohort.records["label"].tolist() == ["healthy", "unhealthy", ""]
 
 
 def test_test_folder_at_fault(tmp_path: Path, frames: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(CohortError, match="holds no image"):
-        cohort_of_folder(tmp_path / "empty", sheet=None, config=SheetConfig(), classes=HEALTHY)
+    with pytest.raises(CohortError, match="no image in this folder"):
+        build_test_cohort(tmp_path / "empty", sheet=None, config=SheetConfig(), classes=HEALTHY)
     with pytest.raises(CohortError, match="none of the 2 references"):
-        cohort_of_folder(
+        build_test_cohort(
             frames, sheet=csv(tmp_path, "file,Healthy", "x.jpg,1", "y.jpg,0"), config=SheetConfig(), classes=HEALTHY
         )
     with pytest.raises(SheetError, match="do not name the classes"):
-        cohort_of_folder(
+        build_test_cohort(
             frames, sheet=csv(tmp_path, "file,label", "a.jpg,1", "b.jpg,0"), config=SheetConfig(), classes=HEALTHY
         )
 

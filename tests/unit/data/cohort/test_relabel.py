@@ -86,7 +86,7 @@ def test_csv_keeps_its_encoding_delimiter_and_line_ends(tmp_path: Path) -> None:
     [
         (("a.jpg", "unhealthy", "", "healthy"), "no longer 'unhealthy'"),
         (("x.jpg", "healthy", "", "unhealthy"), "no usable row for 'x.jpg'"),
-        (("a.jpg", "healthy", "", "unsure"), "is no label of the sheet"),
+        (("a.jpg", "healthy", "", "unsure"), "is not a label of the sheet"),
     ],
 )
 def test_a_review_that_does_not_fit_changes_nothing(tmp_path: Path, row: Sequence[str], says: str) -> None:
@@ -98,10 +98,10 @@ def test_a_review_that_does_not_fit_changes_nothing(tmp_path: Path, row: Sequenc
     assert not (tmp_path / "new.xlsx").exists()
 
 
-def test_two_verdicts_on_one_image_must_agree(tmp_path: Path) -> None:
+def test_two_corrections_of_one_image_must_agree(tmp_path: Path) -> None:
     sheet = save(tmp_path / "labels.xlsx", SHEET)
     reviewed = review(tmp_path, ("a.jpg", "1", "", "0"), ("a.jpg", "1", "", "1"))
-    with pytest.raises(SheetError, match="says otherwise"):
+    with pytest.raises(SheetError, match="another label"):
         apply_review(sheet, reviewed=reviewed, out=tmp_path / "new.xlsx", config=SheetConfig())
 
 
@@ -109,7 +109,7 @@ def test_the_original_and_other_files_are_not_replaced(tmp_path: Path) -> None:
     sheet = save(tmp_path / "labels.xlsx", SHEET)
     reviewed = review(tmp_path, ("a.jpg", "1", "", "0"))
     for out in (sheet, reviewed):
-        with pytest.raises(SheetError, match="exists already"):
+        with pytest.raises(SheetError, match="already exists"):
             apply_review(sheet, reviewed=reviewed, out=out, config=SheetConfig())
     with pytest.raises(SheetError, match="must end in"):
         apply_review(sheet, reviewed=reviewed, out=tmp_path / "new.csv", config=SheetConfig())
@@ -138,7 +138,7 @@ def test_the_rest_of_several_classes_has_no_one_value(tmp_path: Path) -> None:
     sheet = save(tmp_path / "labels.xlsx", rows)
     config = SheetConfig(positive="malignant")
     reviewed = review(tmp_path, ("c.jpg", "malignant", "", "not malignant"))
-    with pytest.raises(SheetError, match="say which"):
+    with pytest.raises(SheetError, match="write one of them"):
         apply_review(sheet, reviewed=reviewed, out=tmp_path / "new.xlsx", config=config)
     reviewed = review(tmp_path, ("c.jpg", "malignant", "", "benign"))
     assert apply_review(sheet, reviewed=reviewed, out=tmp_path / "new.xlsx", config=config)["after"].tolist() == [
@@ -146,7 +146,7 @@ def test_the_rest_of_several_classes_has_no_one_value(tmp_path: Path) -> None:
     ]
 
 
-def test_what_is_no_review_is_said_to_be_none(tmp_path: Path) -> None:
+def test_what_is_not_a_review_is_refused(tmp_path: Path) -> None:
     sheet = save(tmp_path / "labels.xlsx", SHEET)
-    with pytest.raises(SheetError, match="is no review"):
+    with pytest.raises(SheetError, match="is not a review"):
         apply_review(sheet, reviewed=sheet, out=tmp_path / "new.xlsx", config=SheetConfig())

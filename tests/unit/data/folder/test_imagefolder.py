@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sonoproof.data.folder.imagefolder import search_folder, text_of_name
+from sonoproof.data.folder.imagefolder import printable_name, search_folder
 from sonoproof.errors import CohortError
 
 
@@ -48,4 +48,4 @@ def test_a_subfolder_that_may_not_be_read_is_an_error(tmp_path: Path, monkeypatc
 
 @pytest.mark.skipif(sys.platform == "win32", reason="names are Unicode there")
 def test_a_name_that_is_no_text_is_written_with_its_bytes() -> None:
-    assert text_of_name(os.fsdecode("é中".encode() + b"\xe9.png")) == "é中\\xe9.png"
+    assert printable_name(os.fsdecode("é中".encode() + b"\xe9.png")) == "é中\\xe9.png"

@@ -141,7 +141,7 @@ def test_many_further_values_under_a_name_of_health_are_a_question() -> None:
 
 @pytest.mark.parametrize(("column", "counts"), [("Healthy", {"1": 7}), ("class", {"benign": 7}), ("label", {"0": 7})])
 def test_one_value_only(column: str, counts: dict[str, int]) -> None:
-    with pytest.raises(CohortError, match="one class only: all 7"):
+    with pytest.raises(CohortError, match="only one class: all 7"):
         coded(column, counts)
 
 

@@ -6,7 +6,7 @@ from openpyxl import Workbook
 
 from sonoproof.classes import Classes
 from sonoproof.config import SheetConfig
-from sonoproof.data.cohort.cohort import Cohort, build_cohort, cohort_of_folder
+from sonoproof.data.cohort.cohort import Cohort, build_cohort, build_test_cohort
 from sonoproof.data.labels.columnnames import group_level
 from sonoproof.data.labels.groupcolumns import FoundGroups, find_groups
 
@@ -109,6 +109,6 @@ def test_columns_are_not_searched_where_that_is_switched_off(sheet: Path) -> Non
 
 def test_a_test_folder_gets_the_columns_of_the_sheet_under_their_names_in_our_tables(sheet: Path) -> None:
     config = SheetConfig(group_columns=("group",), find_groups=False)
-    cohort = cohort_of_folder(sheet.parent / "frames", sheet=None, config=config, classes=HEALTHY)
+    cohort = build_test_cohort(sheet.parent / "frames", sheet=None, config=config, classes=HEALTHY)
     assert cohort.group_columns == ("sheet_group",)
     assert (cohort.records["sheet_group"] == "").all()

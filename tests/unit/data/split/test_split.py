@@ -13,8 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sonoproof.config import SplitConfig
+from sonoproof.data.cohort.grouping import assign_groups
 from sonoproof.data.split.allocation import allocate, most_complete_parts
-from sonoproof.data.split.split import assign_groups, check_no_leak, split_groups
+from sonoproof.data.split.leakage import check_no_leak
+from sonoproof.data.split.split import split_groups
 from sonoproof.errors import CohortError, ConfigError, LeakageError
 from sonoproof.runfolder import SPLIT_COLUMNS, read_table, write_table
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from sonoproof.data.split.grouping import assign_groups
+from sonoproof.data.cohort.grouping import assign_groups
 from sonoproof.errors import CohortError
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 import pandas as pd
+from scipy.cluster.hierarchy import DisjointSet
 
 from sonoproof.errors import CohortError
 
@@ -35,14 +36,14 @@ def assign_groups(records: pd.DataFrame, *, columns: Sequence[str], by_source: b
         CohortError: A column is not there.
     """
     ordered = records.sort_values("image_id", kind="stable")
-    forest = _Forest(len(ordered))
+    components = DisjointSet(range(len(ordered)))
     keys = list(shared_keys(ordered, columns=columns, by_source=by_source))
     for _, values in keys:
         first: dict[str, int] = {}
         for row, value in enumerate(values):
-            if value:
-                forest.join(first.setdefault(value, row), row)
-    roots = [forest.root(row) for row in range(len(ordered))]
+            if value and first.setdefault(value, row) != row:
+                components.merge(first[value], row)
+    roots = [components[row] for row in range(len(ordered))]
     named = [(column, values) for column, values in keys if column not in _CONTENT_COLUMNS]
     names = _names(roots, named)
     return pd.Series([names[root] for root in roots], index=ordered.index, dtype="str").reindex(records.index)
@@ -83,21 +84,3 @@ def _names(roots: Sequence[int], keys: Sequence[tuple[str, list[str]]]) -> dict[
         )
         names[root] = next(explained, f"g{number:04d}")
     return names
-
-
-class _Forest:
-    """Disjoint sets of rows: union to the smaller row, find with path halving."""
-
-    def __init__(self, n: int) -> None:
-        self._parent = list(range(n))
-
-    def root(self, row: int) -> int:
-        parent = self._parent
-        while parent[row] != row:
-            parent[row] = parent[parent[row]]
-            row = parent[row]
-        return row
-
-    def join(self, one: int, other: int) -> None:
-        low, high = sorted((self.root(one), self.root(other)))
-        self._parent[high] = low
