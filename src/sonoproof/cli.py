@@ -200,7 +200,7 @@ def check_table(
     npv: Annotated[str | None, typer.Option("--npv", help="As printed.")] = None,
     f1: Annotated[str | None, typer.Option("--f1", help="As printed.")] = None,
 ) -> None:
-    """Say whether any confusion matrix gives the figures of a published table."""
+    """Say whether any confusion matrix gives the figures of a published table; exit with 1 if none does."""
     from sonoproof.errors import ConfigError
     from sonoproof.evaluation.check_table import check_table as check
 
@@ -213,6 +213,8 @@ def check_table(
     typer.echo(found.statement)
     for cells in found.possible:
         typer.echo("  " + "  ".join(f"{name} {count}" for name, count in cells.items()))
+    if not found.n_possible:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -258,6 +260,11 @@ def verify(run_folder: Run) -> None:
         f"{found.files:,} hashes checked, {len(found.recomputed)} files computed again and compared: "
         f"{f'{len(found.differences):,} differences' if found.differences else 'all agree'}"
     )
+    if found.other_version:
+        typer.echo(
+            f"written by Sonoproof {found.other_version}, which words its sentences in its own way: numbers and names "
+            "were compared, sentences and the report were not"
+        )
     if found.differences:
         raise typer.Exit(1)
 

@@ -119,3 +119,20 @@ def test_a_missing_file_and_an_unfinished_stage_are_found(copy: RunFolder) -> No
     differences = verify_run(copy).differences
     assert "evaluation/metrics.csv: is missing" in differences
     assert "manifest.json: the stage explain was not finished" in differences
+
+
+def test_a_run_of_another_version_may_be_worded_differently_but_not_have_other_numbers(copy: RunFolder) -> None:
+    copy.report.write_text("<html><body><section id='performance'><p>In other words.</p></section></body></html>")
+    evaluation = json.loads(copy.evaluation("test").read_text())
+    evaluation["interval_method"] = "in other words"
+    copy.evaluation("test").write_text(json.dumps(evaluation))
+    manifest = json.loads(copy.manifest.read_text())
+    copy.manifest.write_text(json.dumps(manifest | {"sonoproof": "0.0.1"}))
+    admit(copy)
+    found = verify_run(copy)
+    assert (found.differences, found.other_version) == ((), "0.0.1")
+    evaluation["accuracy"]["value"] = 0.97
+    copy.evaluation("test").write_text(json.dumps(evaluation))
+    admit(copy)
+    (difference,) = verify_run(copy).differences
+    assert difference.startswith("evaluation/test.json: accuracy.value: 0.97")

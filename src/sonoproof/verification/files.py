@@ -31,17 +31,23 @@ _UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib
 Places = Mapping[str, Any]
 
 
-def compared(path: Path) -> bool:
-    """Whether a file of this kind can be compared by what it says; pictures cannot, their hash speaks for them."""
-    return path.suffix in _READERS
+def compared(path: Path, *, sentences: bool = True) -> bool:
+    """Whether the content of a file of this kind can be compared; for pictures there is only the hash.
+
+    Args:
+        path: The file.
+        sentences: False for a run of another version: then files that consist of sentences cannot be compared either.
+    """
+    return path.suffix in _READERS and (sentences or path.suffix in _OF_NUMBERS)
 
 
-def differing_places(found: Path, expected: Path) -> list[str]:
+def differing_places(found: Path, expected: Path, *, sentences: bool = True) -> list[str]:
     """Where a file differs from the one it should be, each as ``place: found, should be expected``.
 
     Args:
         found: The file of the run.
         expected: The same file made anew.
+        sentences: Whether texts of several words are compared; another version may word them differently.
 
     Returns:
         Empty where they say the same. A file that cannot be read is one difference.
@@ -56,7 +62,8 @@ def differing_places(found: Path, expected: Path) -> list[str]:
     return [
         f"{place}: {_shown(says.get(place, _MISSING))}, should be {_shown(should.get(place, _MISSING))}"
         for place in places
-        if not _same(says.get(place, _MISSING), should.get(place, _MISSING))
+        if (sentences or not _is_sentence(says.get(place), should.get(place)))
+        and not _same(says.get(place, _MISSING), should.get(place, _MISSING))
     ]
 
 
@@ -65,6 +72,10 @@ def _same(one: Any, other: Any) -> bool:
     if first is None or second is None:
         return type(one) is type(other) and bool(one == other)
     return math.isclose(first, second, rel_tol=_RELATIVE, abs_tol=_ABSOLUTE)
+
+
+def _is_sentence(*texts: Any) -> bool:
+    return any(isinstance(text, str) and " " in text.strip() for text in texts)
 
 
 def _number(value: Any) -> float | None:
@@ -133,3 +144,4 @@ _READERS: Mapping[str, Callable[[Path], Iterator[tuple[str, Any]]]] = {
     ".md": _text_places,
     ".txt": _text_places,
 }
+_OF_NUMBERS = frozenset({".json", ".csv", ".xlsx"})

@@ -22,12 +22,14 @@ _SHOWN = 3
 _SAME_PROBABILITY = 1e-9
 
 
-def prediction_differences(run: RunFolder, *, work: Path) -> dict[str, list[str]]:
+def prediction_differences(run: RunFolder, *, work: Path, sentences: bool = True) -> dict[str, list[str]]:
     """Where tables of predictions contradict the other files of the run, by file.
 
     Args:
         run: The run.
         work: An empty folder to write in.
+        sentences: Whether texts of several words in the workbooks are compared; another version may word them
+            differently.
 
     Raises:
         RunFolderError: A table or the model's description is damaged.
@@ -44,7 +46,7 @@ def prediction_differences(run: RunFolder, *, work: Path) -> dict[str, list[str]
             *_against_split(table, split, part=path.stem),
             *_against_decision(table, of, part=path.stem),
         ]
-        found |= _workbooks(table, path, run=run, work=work)
+        found |= _workbooks(table, path, run=run, work=work, sentences=sentences)
     return found
 
 
@@ -98,17 +100,17 @@ def _decision(run: RunFolder) -> dict[str, Any]:
     return read_json(path, schema="decision") if path.is_file() else dataclasses.asdict(Decision())
 
 
-def _workbooks(table: pd.DataFrame, path: Path, *, run: RunFolder, work: Path) -> dict[str, list[str]]:
+def _workbooks(table: pd.DataFrame, path: Path, *, run: RunFolder, work: Path, sentences: bool) -> dict[str, list[str]]:
     """The sheets made from the same table, each against what the table gives."""
     found = {}
     workbook = path.with_suffix(".xlsx")
     if workbook.is_file():
         write_answers(table, work / workbook.name)
-        found[run.relative(workbook)] = differing_places(workbook, work / workbook.name)
+        found[run.relative(workbook)] = differing_places(workbook, work / workbook.name, sentences=sentences)
     challenge = path.with_name("challenge.xlsx")
     if path.stem == "test" and challenge.is_file():
         write_challenge_sheet(work / challenge.name, table)
-        found[run.relative(challenge)] = differing_places(challenge, work / challenge.name)
+        found[run.relative(challenge)] = differing_places(challenge, work / challenge.name, sentences=sentences)
     return found
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sonoproof import __version__
 from sonoproof.config import load_config
 from sonoproof.errors import RunFolderError, SonoproofError
 from sonoproof.manifest import Manifest
@@ -32,11 +33,13 @@ class Verification:
         files: Files whose hash was checked.
         recomputed: Files made again and compared, relative to the run.
         differences: What differs, each with its file; empty for a run that holds.
+        other_version: The version that wrote the run, if it is not this one: then sentences were not compared.
     """
 
     files: int
     recomputed: tuple[str, ...]
     differences: tuple[str, ...]
+    other_version: str = ""
 
 
 def verify_run(run: RunFolder) -> Verification:
@@ -56,7 +59,7 @@ def verify_run(run: RunFolder) -> Verification:
     damaged = [name for name in wrong if name.endswith(_MUST_BE_WHOLE) and name not in made]
     if damaged:
         differences.append(f"the numbers were not computed again: {', '.join(damaged)} must be whole for that")
-        return Verification(files, (), tuple(differences))
+        return Verification(files, (), tuple(differences), _other_version(content))
     names: list[str] = []
     try:
         for name, places in recomputed(run):
@@ -64,7 +67,7 @@ def verify_run(run: RunFolder) -> Verification:
             differences += [f"{name}: {place}" for place in places]
     except SonoproofError as error:
         differences.append(f"the numbers cannot be computed again: {error}")
-    return Verification(files, tuple(names), tuple(differences))
+    return Verification(files, tuple(names), tuple(differences), _other_version(content))
 
 
 def wrong_hashes(run: RunFolder) -> dict[str, str]:
@@ -98,6 +101,12 @@ def _manifest_content(run: RunFolder) -> Mapping[str, Any]:
     if not run.manifest.is_file():
         raise RunFolderError(f"{run.root}: is no run folder (it has no manifest.json)")
     return Manifest(run).content
+
+
+def _other_version(content: Mapping[str, Any]) -> str:
+    """The version that wrote the run, if it is not this one; empty if it is."""
+    version = str(content.get("sonoproof") or "of an unknown version")
+    return "" if version == __version__ else version
 
 
 def _hashes(content: Mapping[str, Any]) -> dict[str, str]:
@@ -134,24 +143,24 @@ def _outputs(content: Mapping[str, Any], stage: str) -> list[str]:
 def _computed_again(run: RunFolder, content: Mapping[str, Any], *, work: Path) -> Iterator[tuple[str, list[str]]]:
     """Name and differing places of every file that was made again, stage by stage."""
     config = load_config(run.config)
-    stages = _computed(content)
+    stages, sentences = _computed(content), not _other_version(content)
     made = {run.root / name for stage in stages for name in _outputs(content, stage.name)}
     shadow = shadow_of(run, work / "run", without={run.evaluation("val").parent, run.figures, run.report, *made})
     if run.predictions("val").parent.is_dir():
         (work / "workbooks").mkdir()
-        yield from prediction_differences(run, work=work / "workbooks").items()
+        yield from prediction_differences(run, work=work / "workbooks", sentences=sentences).items()
     for stage in stages:
         job = Job(run=shadow, config=config, inputs=None, say=_unheard, progress=_unwatched)
         again = {shadow.relative(path) for path in stage.work(job)}
         for name in sorted(again | set(_outputs(content, stage.name))):
-            if compared(Path(name)):
-                yield name, _file_differences(run.root / name, shadow.root / name)
+            if compared(Path(name), sentences=sentences):
+                yield name, _file_differences(run.root / name, shadow.root / name, sentences=sentences)
 
 
-def _file_differences(found: Path, expected: Path) -> list[str]:
+def _file_differences(found: Path, expected: Path, *, sentences: bool) -> list[str]:
     if not expected.is_file():
         return ["is not made by this version from these files"]
-    return differing_places(found, expected) if found.is_file() else ["is missing"]
+    return differing_places(found, expected, sentences=sentences) if found.is_file() else ["is missing"]
 
 
 def _unheard(line: str) -> None:

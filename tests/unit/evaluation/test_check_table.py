@@ -1,7 +1,9 @@
 import itertools
 
 import pytest
+from typer.testing import CliRunner
 
+from sonoproof.cli import app
 from sonoproof.evaluation.check_table import check_table
 
 
@@ -110,3 +112,10 @@ def test_many_decimals_of_many_rows_single_out_one_matrix() -> None:
     recall, n_negative = f"{777 / 1000:.9f}", 99_000
     check = check_table(100_000, positives=1000, recall=recall, specificity="0.500000000")
     assert check.possible == ({"tp": 777, "fp": n_negative // 2, "tn": n_negative // 2, "fn": 223},)
+
+
+@pytest.mark.parametrize(("recall", "code"), [("0.67", 0), ("0.66", 1)])
+def test_the_command_fails_where_no_confusion_matrix_gives_the_figures(recall: str, code: int) -> None:
+    result = CliRunner().invoke(app, ["check-table", "--n", "3", "--positives", "3", "--recall", recall])
+    assert result.exit_code == code
+    assert f"recall {recall}" in result.output

@@ -53,6 +53,21 @@ def test_a_damaged_file_is_a_difference(tmp_path: Path, name: str, content: str)
     assert line.startswith("cannot be read")
 
 
+def test_another_version_may_word_its_sentences_differently_and_have_no_other_numbers(tmp_path: Path) -> None:
+    old = {"auc": {"value": 0.9}, "unit": "group", "notes": ["10 rows stand alone"], "undefined": {"npv": "no row"}}
+    new = {"auc": {"value": 0.9}, "unit": "group", "notes": ["Ten rows.", "One more."], "undefined": {"npv": "no one"}}
+    for name, content in (("old.json", old), ("new.json", new)):
+        (tmp_path / name).write_text(json.dumps(content))
+    assert differing_places(tmp_path / "old.json", tmp_path / "new.json", sentences=False) == []
+    assert len(differing_places(tmp_path / "old.json", tmp_path / "new.json")) == 3
+    (tmp_path / "old.json").write_text(json.dumps(old | {"auc": {"value": 0.8}, "unit": "row"}))
+    assert differing_places(tmp_path / "old.json", tmp_path / "new.json", sentences=False) == [
+        "auc.value: 0.8, should be 0.9", "unit: row, should be group",
+    ]  # fmt: skip
+    assert compared(Path("evaluation/val.json"), sentences=False)
+    assert not compared(Path("report.html"), sentences=False)
+
+
 def test_a_picture_is_left_to_its_hash() -> None:
     assert not compared(Path("figure.png"))
     assert compared(Path("report.html"))
