@@ -24,7 +24,7 @@ from sonoproof.config import Config, override
 from sonoproof.phantom import PhantomCohort, PhantomConfig, write_cohort
 from sonoproof.pipeline import audit
 from sonoproof.runfolder import RunFolder, read_json
-from sonoproof.stages import Inputs
+from sonoproof.stages.context import Inputs
 
 
 @dataclass(frozen=True)

@@ -31,9 +31,7 @@ from sonoproof.phantom import PhantomCohort, PhantomConfig, write_cohort
 from sonoproof.pipeline import STAGES
 from sonoproof.pipeline import run as run_pipeline
 from sonoproof.runfolder import PREDICTION_COLUMNS, RunFolder, read_json, read_table
-from sonoproof.stages import Inputs, Job
-from sonoproof.stages.context import frames_of, masks_of
-from sonoproof.training.bundle import load_bundle
+from sonoproof.stages.context import Inputs, RunContext
 
 FRAMES, GATE_FRAMES = 40, 3
 WANTED = ("audit", "split", "fit", "predict", "evaluate")
@@ -87,16 +85,15 @@ def _trained(out: Path, cohort: PhantomCohort, seed: int) -> tuple[RunFolder, Co
 
 
 def _measured(run: RunFolder, config: Config) -> tuple[pd.DataFrame, dict[str, bool]]:
-    job = Job(run=run, config=config, inputs=None, say=lambda _: None, progress=lambda _done, _total: None)
-    load, _ = frames_of(job)
-    masks, bundle = masks_of(job), load_bundle(run.model)
+    context = RunContext(run, config=config)
+    masks, bundle = context.masks, context.bundle
     assert masks is not None
     tables = [read_table(run.predictions(part), columns=PREDICTION_COLUMNS) for part in ("val", "test")]
     table = pd.concat(tables, ignore_index=True)
     right = table[table["label"] == table["predicted"]]
     turn = right.groupby("group").cumcount()
     chosen = right.iloc[np.argsort(turn.to_numpy(), kind="stable")[:FRAMES]]
-    frames = load(list(chosen["image_id"]))
+    frames = context.frames(list(chosen["image_id"]))
     positive = list(chosen["predicted"] == bundle.positive)
     rows, gates = [], {}
     for name in (*METHODS, "edges (knows no model)"):

@@ -24,7 +24,7 @@ from sonoproof.inference.quantise import quantised
 from sonoproof.phantom import PhantomConfig, write_cohort
 from sonoproof.pipeline import run
 from sonoproof.runfolder import RunFolder, atomic_path
-from sonoproof.stages import Inputs
+from sonoproof.stages.context import Inputs
 from sonoproof.training.batches import to_network
 from sonoproof.training.bundle import ModelBundle, load_bundle, save_bundle
 from sonoproof.training.model import BinaryClassifier, load_backbone

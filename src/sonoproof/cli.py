@@ -101,7 +101,7 @@ def run(
     from sonoproof.console import Terminal
     from sonoproof.manifest import command_line
     from sonoproof.pipeline import run as run_pipeline
-    from sonoproof.stages import Inputs
+    from sonoproof.stages.context import Inputs
 
     flags: Flags = {
         **_sheet_flags(image_column, label_column, positive, group_column),
@@ -145,7 +145,7 @@ def audit(
     from sonoproof.manifest import command_line
     from sonoproof.pipeline import audit as run_audit
     from sonoproof.reporting.terminal.summary import audit_lines
-    from sonoproof.stages import Inputs
+    from sonoproof.stages.context import Inputs
 
     flags: Flags = {**_sheet_flags(image_column, label_column, positive, group_column), "model": {"backbone": backbone}}
     chosen = _settled(flags, config=config, settings=settings)

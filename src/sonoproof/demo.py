@@ -6,10 +6,10 @@ from pathlib import Path
 
 from sonoproof.config import Config, override
 from sonoproof.phantom import PhantomConfig, write_cohort
-from sonoproof.pipeline import Reporter
 from sonoproof.pipeline import run as run_pipeline
+from sonoproof.progress import Reporter
 from sonoproof.runfolder import RunFolder
-from sonoproof.stages import Inputs
+from sonoproof.stages.context import Inputs
 
 __all__ = ["DEMO_COHORT", "demo_config", "run_demo"]
 

@@ -6,6 +6,7 @@ wrote is still there, byte for byte.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import hashlib
 import importlib.metadata
@@ -13,11 +14,12 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from sonoproof import __version__
+from sonoproof.errors import SonoproofError
 from sonoproof.runfolder import RunFolder, read_json, sha256_of_file, write_json
 
 __all__ = ["Manifest", "command_line", "fingerprint", "library_versions"]
@@ -79,27 +81,61 @@ class Manifest:
         self.content["finished"] = _now()
         self._write()
 
-    def is_done(self, stage: str, *, mark: str) -> bool:
-        """Whether a stage was finished with this fingerprint and all that it wrote is still as it was."""
-        entry = self._stage(stage)
-        return bool(entry.get("done")) and entry.get("fingerprint") == mark and self._is_whole(entry["outputs"])
+    def is_done(self, stage: str, *, depends: Mapping[str, Any]) -> bool:
+        """Whether a stage was finished from the same dependencies and all that it wrote is still as it was."""
+        same = self._stage(stage).get("fingerprint") == fingerprint(stage, depends)
+        return same and self.is_finished(stage) and not self.first_changed_output(stage)
 
-    def was_begun(self, stage: str, *, mark: str) -> bool:
-        """Whether a stage was begun with this fingerprint, so that it may go on from where it was killed."""
-        return self._stage(stage).get("fingerprint") == mark
+    def is_finished(self, stage: str) -> bool:
+        """Whether a stage was finished, from whatever dependencies."""
+        return bool(self._stage(stage).get("done"))
 
-    def begin_stage(self, stage: str, *, mark: str) -> None:
-        """Note that a stage has begun."""
-        self.content.setdefault("stages", {})[stage] = {"done": False, "fingerprint": mark}
+    def was_begun(self, stage: str, *, depends: Mapping[str, Any]) -> bool:
+        """Whether a stage was begun from the same dependencies, so that it may go on from where it was killed."""
+        return bool(self._stage(stage).get("fingerprint") == fingerprint(stage, depends))
+
+    def dependencies(self, stage: str) -> dict[str, Any]:
+        """What a stage depended on when it was begun."""
+        return dict(self._stage(stage).get("depends", {}))
+
+    def first_changed_output(self, stage: str) -> str:
+        """A file that a finished stage wrote and that is gone or has changed; empty if all are as they were."""
+        outputs: Mapping[str, str] = self._stage(stage).get("outputs", {})
+        paths = ((name, self._run.root / name) for name in outputs)
+        changed = (name for name, path in paths if not path.is_file() or sha256_of_file(path) != outputs[name])
+        return next(changed, "")
+
+    @contextlib.contextmanager
+    def stage_begun(self, stage: str, *, depends: Mapping[str, Any]) -> Iterator[None]:
+        """Note that a stage has begun; if it refuses before it has changed a file, it is noted as it was before."""
+        before = self._stage(stage)
+        mark = fingerprint(stage, depends)
+        entry = {"done": False, "fingerprint": mark, "depends": dict(depends)}
+        self.content.setdefault("stages", {})[stage] = entry
         self._write()
+        try:
+            yield
+        except SonoproofError:
+            self.content["stages"][stage] = before
+            if not self.is_finished(stage) or self.first_changed_output(stage):
+                self.content["stages"][stage] = entry
+            self._write()
+            raise
 
     def end_stage(
-        self, stage: str, *, mark: str, seconds: float, outputs: Sequence[Path], notes: Sequence[str] = ()
+        self,
+        stage: str,
+        *,
+        depends: Mapping[str, Any],
+        seconds: float,
+        outputs: Sequence[Path],
+        notes: Sequence[str] = (),
     ) -> None:
         """Note that a stage is done, with the hash of everything that it wrote."""
         self.content["stages"][stage] = {
             "done": True,
-            "fingerprint": mark,
+            "fingerprint": fingerprint(stage, depends),
+            "depends": dict(depends),
             "seconds": round(seconds, 2),
             "outputs": {self._run.relative(path): sha256_of_file(path) for path in sorted(outputs)},
             "notes": list(notes),
@@ -120,18 +156,9 @@ class Manifest:
         opened[-1]["times"] += 1
         self._write()
 
-    def stages_since(self, stage: str) -> list[str]:
-        """Stages noted after a stage, in their order."""
-        names = list(self.content.get("stages", {}))
-        return names[names.index(stage) + 1 :] if stage in names else []
-
     def _stage(self, stage: str) -> dict[str, Any]:
         entry: dict[str, Any] = self.content.get("stages", {}).get(stage, {})
         return entry
-
-    def _is_whole(self, outputs: Mapping[str, str]) -> bool:
-        paths = ((self._run.root / name, sha256) for name, sha256 in outputs.items())
-        return all(path.is_file() and sha256_of_file(path) == sha256 for path, sha256 in paths)
 
     def _write(self) -> None:
         content = {key: value for key, value in self.content.items() if key not in ("schema", "schema_version")}

@@ -13,36 +13,41 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from sonoproof import stages
 from sonoproof.config import Config, ModelConfig, override, to_toml
 from sonoproof.errors import ConfigError, RunFolderError
 from sonoproof.manifest import Manifest, fingerprint
-from sonoproof.runfolder import RunFolder, sha256_of_file, sweep, write_text
-from sonoproof.stages import Inputs, Job
+from sonoproof.parts import Part
+from sonoproof.progress import SILENT, Reporter
+from sonoproof.resume import backbone_content, changes, input_content, mask_content, settings
+from sonoproof.runfolder import RunFolder, sweep, write_text
+from sonoproof.stages.audit import audit as audit_data
+from sonoproof.stages.calibrate import calibrate
+from sonoproof.stages.context import Inputs, RunContext
+from sonoproof.stages.cross_validate import cross_validate
+from sonoproof.stages.evaluate import evaluate
+from sonoproof.stages.explain import explain
+from sonoproof.stages.fit import fit
+from sonoproof.stages.predict import predict
+from sonoproof.stages.probe import probe
+from sonoproof.stages.report import report
+from sonoproof.stages.seeds import repeat_with_seeds
+from sonoproof.stages.split import split
 from sonoproof.training.model import backbone_image_size, resolve_device
 
-__all__ = ["STAGES", "Reporter", "Stage", "audit", "rerun", "run"]
-
-# Settings that a later stage than their table's depends on: changing them does not train again.
-_OF_LATER_STAGES = {"fit": ("seeds",)}
+__all__ = ["STAGES", "Inputs", "Stage", "audit", "rerun", "run"]
 
 
-class Reporter(Protocol):
-    """Who is told how the run goes."""
+def _always(_config: Config) -> bool:
+    return True
 
-    def stage(self, name: str) -> None:
-        """A stage begins."""
 
-    def say(self, line: str) -> None:
-        """Something worth reading."""
-
-    def progress(self, done: int, total: int) -> None:
-        """How far the stage is."""
+def _nothing(_config: Config) -> Mapping[str, str]:
+    return {}
 
 
 @dataclass(frozen=True)
@@ -55,28 +60,44 @@ class Stage:
         work: Does it; returns the files written.
         settings: Tables of the configuration, or single keys of one, that it depends on, beside those of the stages
             before it.
+        reads: Gives hashes of further files that it reads, by what they are.
+        is_wanted: Whether a run with these settings has this stage.
+        audits: Whether it is part of an audit alone.
+        opens: The part whose labels it measures predictions by, if that is to be noted.
         from_tables: Whether it computes from the tables of the run alone, so that `sonoproof verify` does it again.
     """
 
     name: str
     title: str
-    work: Callable[[Job], list[Path]]
-    settings: tuple[str, ...]
+    work: Callable[[RunContext], list[Path]]
+    settings: tuple[str, ...] = ()
+    reads: Callable[[Config], Mapping[str, str]] = _nothing
+    is_wanted: Callable[[Config], bool] = _always
+    audits: bool = False
+    opens: Part | None = None
     from_tables: bool = False
 
 
+def _validates_apart(config: Config) -> bool:
+    return config.split.folds > 0 and not config.fit.ensemble
+
+
+def _has_further_seeds(config: Config) -> bool:
+    return config.fit.seeds > 1
+
+
 STAGES = (
-    Stage("audit", "reading and auditing the data", stages.audit, ("sheet", "frames", "audit", "model")),
-    Stage("probe", "probing for shortcuts, leaks and doubtful labels", stages.probe, ()),
-    Stage("split", "splitting by groups", stages.split, ("split", "fit.ensemble")),
-    Stage("fit", "training", stages.train, ("fit", "model")),
-    Stage("cross-validate", "cross-validating by groups", stages.cross_validate, ()),
-    Stage("calibrate", "calibrating, choosing the threshold", stages.calibrate, ("calibrate", "evaluate.threshold")),
-    Stage("predict", "predicting", stages.predict, ()),
-    Stage("seeds", "training with further seeds", stages.repeat_with_seeds, ("fit.seeds",)),
-    Stage("evaluate", "evaluating", stages.evaluate, ("evaluate",), from_tables=True),
-    Stage("explain", "explaining", stages.explain, ("explain",)),
-    Stage("report", "writing the report", stages.report, ("report",), from_tables=True),
+    Stage("audit", "reading and auditing the data", audit_data, ("sheet", "frames", "audit", "model"), audits=True),
+    Stage("probe", "probing for shortcuts, leaks and doubtful labels", probe, reads=backbone_content, audits=True),
+    Stage("split", "splitting by groups", split, ("split", "fit.ensemble")),
+    Stage("fit", "training", fit, ("fit", "model")),
+    Stage("cross-validate", "cross-validating by groups", cross_validate, is_wanted=_validates_apart),
+    Stage("calibrate", "calibrating, choosing the threshold", calibrate, ("calibrate", "evaluate.threshold")),
+    Stage("predict", "predicting", predict),
+    Stage("seeds", "training with further seeds", repeat_with_seeds, ("fit.seeds",), is_wanted=_has_further_seeds),
+    Stage("evaluate", "evaluating", evaluate, ("evaluate",), opens=Part.TEST, from_tables=True),
+    Stage("explain", "explaining", explain, ("explain",), reads=mask_content),
+    Stage("report", "writing the report", report, ("report",), audits=True, from_tables=True),
 )
 
 
@@ -85,7 +106,7 @@ def run(
     *,
     inputs: Inputs,
     config: Config,
-    reporter: Reporter,
+    reporter: Reporter = SILENT,
     command: str = "",
     resume: bool = False,
     stages_wanted: tuple[Stage, ...] = STAGES,
@@ -102,36 +123,41 @@ def run(
         stages_wanted: The stages, in their order.
 
     Raises:
-        SonoproofError: Anything that the user can mend, with what, where and how.
+        SonoproofError: Anything that the user can fix, with what, where and how.
     """
     run_folder = RunFolder(out)
+    given = {name: path for name, path in dataclasses.asdict(inputs).items() if path is not None}
     # What would fail late fails first: before anything is read or written.
     _check_together(config)
+    _check_place(out, given)
     resolve_device(config.model.device)
     backbone_image_size(config.model)
     manifest = _open(run_folder, resume=resume)
-    given = {name: path for name, path in dataclasses.asdict(inputs).items() if path is not None}
     manifest.begin(command=command, seed=config.fit.seed, inputs=given)
-    write_text(run_folder.config, to_toml(config))
-    manifest.note_file(run_folder.config)
-    mark = fingerprint({name: _identity(path) for name, path in given.items()})
+    _note_config(config, run_folder, manifest)
+    before: Mapping[str, Any] = input_content(given)
     for stage in stages_wanted:
-        if not _is_wanted(stage, config):
+        if not stage.is_wanted(config):
             continue
-        mark = _mark(stage, config, before=mark)
-        if resume and manifest.is_done(stage.name, mark=mark):
+        depends = _dependencies(stage, config, before=before)
+        before = {"earlier stages": fingerprint(stage.name, depends)}
+        if resume and manifest.is_done(stage.name, depends=depends):
             reporter.say(f"{stage.title}: done before")
             continue
-        _do(stage, run_folder, config=config, inputs=inputs, manifest=manifest, mark=mark, reporter=reporter)
+        if why := resume and _why_again(manifest, stage, depends):
+            reporter.say(f"{stage.title}: done again, because {why}")
+        begun = manifest.was_begun(stage.name, depends=depends)
+        context = RunContext(run_folder, config=config, inputs=inputs, reporter=reporter, resume=begun)
+        _do(stage, context, manifest=manifest, depends=depends)
     manifest.finish()
     return run_folder
 
 
-def audit(out: Path, *, inputs: Inputs, config: Config, reporter: Reporter, command: str = "") -> RunFolder:
+def audit(out: Path, *, inputs: Inputs, config: Config, reporter: Reporter = SILENT, command: str = "") -> RunFolder:
     """Audit alone, into a folder of its own: nothing is split or trained.
 
-    The cheap classifier takes features from the backbone; where none is at hand, the texture of the frames is described
-    instead, and that is said.
+    The cheap classifier takes features from the backbone; where none is at hand, it works on the texture of the frames,
+    and says so.
 
     Args:
         out: The folder; must be new or empty.
@@ -142,7 +168,7 @@ def audit(out: Path, *, inputs: Inputs, config: Config, reporter: Reporter, comm
 
     Raises:
         AuditBlocked: A policy stops it; what was found is written.
-        SonoproofError: Anything else that the user can mend.
+        SonoproofError: Anything else that the user can fix.
     """
     try:
         backbone_image_size(config.model)
@@ -153,11 +179,11 @@ def audit(out: Path, *, inputs: Inputs, config: Config, reporter: Reporter, comm
             "no pretrained backbone at hand (--backbone): the cheap classifier works on edges, spots and grey levels"
         )
         config = override(config, {"model": {"backbone": "random"}}, origin="audit")
-    wanted = tuple(stage for stage in STAGES if stage.name in ("audit", "probe", "report"))
+    wanted = tuple(stage for stage in STAGES if stage.audits)
     return run(out, inputs=inputs, config=config, reporter=reporter, command=command, stages_wanted=wanted)
 
 
-def rerun(run_folder: RunFolder, *, name: str, config: Config, reporter: Reporter) -> RunFolder:
+def rerun(run_folder: RunFolder, *, name: str, config: Config, reporter: Reporter = SILENT) -> RunFolder:
     """Do one stage again, from what is in the run folder.
 
     Args:
@@ -167,48 +193,84 @@ def rerun(run_folder: RunFolder, *, name: str, config: Config, reporter: Reporte
         reporter: Who is told how it goes.
 
     Raises:
-        SonoproofError: Anything that the user can mend.
+        SonoproofError: Anything that the user can fix.
     """
     if not run_folder.manifest.is_file():
-        raise RunFolderError(f"{run_folder.root}: is no run folder (it has no manifest.json)")
+        raise RunFolderError(f"{run_folder.root}: is not a run folder (it has no manifest.json)")
     _check_together(config)
     manifest = Manifest(run_folder)
     stage = next(stage for stage in STAGES if stage.name == name)
-    mark = _mark(stage, config, before="alone")
-    _do(stage, run_folder, config=config, inputs=None, manifest=manifest, mark=mark, reporter=reporter)
-    write_text(run_folder.config, to_toml(config))
-    manifest.note_file(run_folder.config)
+    depends = _dependencies(stage, config, before={"done again alone": True})
+    # It goes on from where it was killed; what was finished is done anew.
+    begun = manifest.was_begun(name, depends=depends) and not manifest.is_finished(name)
+    context = RunContext(run_folder, config=config, reporter=reporter, resume=begun)
+    _do(stage, context, manifest=manifest, depends=depends)
+    _note_config(config, run_folder, manifest)
     later = [other.name for other in STAGES[STAGES.index(stage) + 1 :]]
     if later:
-        reporter.say(f"what follows is not done again by itself: {', '.join(later)}")
+        reporter.say(f"the stages after it were not done again: {', '.join(later)}")
     return run_folder
 
 
-def _do(
-    stage: Stage,
-    run_folder: RunFolder,
-    *,
-    config: Config,
-    inputs: Inputs | None,
-    manifest: Manifest,
-    mark: str,
-    reporter: Reporter,
-) -> None:
-    reporter.stage(stage.title)
-    begun = manifest.was_begun(stage.name, mark=mark)
-    manifest.begin_stage(stage.name, mark=mark)
-    started = time.monotonic()
-    lines: list[str] = []
+@dataclass
+class _Noting:
+    """A reporter that also keeps the lines, for the manifest."""
 
-    def say(line: str) -> None:
-        lines.append(line)
-        reporter.say(line)
+    reporter: Reporter
+    lines: list[str] = field(default_factory=list)
 
-    job = Job(run=run_folder, config=config, inputs=inputs, say=say, progress=reporter.progress, resume=begun)
-    written = stage.work(job)
-    manifest.end_stage(stage.name, mark=mark, seconds=time.monotonic() - started, outputs=written, notes=lines)
-    if stage.name == "evaluate" and run_folder.evaluation("test") in written:
-        manifest.open_part("test", predictions=run_folder.predictions("test"))
+    def stage(self, name: str) -> None:
+        self.reporter.stage(name)
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
+        self.reporter.say(line)
+
+    def progress(self, done: int, total: int) -> None:
+        self.reporter.progress(done, total)
+
+
+def _do(stage: Stage, context: RunContext, *, manifest: Manifest, depends: Mapping[str, Any]) -> None:
+    noting, started = _Noting(context.reporter), time.monotonic()
+    noting.stage(stage.title)
+    with manifest.stage_begun(stage.name, depends=depends):
+        written = stage.work(dataclasses.replace(context, reporter=noting))
+    seconds = time.monotonic() - started
+    manifest.end_stage(stage.name, depends=depends, seconds=seconds, outputs=written, notes=noting.lines)
+    if stage.opens is not None and context.run.evaluation(stage.opens) in written:
+        manifest.open_part(stage.opens, predictions=context.run.predictions(stage.opens))
+
+
+def _dependencies(stage: Stage, config: Config, *, before: Mapping[str, Any]) -> dict[str, Any]:
+    return {**before, **settings(config, stage.settings), **stage.reads(config)}
+
+
+def _why_again(manifest: Manifest, stage: Stage, depends: Mapping[str, Any]) -> str:
+    """Why a stage that was finished is done again; empty where it was not finished."""
+    if not manifest.is_finished(stage.name):
+        return ""
+    known = manifest.dependencies(stage.name)
+    if not known:
+        return "another version of Sonoproof did it"
+    return (
+        changes(known, depends)
+        or f"{manifest.first_changed_output(stage.name)} is missing or is not as this stage wrote it"
+    )
+
+
+def _note_config(config: Config, run_folder: RunFolder, manifest: Manifest) -> None:
+    write_text(run_folder.config, to_toml(config))
+    manifest.note_file(run_folder.config)
+
+
+def _check_place(out: Path, inputs: Mapping[str, Path]) -> None:
+    """A run inside an image folder would take its own figures for images."""
+    for name, folder in inputs.items():
+        if folder.is_dir() and out.absolute().resolve().is_relative_to(folder.resolve()):
+            raise RunFolderError(
+                f"--out {out}: lies inside the {name.replace('_', ' ')} folder {folder}, so the figures of the run "
+                "would be read as images; name a folder outside of it with --out"
+            )
 
 
 def _open(run_folder: RunFolder, *, resume: bool) -> Manifest:
@@ -220,7 +282,7 @@ def _open(run_folder: RunFolder, *, resume: bool) -> Manifest:
     elif root.is_dir() and any(root.iterdir()):
         raise RunFolderError(f"{root}: exists and is not empty; name a new folder with --out, or go on with --resume")
     if resume and root.is_dir() and any(root.iterdir()) and not run_folder.manifest.is_file():
-        raise RunFolderError(f"{root}: is no run folder (it has no manifest.json); name another one with --out")
+        raise RunFolderError(f"{root}: is not a run folder (it has no manifest.json); name another one with --out")
     return Manifest(run_folder)
 
 
@@ -230,32 +292,3 @@ def _check_together(config: Config) -> None:
             f"fit.ensemble needs split.folds of 2 or more, not {config.split.folds}: each member is trained without "
             "one fold; for example --folds 5 --ensemble"
         )
-
-
-def _is_wanted(stage: Stage, config: Config) -> bool:
-    apart = config.split.folds > 0 and not config.fit.ensemble
-    wanted = {"cross-validate": apart, "seeds": config.fit.seeds > 1}
-    return wanted.get(stage.name, True)
-
-
-def _mark(stage: Stage, config: Config, *, before: str) -> str:
-    return fingerprint(stage.name, before, {name: _setting(config, name) for name in stage.settings})
-
-
-def _setting(config: Config, name: str) -> Any:
-    """A table of the configuration, or one key of it, by ``table`` or ``table.key``."""
-    table, _, key = name.partition(".")
-    values = dataclasses.asdict(getattr(config, table))
-    if key:
-        return values[key]
-    return {key: value for key, value in values.items() if key not in _OF_LATER_STAGES.get(table, ())}
-
-
-def _identity(path: Path) -> Any:
-    """What tells whether an input is still the same: a file's hash; of a folder, the names, sizes and times."""
-    if path.is_file():
-        return sha256_of_file(path)
-    if not path.is_dir():
-        return None
-    files = ((file, file.stat()) for file in sorted(path.rglob("*")) if file.is_file())
-    return [(file.relative_to(path).as_posix(), stat.st_size, stat.st_mtime_ns) for file, stat in files]

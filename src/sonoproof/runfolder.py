@@ -32,6 +32,7 @@ __all__ = [
     "SPLIT_COLUMNS",
     "RunFolder",
     "atomic_path",
+    "files_in",
     "read_json",
     "read_table",
     "sha256_of_file",
@@ -123,17 +124,27 @@ class RunFolder:
         return self.root / "checkpoints"
 
     @property
-    def out_of_fold(self) -> Path:
-        """The networks' logits of every row that they did not learn from, before anything is chosen on them."""
-        return self.root / "folds" / "oof.csv"
+    def folds_folder(self) -> Path:
+        """The trainings of the folds."""
+        return self.root / "folds"
 
     def fold(self, number: int) -> RunFolder:
         """The training on all folds but this one: history, checkpoints, model, and predictions of the fold."""
-        return RunFolder(self.root / "folds" / str(number))
+        return RunFolder(self.folds_folder / str(number))
+
+    @property
+    def out_of_fold(self) -> Path:
+        """The networks' logits of every row that they did not learn from, before anything is chosen on them."""
+        return self.folds_folder / "oof.csv"
+
+    @property
+    def seeds_folder(self) -> Path:
+        """The trainings with further seeds."""
+        return self.root / "seeds"
 
     def with_seed(self, seed: int) -> RunFolder:
         """The training done again with another seed: history, checkpoints, model and predictions."""
-        return RunFolder(self.root / "seeds" / str(seed))
+        return RunFolder(self.seeds_folder / str(seed))
 
     @property
     def store(self) -> Path:
@@ -180,6 +191,11 @@ class RunFolder:
     def relative(self, path: Path) -> str:
         """A path inside the run as it stands in the manifest and in links (POSIX, relative)."""
         return path.relative_to(self.root).as_posix()
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Every file below a folder, except hidden ones."""
+    return sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
 
 
 def sweep(folder: Path) -> int:

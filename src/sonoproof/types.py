@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["BoolArray", "FloatArray", "IntArray", "Json", "LoadFrames", "LoadMask", "UInt8Array"]
+__all__ = ["BoolArray", "Float32Array", "FloatArray", "IntArray", "Json", "LoadFrames", "LoadMask", "UInt8Array"]
 
 Json = Mapping[str, Any]
 """The content of a JSON file."""
 
 FloatArray = npt.NDArray[np.float64]
+Float32Array = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
 UInt8Array = npt.NDArray[np.uint8]

@@ -23,7 +23,7 @@ from sonoproof.config import Config, load_config
 from sonoproof.data.cohort.cohort import build_cohort, build_test_cohort
 from sonoproof.phantom import PhantomConfig, write_cohort
 from sonoproof.runfolder import RunFolder
-from sonoproof.stages import Inputs
+from sonoproof.stages.context import Inputs
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")]

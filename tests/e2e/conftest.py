@@ -13,7 +13,7 @@ from sonoproof.config import Config, override
 from sonoproof.phantom import PhantomCohort, PhantomConfig, write_cohort
 from sonoproof.pipeline import run as run_pipeline
 from sonoproof.runfolder import RunFolder
-from sonoproof.stages import Inputs
+from sonoproof.stages.context import Inputs
 
 FAST = [
     "--backbone", "random", "--set", "frames.size=32", "--set", "model.width=0.25", "--set", "fit.epochs=1",

@@ -15,7 +15,7 @@ from sonoproof.phantom import PhantomCohort, write_cohort
 from sonoproof.pipeline import STAGES
 from sonoproof.pipeline import run as run_pipeline
 from sonoproof.runfolder import RunFolder, read_json
-from sonoproof.stages import Inputs
+from sonoproof.stages.context import Inputs
 
 pytestmark = pytest.mark.slow
 

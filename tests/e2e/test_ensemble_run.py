@@ -20,8 +20,7 @@ from sonoproof import pipeline
 from sonoproof.config import Config, override
 from sonoproof.errors import ConfigError
 from sonoproof.runfolder import RunFolder, read_json, read_table, sha256_of_file
-from sonoproof.stages import Inputs, Job
-from sonoproof.stages.context import frames_of
+from sonoproof.stages.context import Inputs, RunContext
 from sonoproof.training.batches import to_network
 from sonoproof.training.bundle import load_bundle
 from sonoproof.training.ensemble import Ensemble
@@ -86,7 +85,7 @@ def uninterrupted(inputs: Inputs, tmp_path_factory: pytest.TempPathFactory) -> t
     """Trained in one go, and watched."""
     watched, out = Watched(), tmp_path_factory.mktemp("runs") / "uninterrupted"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sonoproof.stages.training.fit", watched.fit)
+        patch.setattr("sonoproof.stages.trainings.fit", watched.fit)
         run = pipeline.run(out, inputs=inputs, config=tiny(), reporter=Silent(), stages_wanted=TO_THE_MODEL)
     return run, watched
 
@@ -96,7 +95,7 @@ def whole(inputs: Inputs, tmp_path_factory: pytest.TempPathFactory) -> tuple[Run
     """Killed in the second epoch of the second member, resumed, and gone on with through to the report."""
     watched, out = Watched(kill="folds/1"), tmp_path_factory.mktemp("runs") / "whole"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sonoproof.stages.training.fit", watched.fit)
+        patch.setattr("sonoproof.stages.trainings.fit", watched.fit)
         with pytest.raises(Killed):
             pipeline.run(out, inputs=inputs, config=tiny(), reporter=Silent())
         assert not (out / "model" / "model.json").exists()
@@ -163,9 +162,8 @@ def test_predictions_are_the_mean_of_the_members_logits(whole: tuple[RunFolder, 
     classifier = load_bundle(run.root).classifier
     assert isinstance(classifier, Ensemble)
     assert len(classifier.members) == FOLDS
-    job = Job(run=run, config=tiny(), inputs=None, say=lambda _line: None, progress=lambda _done, _all: None)
     table = pd.read_csv(run.predictions("test"))
-    frames = to_network(frames_of(job)[0](list(table["image_id"])))
+    frames = to_network(RunContext(run, config=tiny()).frames(list(table["image_id"])))
     with torch.no_grad():
         each = [load_bundle(run.fold(fold).model).classifier(frames).double().numpy() for fold in range(FOLDS)]
     np.testing.assert_allclose(table["logit"], np.mean(each, axis=0), atol=1e-5)
@@ -235,7 +233,7 @@ def test_further_seeds_and_shuffled_labels_are_ensembles_too(
 ) -> None:
     run, _ = whole
     watched = Watched()
-    monkeypatch.setattr("sonoproof.stages.training.fit", watched.fit)
+    monkeypatch.setattr("sonoproof.stages.trainings.fit", watched.fit)
     before = sha256_of_file(run.model / "weights.safetensors")
     config = tiny(seeds=2)
     again = pipeline.run(run.root, inputs=inputs, config=config, reporter=Silent(), resume=True)

@@ -18,7 +18,7 @@ from sonoproof.phantom import PhantomCohort
 from sonoproof.pipeline import rerun
 from sonoproof.pipeline import run as run_pipeline
 from sonoproof.runfolder import RunFolder, read_json, sha256_of_file
-from sonoproof.stages import Inputs
+from sonoproof.stages.context import Inputs
 
 
 def table(path: Path) -> pd.DataFrame:

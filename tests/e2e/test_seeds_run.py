@@ -13,7 +13,7 @@ from sonoproof import pipeline
 from sonoproof.config import Config
 from sonoproof.reporting.terminal.summary import summary_lines
 from sonoproof.runfolder import RunFolder, read_json, sha256_of_file
-from sonoproof.stages import Inputs
+from sonoproof.stages.context import Inputs
 from sonoproof.training.fit import fit
 from sonoproof.verification import verify_run
 
@@ -45,7 +45,7 @@ def test_killed_between_seeds_it_goes_on_and_the_table_is_verified(
         trained.append(run.root.name)
         return fit(run, **how)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("sonoproof.stages.training.fit", killed_at_the_last)
+    monkeypatch.setattr("sonoproof.stages.trainings.fit", killed_at_the_last)
     with pytest.raises(KeyboardInterrupt):
         pipeline.run(out, inputs=inputs, config=seeded(3), reporter=Silent())
     reported = sha256_of_file(out / "model/weights.safetensors")

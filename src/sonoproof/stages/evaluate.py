@@ -1,4 +1,4 @@
-"""Predictions to metrics, and the run to its report."""
+"""Predictions to metrics with intervals."""
 
 from __future__ import annotations
 
@@ -6,30 +6,21 @@ from pathlib import Path
 
 from sonoproof.evaluation.evaluate.evaluate import evaluate_run
 from sonoproof.evaluation.evaluate.seeds import evaluate_seeds
-from sonoproof.reporting.report import build_report
-from sonoproof.reporting.wording.tables import PART_NAMES, metrics_latex
-from sonoproof.runfolder import write_text
-from sonoproof.stages.context import files_in
-from sonoproof.stages.job import Job
+from sonoproof.parts import REPORTED, Part
+from sonoproof.reporting.wording.tables import metrics_latex
+from sonoproof.runfolder import files_in, write_text
+from sonoproof.stages.context import RunContext
 
-__all__ = ["evaluate", "report"]
+__all__ = ["evaluate"]
 
 
-def evaluate(job: Job) -> list[Path]:
-    """Predictions to metrics with intervals."""
-    parts = [part for part in PART_NAMES if job.run.predictions(part).is_file()]
-    evaluations = evaluate_run(job.run, parts=parts, config=job.config.evaluate)
-    evaluate_seeds(
-        job.run,
-        seeds=job.config.fit.every_seed,
-        parts=[part for part in ("val", "test") if part in evaluations],
-        config=job.config.evaluate,
+def evaluate(context: RunContext) -> list[Path]:
+    """Predictions to metrics with intervals, for each part that was predicted."""
+    run, config = context.run, context.config
+    evaluations = evaluate_run(
+        run, parts=[part for part in Part if run.predictions(part).is_file()], config=config.evaluate
     )
-    write_text(job.run.metrics.with_suffix(".tex"), metrics_latex(evaluations))
-    return files_in(job.run.metrics.parent)
-
-
-def report(job: Job) -> list[Path]:
-    """The run folder to one page, and the checklists that it can fill."""
-    page = build_report(job.run, config=job.config.report)
-    return [page, *files_in(job.run.figures), *files_in(job.run.checklists)]
+    reported = [part for part in REPORTED if part in evaluations]
+    evaluate_seeds(run, seeds=config.fit.every_seed, parts=reported, config=config.evaluate)
+    write_text(run.metrics.with_suffix(".tex"), metrics_latex(evaluations))
+    return files_in(run.metrics.parent)

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from torch import nn
 
-from sonoproof.classes import Classes
 from sonoproof.explanation.explain import explain_part
 from sonoproof.explanation.survey import REGION_WORDS, survey_part
+from sonoproof.parts import Part
 from sonoproof.reporting.figures.explanation import draw_explanations
-from sonoproof.runfolder import PREDICTION_COLUMNS, RunFolder, read_table, write_json
-from sonoproof.stages.context import files_in, frames_of, masks_of, records_and_split
-from sonoproof.stages.fit import learn
-from sonoproof.stages.job import Job
-from sonoproof.training.batches import LoadFrames
-from sonoproof.training.bundle import ModelBundle, load_bundle
+from sonoproof.runfolder import RunFolder, files_in, write_json
+from sonoproof.sampling import evenly_spread
+from sonoproof.stages.context import RunContext
+from sonoproof.stages.trainings import train
+from sonoproof.types import UInt8Array
 
 __all__ = ["explain"]
 
@@ -27,64 +24,61 @@ REFERENCES = 8
 SHUFFLED = "shuffled-labels"
 
 
-def explain(job: Job) -> list[Path]:
+def explain(context: RunContext) -> list[Path]:
     """Model and predictions to where the model looked, explained frames and their figures."""
-    load, _ = frames_of(job)
-    bundle = load_bundle(job.run.model)
-    parts = [part for part in ("val", "test") if job.run.predictions(part).is_file()]
-    folders = [job.run.explanations(part) for part in parts]
-    random_labels = _network_of_shuffled_labels(job) if job.config.explain.label_randomisation else None
-    for part, folder in zip(parts, folders, strict=True):
-        predictions = read_table(job.run.predictions(part), columns=PREDICTION_COLUMNS)
-        _survey(job, predictions, part=part, load=load, bundle=bundle)
+    random_labels = _network_of_shuffled_labels(context) if context.config.explain.label_randomisation else None
+    folders = []
+    for part, predictions in context.predictions.items():
+        folders.append(context.run.explanations(part))
+        _survey(context, part, predictions)
         explain_part(
             predictions,
             part=part,
-            load=load,
-            model=bundle.classifier,
-            classes=Classes(negative=bundle.negative, positive=bundle.positive),
-            config=job.config.explain,
-            out=folder,
-            references=_references(job, load),
-            masks=masks_of(job),
+            load=context.frames,
+            model=context.bundle.classifier,
+            classes=context.classes,
+            config=context.config.explain,
+            out=folders[-1],
+            references=_references(context),
+            masks=context.masks,
             random_labels=random_labels,
-            to_probability=bundle.decision.probability,
-            progress=job.progress,
+            to_probability=context.bundle.decision.probability,
+            progress=context.progress,
         )
-    draw_explanations(*folders, dpi=job.config.explain.dpi, progress=job.progress)
+    draw_explanations(*folders, dpi=context.config.explain.dpi, progress=context.progress)
     return [path for folder in folders for path in files_in(folder)]
 
 
-def _survey(job: Job, predictions: pd.DataFrame, *, part: str, load: LoadFrames, bundle: ModelBundle) -> None:
-    survey: dict[str, Any] = survey_part(
+def _survey(context: RunContext, part: Part, predictions: pd.DataFrame) -> None:
+    survey = survey_part(
         predictions,
         part=part,
-        load=load,
-        model=bundle.classifier,
-        positive=bundle.positive,
-        frames=job.config.explain.survey,
-        confidence=job.config.evaluate.confidence,
-        masks=masks_of(job),
+        load=context.frames,
+        model=context.bundle.classifier,
+        positive=context.classes.positive,
+        frames=context.config.explain.survey,
+        confidence=context.config.evaluate.confidence,
+        masks=context.masks,
     )
-    write_json(job.run.explanations(part) / "survey.json", survey, schema="survey")
+    write_json(context.run.explanations(part) / "survey.json", survey, schema="survey")
     for region in survey["looks_at"]:
-        job.say(f"warning: {part}: the model looks at {REGION_WORDS[region]}")
+        context.say(f"warning: {part}: the model looks at {REGION_WORDS[region]}")
 
 
-def _references(job: Job, load: LoadFrames) -> npt.NDArray[np.uint8] | None:
+def _references(context: RunContext) -> UInt8Array | None:
     """Frames of the fit part that the baseline ``references`` is averaged over."""
-    if "references" not in job.config.explain.baselines:
+    if "references" not in context.config.explain.baselines:
         return None
-    table = records_and_split(job.run)
+    table = context.split_records
     known = sorted(table.loc[table["part"] == "fit", "image_id"])
-    return load(known[:: max(1, len(known) // REFERENCES)][:REFERENCES])
+    return context.frames([known[k] for k in evenly_spread(len(known), REFERENCES)])
 
 
-def _network_of_shuffled_labels(job: Job) -> nn.Module:
+def _network_of_shuffled_labels(context: RunContext) -> nn.Module:
     """The same training on the same frames, their labels dealt out at random: for the gate, on request."""
-    table = records_and_split(job.run)
+    table = context.split_records.copy()
     learned = table["part"] == "fit"
-    dealt = np.random.default_rng(job.config.fit.seed).permutation(table.loc[learned, "label"].to_numpy())
+    dealt = np.random.default_rng(context.config.fit.seed).permutation(table.loc[learned, "label"].to_numpy())
     table.loc[learned, "label"] = dealt
-    job.say("training on shuffled labels, for the trust gate")
-    return learn(RunFolder(job.run.checkpoints / SHUFFLED), job=job, table=table).classifier.eval()
+    context.say("training on shuffled labels, for the trust gate")
+    return train(context, table, into=RunFolder(context.run.checkpoints / SHUFFLED)).classifier.eval()

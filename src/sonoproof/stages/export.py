@@ -15,8 +15,8 @@ from sonoproof.inference.engines import Engine, TorchEngine
 from sonoproof.inference.export import check_export_name, export_onnx, require_parity, serialised
 from sonoproof.inference.quantise import Change, change_of, quantised, require_small
 from sonoproof.runfolder import RunFolder, atomic_path
-from sonoproof.stages.context import frames_of, records_and_split
-from sonoproof.stages.job import Job
+from sonoproof.sampling import evenly_spread
+from sonoproof.stages.context import RunContext
 from sonoproof.training.batches import LoadFrames
 from sonoproof.training.bundle import ModelBundle, load_bundle
 from sonoproof.training.model import resolve_device
@@ -57,13 +57,14 @@ def _export_int8(run: RunFolder, bundle: ModelBundle, *, out: Path) -> dict[str,
     """Write the file if every engine that is installed passes the gate with it: each rounds in its own way."""
     if not run.split.is_file():
         raise BundleError(f"{run.root}: --int8 needs the run folder, to compare on the frames of its validation part")
-    table = records_and_split(run)
+    context = RunContext(run, config=load_config(run.config))
+    table = context.split_records
     rows = table[table["part"] == "val"]
     if rows.empty:
         raise BundleError(f"{run.root}: --int8 is compared on validation frames, and this run has none; export without")
-    load = _frames(run)
+    load = context.frames
     learned = list(table.loc[table["part"] == "fit", "image_id"])
-    some = learned[:: max(1, len(learned) // CALIBRATION_FRAMES)]
+    some = [learned[k] for k in evenly_spread(len(learned), CALIBRATION_FRAMES)]
     single = serialised(bundle)
     require_parity(bundle, single)
     content = quantised(single, frames=load(some))
@@ -76,13 +77,6 @@ def _export_int8(run: RunFolder, bundle: ModelBundle, *, out: Path) -> dict[str,
             changes[name] = change_of(before, after, positive=(rows["label"] == bundle.positive).to_numpy())
             require_small(changes[name], engine=name)
     return changes
-
-
-def _frames(run: RunFolder) -> LoadFrames:
-    job = Job(
-        run=run, config=load_config(run.config), inputs=None, say=lambda _line: None, progress=lambda _done, _all: None
-    )
-    return frames_of(job)[0]
 
 
 def _probabilities(

@@ -8,69 +8,58 @@ import pandas as pd
 
 from sonoproof.inference.predict import Scores, answer_rows, score_frames
 from sonoproof.inference.prediction_files import write_answers
+from sonoproof.parts import Part
 from sonoproof.reporting.workbooks.challenge_sheet import write_challenge_sheet
 from sonoproof.runfolder import PREDICTION_COLUMNS, RunFolder, write_table
 from sonoproof.stages.calibrate import cross_fitted, is_cross_fitted, out_of_fold
-from sonoproof.stages.context import frames_of, records_and_split
-from sonoproof.stages.job import Job
-from sonoproof.training.bundle import ModelBundle, load_bundle
-from sonoproof.training.model import resolve_device
+from sonoproof.stages.context import RunContext
+from sonoproof.training.bundle import ModelBundle
 
-__all__ = ["WITHOUT_TWINS", "answered", "predict", "reported_parts"]
-
-# The part of the test rows that have no look-alike in the sheet, where some have one.
-WITHOUT_TWINS = "test_without_twins"
+__all__ = ["predict", "predict_part"]
 
 
-def predict(job: Job) -> list[Path]:
+def predict(context: RunContext) -> list[Path]:
     """Model and frames to a table of predictions for each part that is reported on."""
-    table = records_and_split(job.run)
-    load, _ = frames_of(job)
-    bundle, device = load_bundle(job.run.model), resolve_device(job.config.model.device)
-    written = []
-    for part, rows in reported_parts(table).items():
-        scores = score_frames(bundle, image_ids=list(rows["image_id"]), load=load, device=device, progress=job.progress)
-        predictions = answered(job.run, part, rows, job=job, bundle=bundle, scores=scores)
-        written += _write_predictions(job.run, part, predictions, rows)
-        if part == "test" and "test_twin" in rows and (rows["test_twin"] == "yes").any():
+    run, written = context.run, []
+    for part, rows in context.reported_records.items():
+        predictions = predict_part(context, part, rows, bundle=context.bundle, run=run)
+        written += _write_predictions(run, part, predictions, rows)
+        if part == Part.TEST and "test_twin" in rows and (rows["test_twin"] == "yes").any():
             alone = (rows["test_twin"] != "yes").to_numpy()
-            written += _write_predictions(job.run, WITHOUT_TWINS, predictions[alone], rows[alone])
-    if job.config.split.folds and job.run.out_of_fold.is_file():
-        write_table(job.run.predictions("oof"), out_of_fold(job), columns=PREDICTION_COLUMNS)
-        written.append(job.run.predictions("oof"))
+            written += _write_predictions(run, Part.TEST_WITHOUT_TWINS, predictions[alone], rows[alone])
+    if context.config.split.folds and run.out_of_fold.is_file():
+        write_table(run.predictions(Part.OOF), out_of_fold(context), columns=PREDICTION_COLUMNS)
+        written.append(run.predictions(Part.OOF))
     return written
 
 
-def answered(
-    run: RunFolder, part: str, rows: pd.DataFrame, *, job: Job, bundle: ModelBundle, scores: Scores
+def predict_part(
+    context: RunContext, part: Part, rows: pd.DataFrame, *, bundle: ModelBundle, run: RunFolder
 ) -> pd.DataFrame:
-    """The prediction table of a part; rows that were chosen on are cross-fitted.
+    """The prediction table of a part; rows that were chosen on are decided by the other folds of them.
 
     Args:
-        run: The folder that holds the model and its decision.
-        part: Name of the part.
+        context: The run that the rows are from.
+        part: The part.
         rows: Its records.
-        job: The job.
         bundle: The model.
-        scores: What the network says of the rows.
+        run: The folder that holds the model and its decision.
     """
+    image_ids = list(rows["image_id"])
+    scores: Scores = score_frames(
+        bundle, image_ids=image_ids, load=context.frames, device=context.device, progress=context.progress
+    )
     if is_cross_fitted(run, part):
-        return cross_fitted(job, rows.drop(columns="fold"), bundle=bundle, scores=scores)
+        return cross_fitted(context, rows.drop(columns="fold"), bundle=bundle, scores=scores)
     return answer_rows(rows, bundle=bundle, scores=scores)
 
 
-def reported_parts(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The rows of each part that the saved model is reported on."""
-    parts = {part: table[table["part"] == part] for part in ("val", "test")}
-    return {part: rows for part, rows in parts.items() if len(rows)}
-
-
-def _write_predictions(run: RunFolder, part: str, predictions: pd.DataFrame, rows: pd.DataFrame) -> list[Path]:
+def _write_predictions(run: RunFolder, part: Part, predictions: pd.DataFrame, rows: pd.DataFrame) -> list[Path]:
     path = run.predictions(part)
     write_table(path, predictions, columns=PREDICTION_COLUMNS)
     write_answers(predictions, path.with_suffix(".xlsx"))
     written = [path, path.with_suffix(".xlsx")]
-    if part == "test" and (rows["origin"] == "test").any():
+    if part == Part.TEST and (rows["origin"] == "test").any():
         challenge = path.with_name("challenge.xlsx")
         write_challenge_sheet(challenge, predictions)
         written.append(challenge)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -34,6 +36,12 @@ class Rows:
     image_ids: tuple[str, ...]
     targets: npt.NDArray[np.float32]
     groups: tuple[str, ...]
+
+    @classmethod
+    def from_records(cls, table: pd.DataFrame, *, positive: str) -> Self:
+        """The rows of a table with ``image_id``, ``label`` and ``group``; `positive` names the positive class."""
+        targets = (table["label"] == positive).to_numpy().astype(np.float32)
+        return cls(image_ids=tuple(table["image_id"]), targets=targets, groups=tuple(table["group"]))
 
     def __len__(self) -> int:
         return len(self.image_ids)

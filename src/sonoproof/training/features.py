@@ -3,20 +3,83 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from sonoproof.config import ModelConfig
+from sonoproof.data.frames.frames import Frames
+from sonoproof.manifest import fingerprint
+from sonoproof.progress import SILENT, Progress
 from sonoproof.runfolder import atomic_path
+from sonoproof.sampling import evenly_spread
 from sonoproof.training.batches import LoadFrames, to_network
-from sonoproof.training.model import BinaryClassifier
+from sonoproof.training.model import BinaryClassifier, load_backbone, resolve_device
+from sonoproof.training.module import SETTLE_FRAMES, settle_batch_norm
+from sonoproof.types import Float32Array
 
-__all__ = ["cached_features", "extract_features", "network_key"]
+__all__ = ["FrameFeatures", "cached_features", "extract_features", "network_key"]
 
 BATCH = 32
+
+
+class FrameFeatures:
+    """The backbone's features of a run's frames: computed for all of them when first asked for, and kept on disk.
+
+    Args:
+        frames: The frames.
+        image_ids: All frames of the run.
+        folder: Where features are kept.
+        model: The backbone and where it runs.
+        seed: Seed of a random backbone.
+        progress: Told how many frames are done.
+    """
+
+    def __init__(
+        self,
+        frames: Frames,
+        *,
+        image_ids: Sequence[str],
+        folder: Path,
+        model: ModelConfig,
+        seed: int,
+        progress: Progress = SILENT.progress,
+    ) -> None:
+        self._frames, self._image_ids, self._folder = frames, image_ids, folder
+        self._model, self._seed, self._progress = model, seed, progress
+
+    def __call__(self, image_ids: Sequence[str]) -> Float32Array:
+        """The features in the order asked for, (N, D)."""
+        return self._table[[self._row_of[image_id] for image_id in image_ids]]
+
+    @cached_property
+    def _row_of(self) -> dict[str, int]:
+        return {image_id: row for row, image_id in enumerate(self._image_ids)}
+
+    @cached_property
+    def _table(self) -> Float32Array:
+        content = fingerprint(self._frames.preprocessing.key(), self._frames.sha256(self._image_ids))
+        return cached_features(
+            self._backbone(),
+            image_ids=self._image_ids,
+            load=self._frames,
+            folder=self._folder,
+            content_key=content,
+            device=resolve_device(self._model.device),
+            progress=self._progress,
+        )
+
+    def _backbone(self) -> BinaryClassifier:
+        """The backbone; a random one is settled on the frames, or its signal would die out."""
+        classifier = load_backbone(self._model, seed=self._seed, image_size=self._frames.preprocessing.size)
+        if not classifier.architecture.pretrained:
+            some = [self._image_ids[k] for k in evenly_spread(len(self._image_ids), SETTLE_FRAMES)]
+            batches = (to_network(self._frames(some[k : k + BATCH])) for k in range(0, len(some), BATCH))
+            settle_batch_norm(classifier, ((batch, batch) for batch in batches), device=torch.device("cpu"))
+        return classifier
 
 
 def cached_features(
@@ -27,8 +90,8 @@ def cached_features(
     folder: Path,
     content_key: str,
     device: torch.device,
-    progress: Callable[[int, int], None] | None = None,
-) -> npt.NDArray[np.float32]:
+    progress: Progress = SILENT.progress,
+) -> Float32Array:
     """Features of frames as they are, from the cache where they are known.
 
     Args:
@@ -46,7 +109,7 @@ def cached_features(
     key = hashlib.sha256("\0".join([network_key(classifier), content_key, *image_ids]).encode()).hexdigest()[:16]
     path = folder / f"features-{key}.npy"
     if path.is_file():
-        kept: npt.NDArray[np.float32] = np.load(path, allow_pickle=False)
+        kept: Float32Array = np.load(path, allow_pickle=False)
         return kept
     features = extract_features(classifier, image_ids=image_ids, load=load, device=device, progress=progress)
     with atomic_path(path) as temporary:
@@ -72,8 +135,8 @@ def extract_features(
     image_ids: Sequence[str],
     load: LoadFrames,
     device: torch.device,
-    progress: Callable[[int, int], None] | None = None,
-) -> npt.NDArray[np.float32]:
+    progress: Progress = SILENT.progress,
+) -> Float32Array:
     """Features of frames under the network as it is, (N, D) float32 in the order of `image_ids`.
 
     Args:
@@ -88,6 +151,5 @@ def extract_features(
     for start in range(0, len(image_ids), BATCH):
         part = image_ids[start : start + BATCH]
         parts.append(classifier.features(to_network(load(part), device=device)).float().cpu().numpy())
-        if progress is not None:
-            progress(start + len(part), len(image_ids))
+        progress(start + len(part), len(image_ids))
     return np.concatenate(parts)

@@ -39,7 +39,7 @@ from sonoproof.training.checkpoints import (
 from sonoproof.training.features import extract_features
 from sonoproof.training.head import LinearHead, fit_head
 from sonoproof.training.model import BinaryClassifier, load_backbone, resolve_device
-from sonoproof.training.module import TrainingModule, epoch_metrics, settle_batch_norm
+from sonoproof.training.module import SETTLE_FRAMES, TrainingModule, epoch_metrics, settle_batch_norm
 from sonoproof.training.recipes import BETTER, Recipe, recipe_for
 
 __all__ = ["LoadFeatures", "Parts", "fit"]
@@ -47,8 +47,6 @@ __all__ = ["LoadFeatures", "Parts", "fit"]
 Progress = Callable[[int, int], None]
 # Image ids in, (N, D) features of the backbone out, in the order asked for.
 LoadFeatures = Callable[[Sequence[str]], npt.NDArray[np.float32]]
-# Frames on which batch norm statistics are estimated before each evaluation: more give no better mean.
-SETTLE_FRAMES = 512
 
 
 @dataclass(frozen=True)

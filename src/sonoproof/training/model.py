@@ -15,10 +15,20 @@ from torch import Tensor, nn
 
 from sonoproof.config import ModelConfig
 from sonoproof.errors import BundleError, ConfigError
+from sonoproof.runfolder import files_in
 from sonoproof.training.layers import patch_backbone
 
-__all__ = ["Architecture", "BinaryClassifier", "backbone_image_size", "load_backbone", "rebuild", "resolve_device"]
+__all__ = [
+    "Architecture",
+    "BinaryClassifier",
+    "backbone_files",
+    "backbone_image_size",
+    "load_backbone",
+    "rebuild",
+    "resolve_device",
+]
 
+_BACKBONE_SUFFIXES = (".json", ".safetensors", ".bin")
 RANDOM = "random"
 RANDOM_IMAGE_SIZE = 224
 
@@ -222,6 +232,17 @@ def _pretrained(folder: Path, *, name: str, image_size: int) -> BinaryClassifier
         transformers_config=_plain_config(settings), mean=mean, std=std, origin=name, pretrained=True
     )
     return BinaryClassifier(network, architecture=architecture)
+
+
+def backbone_files(config: ModelConfig) -> list[Path]:
+    """The files of the pretrained backbone; none where it is random.
+
+    Raises:
+        ConfigError: It is not at hand.
+    """
+    if config.backbone == RANDOM:
+        return []
+    return [path for path in files_in(_backbone_folder(config)) if path.suffix in _BACKBONE_SUFFIXES]
 
 
 def _backbone_folder(config: ModelConfig) -> Path:

@@ -19,9 +19,11 @@ from sonoproof.training.layers import batch_norms
 from sonoproof.training.model import BinaryClassifier
 from sonoproof.training.recipes import Recipe
 
-__all__ = ["TrainingModule", "epoch_metrics"]
+__all__ = ["SETTLE_FRAMES", "TrainingModule", "epoch_metrics", "settle_batch_norm"]
 
 WARM_UP_SHARE = 0.05
+# Frames on which batch norm statistics are estimated before each evaluation: more give no better mean.
+SETTLE_FRAMES = 512
 
 
 class _Seen:

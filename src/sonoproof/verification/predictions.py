@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from sonoproof.inference.prediction_files import write_answers
+from sonoproof.parts import REPORTED
 from sonoproof.reporting.workbooks.challenge_sheet import write_challenge_sheet
 from sonoproof.runfolder import PREDICTION_COLUMNS, RECORD_COLUMNS, SPLIT_COLUMNS, RunFolder, read_json, read_table
 from sonoproof.training.verdict import Decision
@@ -34,7 +35,7 @@ def prediction_differences(run: RunFolder, *, work: Path, sentences: bool = True
     Raises:
         RunFolderError: A table or the model's description is damaged.
     """
-    trainings = [run, *(RunFolder(folder) for folder in sorted(run.with_seed(0).root.parent.glob("*")))]
+    trainings = [run, *(RunFolder(folder) for folder in sorted(run.seeds_folder.glob("*")))]
     tables = [(path, of) for of in trainings for path in sorted(of.predictions("val").parent.glob("*.csv"))]
     split = read_table(run.split, columns=SPLIT_COLUMNS)
     records = read_table(run.records, columns=RECORD_COLUMNS).set_index("image_id", drop=False)
@@ -64,7 +65,7 @@ def _against_records(table: pd.DataFrame, records: pd.DataFrame) -> list[str]:
 
 
 def _against_split(table: pd.DataFrame, split: pd.DataFrame, *, part: str) -> list[str]:
-    if part not in ("val", "test"):
+    if part not in REPORTED:
         return []
     expected, present = set(split.loc[split["part"] == part, "image_id"]), set(table["image_id"])
     lines = (

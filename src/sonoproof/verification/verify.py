@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from sonoproof import __version__
 from sonoproof.config import load_config
@@ -14,7 +14,7 @@ from sonoproof.errors import RunFolderError, SonoproofError
 from sonoproof.manifest import Manifest
 from sonoproof.pipeline import STAGES, Stage
 from sonoproof.runfolder import RunFolder, sha256_of_file
-from sonoproof.stages import Job
+from sonoproof.stages.context import RunContext
 from sonoproof.verification.files import compared, differing_places
 from sonoproof.verification.predictions import prediction_differences
 from sonoproof.verification.shadow import shadow_of
@@ -150,22 +150,21 @@ def _computed_again(run: RunFolder, content: Mapping[str, Any], *, work: Path) -
         (work / "workbooks").mkdir()
         yield from prediction_differences(run, work=work / "workbooks", sentences=sentences).items()
     for stage in stages:
-        job = Job(run=shadow, config=config, inputs=None, say=_unheard, progress=_unwatched)
-        again = {shadow.relative(path) for path in stage.work(job)}
+        again = {shadow.relative(path) for path in stage.work(_TablesOnly(shadow, config=config))}
         for name in sorted(again | set(_outputs(content, stage.name))):
             if compared(Path(name), sentences=sentences):
                 yield name, _file_differences(run.root / name, shadow.root / name, sentences=sentences)
+
+
+class _TablesOnly(RunContext):
+    """A context for stages that compute from tables: the frames are not to be had."""
+
+    @property
+    def frames(self) -> NoReturn:
+        raise ValueError("a stage that computes from tables asked for frames")
 
 
 def _file_differences(found: Path, expected: Path, *, sentences: bool) -> list[str]:
     if not expected.is_file():
         return ["is not made by this version from these files"]
     return differing_places(found, expected, sentences=sentences) if found.is_file() else ["is missing"]
-
-
-def _unheard(line: str) -> None:
-    """The stages speak to nobody: what differs is what is said."""
-
-
-def _unwatched(done: int, total: int) -> None:
-    """No progress is shown: it takes seconds."""

@@ -1,0 +1,95 @@
+"""What a stage depends on, and why it is done again.
+
+A stage is skipped on ``--resume`` if nothing that it depends on has changed: the stages before it, its settings, and
+the content of the files that it reads. Files are known by their bytes, not by their times, and only those count that
+a run reads: a file manager's ``.DS_Store`` among the images changes nothing, an image of equal size and time does.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sonoproof.concurrency import map_in_order
+from sonoproof.config import Config
+from sonoproof.data.folder.imagefolder import search_folder
+from sonoproof.manifest import fingerprint
+from sonoproof.runfolder import sha256_of_file
+from sonoproof.training.model import backbone_files
+
+__all__ = ["backbone_content", "changes", "input_content", "mask_content", "settings"]
+
+# Settings that a later stage than their table's depends on: changing them does not train again.
+_OF_LATER_STAGES = {"fit": ("seeds",)}
+_EARLIER = "earlier stages"
+_SHOWN = 3
+
+
+def settings(config: Config, names: Sequence[str]) -> dict[str, Any]:
+    """Values of tables of the configuration, or of single keys, by ``table.key``.
+
+    Args:
+        config: The settings.
+        names: ``table`` or ``table.key``.
+    """
+    found: dict[str, Any] = {}
+    for name in names:
+        table, _, key = name.partition(".")
+        values = dataclasses.asdict(getattr(config, table))
+        kept = [key] if key else [key for key in values if key not in _OF_LATER_STAGES.get(table, ())]
+        found |= {f"{table}.{key}": values[key] for key in kept}
+    return found
+
+
+def input_content(inputs: Mapping[str, Path]) -> dict[str, str]:
+    """Hashes of what the user gives: of a sheet its bytes, of a folder the names and the bytes of its images.
+
+    Args:
+        inputs: Files and folders by what they are.
+    """
+    return {name: _content(path) for name, path in inputs.items()}
+
+
+def mask_content(config: Config) -> dict[str, str]:
+    """The hash of the truth masks, where there are any."""
+    folder = config.explain.masks
+    return {"masks": _content(Path(folder))} if folder else {}
+
+
+def backbone_content(config: Config) -> dict[str, str]:
+    """The hash of the backbone's files, where it is pretrained."""
+    files = backbone_files(config.model)
+    return {"backbone weights": fingerprint([sha256_of_file(file) for file in files])} if files else {}
+
+
+def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """What differs between two sets of dependencies, in words: ``"fit.epochs was 8, is 12"``; empty if nothing does."""
+    now = json.loads(json.dumps(now, default=str))  # as the manifest keeps it
+    names = [name for name in dict.fromkeys((*before, *now)) if before.get(name) != now.get(name)]
+    own = [name for name in names if name != _EARLIER]
+    told = [_change(name, before.get(name), now.get(name)) for name in own[:_SHOWN]]
+    told += [f"{len(own) - _SHOWN} more"] if len(own) > _SHOWN else []
+    return ", ".join(told) or ("an earlier stage was done again" if names else "")
+
+
+def _change(name: str, before: Any, now: Any) -> str:
+    if "." in name:
+        return f"{name} was {before}, is {now}"
+    return f"the {name.replace('_', ' ')} changed"
+
+
+def _content(path: Path) -> str:
+    if not path.is_dir():
+        return sha256_of_file(path) if path.is_file() else ""
+    names = search_folder(path).images
+    return fingerprint(list(zip(names, _hashes(path / name for name in names), strict=True)))
+
+
+def _hashes(paths: Iterable[Path]) -> list[str]:
+    def sha256(path: Path) -> str:
+        return sha256_of_file(path) if path.is_file() else ""
+
+    return list(map_in_order(sha256, list(paths)))
