@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from sonoproof.data.cohort.image_id import relative_file
 from sonoproof.data.frames.facts import decode
 from sonoproof.data.frames.preprocessing import Preprocessing
 from sonoproof.data.frames.store import FrameStore
@@ -68,7 +69,7 @@ class Masks:
 
     def __call__(self, image_id: str) -> BoolArray | None:
         """The mask of a frame, (size, size), or None where it has none."""
-        path = (self._folder / image_id.removeprefix("test:")).with_suffix(".png")
+        path = (self._folder / relative_file(image_id)).with_suffix(".png")
         if not path.is_file():
             return None
         inside = decode(path, max_pixels=self._max_pixels).max(axis=2, keepdims=True) > 0
