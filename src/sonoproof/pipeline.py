@@ -88,7 +88,14 @@ def _has_further_seeds(config: Config) -> bool:
 
 STAGES = (
     Stage("audit", "reading and auditing the data", audit_data, ("sheet", "frames", "audit", "model"), audits=True),
-    Stage("probe", "probing for shortcuts, leaks and doubtful labels", probe, reads=backbone_content, audits=True),
+    Stage(
+        "probe",
+        "probing for shortcuts, leaks and doubtful labels",
+        probe,
+        ("seed",),
+        reads=backbone_content,
+        audits=True,
+    ),
     Stage("split", "splitting by groups", split, ("split", "fit.ensemble")),
     Stage("fit", "training", fit, ("fit", "model")),
     Stage("cross-validate", "cross-validating by groups", cross_validate, is_wanted=_validates_apart),
@@ -133,7 +140,7 @@ def run(
     resolve_device(config.model.device)
     backbone_image_size(config.model)
     manifest = _open(run_folder, resume=resume)
-    manifest.begin(command=command, seed=config.fit.seed, inputs=given)
+    manifest.begin(command=command, seed=config.fit.effective_seed, inputs=given)
     _note_config(config, run_folder, manifest)
     before: Mapping[str, Any] = input_content(given)
     for stage in stages_wanted:

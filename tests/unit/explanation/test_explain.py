@@ -88,7 +88,7 @@ def test_both_classes_are_explained(explained: Path) -> None:
 
 
 def test_methods_by_name_are_explained_judged_and_scaled(phantom: Any, tmp_path: Path) -> None:
-    methods = ("saliency", "integrated_gradients", "smoothgrad", "grad_cam", "occlusion")
+    methods: tuple[Any, ...] = ("saliency", "integrated_gradients", "smoothgrad", "grad_cam", "occlusion")
     config = ExplainConfig(top=1, errors=0, methods=methods, baselines=("mean",))
     _explain(phantom, tmp_path, config=config, random_labels=phantom.network)
     content = read_json(tmp_path / "explanations.json", schema="explanations")

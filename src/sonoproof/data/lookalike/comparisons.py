@@ -48,7 +48,7 @@ class Comparisons:
         found.sort(key=lambda entry: entry[0])
         return sorted(found, key=lambda entry: strength(entry[1]), reverse=True)
 
-    def add(self, pairs: Iterable[Pair], spool: ViewSpool, *, workers: int, progress: Progress | None) -> int:
+    def add(self, pairs: Iterable[Pair], spool: ViewSpool, *, workers: int | None, progress: Progress | None) -> int:
         """Compare the pairs that were not compared before and form the groups anew; returns how many were new."""
 
         def examine(pair: Pair) -> Evidence | None:
@@ -69,7 +69,12 @@ class Comparisons:
 
 
 def compare_in_rounds(
-    spool: ViewSpool, *, journal: Journal, generator: np.random.Generator, workers: int, progress: Progress | None
+    spool: ViewSpool,
+    *,
+    journal: Journal,
+    generator: np.random.Generator,
+    workers: int | None,
+    progress: Progress | None,
 ) -> Comparisons:
     """Compare few pairs and find nearly all links: never all with all.
 
@@ -81,7 +86,7 @@ def compare_in_rounds(
         spool: The views of the frames.
         journal: Where each pair compared is written down.
         generator: Draws the sample that the visual words are learnt from.
-        workers: Threads; 0 takes one per processor.
+        workers: Threads; None for one per processor.
         progress: Called with (done, of), for blocks of frames and for the pairs of each round.
     """
     comparisons = Comparisons(np.arange(len(spool)), journal)

@@ -30,7 +30,7 @@ def find_lookalikes(
     *,
     load: Load,
     work: Path,
-    workers: int = 0,
+    workers: int | None = None,
     seed: int = 0,
     resume: bool = False,
     progress: Progress | None = None,
@@ -42,7 +42,7 @@ def find_lookalikes(
         load: Decodes a frame to uint8 RGB (height, width, 3); called once a frame, in threads.
         work: Folder in which the folder ``lookalike`` is made, about 110 KB a frame, and removed at the end. A search
             that was stopped leaves it.
-        workers: Threads; 0 takes one per processor. The result depends neither on it nor on the order of
+        workers: Threads; None for one per processor. The result depends neither on it nor on the order of
             `image_ids`.
         seed: Draws the sample of features that the visual words are learnt from.
         resume: Whether to go on with a search of the same frames that was stopped. The frames must not have changed.
@@ -89,7 +89,7 @@ def _describe_all(
     spool: ViewSpool,
     *,
     journal: Journal,
-    workers: int,
+    workers: int | None,
     progress: Progress | None,
 ) -> tuple[list[str], dict[str, str]]:
     """Spool a view of every frame; of frames with identical pixels the first only.
@@ -120,7 +120,7 @@ def _describe_all(
 
 
 def _described(
-    names: Sequence[str], load: Load, *, before: int, workers: int, progress: Progress | None
+    names: Sequence[str], load: Load, *, before: int, workers: int | None, progress: Progress | None
 ) -> Iterator[tuple[str, tuple[str, FrameView]]]:
     """Each name with the hash of its pixels and its view; `before` frames count as done."""
 
