@@ -34,7 +34,8 @@ class Between:
     unset: float | None = None
 
     def __str__(self) -> str:
-        return f"at least {self.low:g}" if math.isinf(self.high) else f"between {self.low:g} and {self.high:g}"
+        low, high = (f"{end:,.12g}" for end in (self.low, self.high))
+        return f"at least {low}" if math.isinf(self.high) else f"between {low} and {high}"
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ class _Seeded:
     """A stage that draws at random.
 
     Attributes:
-        seed: Seed of this stage alone. Without it, the run's own ``seed`` is used.
+        seed: Seed of this stage alone. If not set, the run's own ``seed`` is used.
         run_seed: The run's seed, filled in by `Config`.
     """
 
@@ -80,18 +80,18 @@ class FramesConfig:
     """How a frame becomes the network's input.
 
     Attributes:
-        size: Side of the square input, in pixels. Without it, the backbone's own image size is used. Smaller is faster
+        size: Side of the square input, in pixels. If not set, the backbone's own image size is used. Smaller is faster
             and loses detail.
         aspect: How a frame is made square: ``pad`` keeps its proportions and fills the rest with black, ``crop`` keeps
             them and cuts off the longer side, ``stretch`` distorts it.
         max_pixels: Images with more pixels than this are quarantined without being decoded, because a damaged or
             hostile file can claim any size.
-        workers: Threads that decode frames. Without it, one per processor.
+        workers: Threads that decode frames. If not set, one per processor.
     """
 
     size: Annotated[int | None, Between(1, 2048, unset=0)] = None
     aspect: Literal["pad", "stretch", "crop"] = "pad"
-    max_pixels: Annotated[int, Between(1, 2**40)] = 100_000_000
+    max_pixels: Annotated[int, Between(1, 10**12)] = 100_000_000
     workers: Annotated[int | None, Between(1, 1024, unset=0)] = None
 
 
@@ -106,8 +106,8 @@ class AuditConfig:
             them, ``block`` stops the run with exit code 3.
         mixed_groups: Groups of look-alike frames that hold both labels: ``group`` keeps each on one side of the split,
             ``drop`` quarantines them, ``block`` stops the run.
-        test_twins: Test frames with a look-alike in the sheet: ``keep`` reports the metrics with and without them,
-            ``drop`` leaves their look-alikes out of training, ``block`` stops the run.
+        test_twins: Test frames that have a look-alike among the frames of the sheet: ``keep`` reports the metrics with
+            and without them, ``drop`` leaves their look-alikes out of training, ``block`` stops the run.
         probes: Test for shortcuts, compare the honest split with a naive one, and rank doubtful labels.
     """
 
@@ -124,7 +124,7 @@ class SplitConfig(_Seeded):
 
     Attributes:
         val: Share of the rows held out for validation.
-        test: Share of the rows held out for testing when no test folder is given. Without it, 0.2 if there are at least
+        test: Share of the rows held out for testing when no test folder is given. If not set, 0.2 if there are at least
             10 groups of each class, otherwise none.
         stop: Share of the fit rows set aside to choose the checkpoint (recipe ``default``).
         folds: Folds of the cross-validation that gives out-of-fold predictions, or members of an ensemble. 0 for none.
@@ -156,26 +156,26 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class FitConfig(_Seeded):
-    """Training.
+    """How the network is trained.
 
     Attributes:
         recipe: ``classic``: frozen base, one sigmoid unit, Adam, checkpoint and early stopping on validation.
             ``default``: first the head on cached features, then the whole network at a lower rate, with class weights
             and a cosine schedule; the checkpoint is chosen on rows set aside from the fit part.
-        epochs: Maximum number of epochs of gradient training. Without it, the recipe's own.
+        epochs: Maximum number of epochs of gradient training. If not set, the recipe's own.
         batch: Frames per step. Lower it when memory runs out.
-        learning_rate: Peak learning rate of Adam. Without it, the recipe's own.
-        weight_decay: Decoupled weight decay (recipe ``default``). Without it, the recipe's own.
-        patience: Epochs without improvement after which training stops. Without it, the recipe's own.
+        learning_rate: Peak learning rate of Adam. If not set, the recipe's own.
+        weight_decay: Decoupled weight decay (recipe ``default``). If not set, the recipe's own.
+        patience: Epochs without improvement after which training stops. If not set, the recipe's own.
         monitor: Metric that chooses the checkpoint.
         zoom: Largest relative zoom in or out: 0.2 draws factors from 0.8 to 1.2, separately for each axis.
         shear_degrees: Largest shear angle in either direction, in degrees (the unit of Keras's ``shear_range``).
         flip: Mirror half of the frames left to right at random. Turn it off where left and right matter.
-        seeds: Number of trainings on the same split, with this seed and those that follow it. The first one is saved
-            and reported; the others show how much the result depends on chance.
+        seeds: Number of trainings on the same split, each with the next seed. The first one is saved and reported; the
+            others show how much the result depends on chance.
         ensemble: Average ``split.folds`` models, each trained without one fold of the fit part.
-        threads: Processor threads used for training. Without it, one per processor. Results are repeated bit by bit
-            only for the same number.
+        threads: Processor threads used for training. If not set, one per processor. The same number gives the
+            same result, bit for bit.
     """
 
     recipe: Literal["default", "classic"] = "default"
@@ -209,7 +209,7 @@ class CalibrateConfig:
         target: Sensitivity or specificity to reach.
         cost_false_positive: Cost of calling a negative frame positive.
         cost_false_negative: Cost of missing a positive frame, in the same unit.
-        prevalence: Share of positive cases in the population where the costs arise. Without it, that of the rows.
+        prevalence: Share of positive cases in the population where the costs arise. If not set, that of the rows.
         error: Share of wrong answers allowed; the model abstains where it would make more. 0 turns abstention off.
         least_groups: Smallest number of groups of each class from which anything is chosen.
     """
@@ -235,7 +235,7 @@ class EvaluateConfig(_Seeded):
         stratified: Resample the groups of each class separately. The intervals then hold for the share of positive
             groups in the sample; turn it off where that share came about by chance, as with consecutive patients.
         prevalence: Share of positive cases for which predictive values are also reported, such as that of your clinic.
-            Without it, only the sample's own.
+            If not set, only the sample's own.
         exam: How frames become one prediction per exam: ``mean_logit``, ``mean_probability``, ``max`` (the frame most
             likely to be positive decides) or ``vote``.
     """
@@ -250,14 +250,14 @@ class EvaluateConfig(_Seeded):
 
 @dataclass(frozen=True)
 class ExplainConfig:
-    """Explanations.
+    """Which frames are explained, by which methods, and how the figures are drawn.
 
     Attributes:
         top: Frames explained per part.
-        errors: Worst errors explained per part.
-        survey: Largest number of frames per part, each of another group, on which it is measured where the model looks.
+        errors: Most confident errors explained per part.
+        survey: Largest number of frames per part, each from a different group, used to measure where the model looks.
         methods: Maps that are drawn and checked by the trust gate. Integrated gradients are always computed.
-        baselines: Baselines of integrated gradients, the main one first: ``blur`` (the frame blurred), ``black``,
+        baselines: Baselines of integrated gradients, the main one first: ``blur`` (the blurred frame), ``black``,
             ``mean`` (the mean grey of the tissue), ``references`` (averaged over frames of the fit part).
         steps: Maximum number of steps along the path of integrated gradients. Fewer are taken where the completeness
             gap is small enough.
@@ -285,7 +285,7 @@ class ExplainConfig:
 
 @dataclass(frozen=True)
 class ReportConfig:
-    """The report.
+    """How the report looks.
 
     Attributes:
         title: Heading of the report.
@@ -298,7 +298,7 @@ class ReportConfig:
 
 @dataclass(frozen=True)
 class Config:
-    """All settings of a run.
+    """All settings of a run; its own apply to every stage.
 
     Attributes:
         seed: Seed of everything random: the split, training and the bootstrap. The same seed gives the same result.

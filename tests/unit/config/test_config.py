@@ -42,8 +42,8 @@ def test_every_default_is_allowed() -> None:
 @pytest.mark.parametrize(
     ("setting", "says"),
     [
-        ("fit.epochs=10001", "fit.epochs must be between 1 and 10000, not 10001"),
-        ("fit.epochs=-1", "between 1 and 10000"),
+        ("fit.epochs=10001", "fit.epochs must be between 1 and 10,000, not 10001"),
+        ("fit.epochs=-1", "between 1 and 10,000"),
         ("fit.epochs=2.5", "a whole number"),
         ("fit.epochs=true", "a whole number"),
         ("fit.epochs=false", "a whole number"),
