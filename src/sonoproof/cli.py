@@ -15,6 +15,7 @@ import typer
 
 from sonoproof import __version__
 from sonoproof.errors import SonoproofError
+from sonoproof.interrupts import Stopped, stoppable
 from sonoproof.malloc import keep_freed_memory
 
 if TYPE_CHECKING:
@@ -360,18 +361,19 @@ def env() -> None:
 
 
 def main() -> None:
-    """Run the command line; errors that a user can mend are one message, without a traceback."""
+    """Run the command line; errors that a user can fix are one message, without a traceback."""
     keep_freed_memory()
     try:
-        app()
+        with stoppable():
+            app()
     except SonoproofError as error:
         if "--debug" in sys.argv[1:]:
             raise
         typer.echo(f"error: {error}", err=True)
         raise SystemExit(error.exit_code) from None
-    except KeyboardInterrupt:
-        typer.echo("interrupted; go on with --resume", err=True)
-        raise SystemExit(130) from None
+    except Stopped as stopped:
+        typer.echo("stopped; go on with --resume", err=True)
+        raise SystemExit(stopped.exit_code) from None
 
 
 def _rerun(folder: Path, name: str, *, settings: list[str], device: str | None = None) -> None:
