@@ -28,9 +28,12 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from sonoproof.data.lookalike import LookalikeResult, find_lookalikes
+from sonoproof.config import FramesConfig
+from sonoproof.data.frames.one_pass import read_frames
+from sonoproof.data.lookalike import LookalikeResult, ViewSpool, find_lookalikes
 from sonoproof.data.lookalike.keypoints import describe
 from sonoproof.data.lookalike.pair_check import compare
 from sonoproof.phantom import PhantomConfig, write_cohort
@@ -84,10 +87,11 @@ def first_frames(root: Path, frames: int) -> list[str]:
 def measure(root: Path, names: list[str], workers: int) -> Measured:
     """Search one cohort; run in a fresh process, so that the peak memory is its own."""
     start = time.perf_counter()
-    with tempfile.TemporaryDirectory() as work:
-        found = find_lookalikes(
-            names, load=lambda name: load_frame(root / "images" / name), work=Path(work), workers=workers
-        )
+    records = pd.DataFrame({"image_id": names, "path": [str(root / "images" / name) for name in names]})
+    with tempfile.TemporaryDirectory() as work, ViewSpool(Path(work) / "views.bin") as spool:
+        read = read_frames(records, config=FramesConfig(workers=workers), looks={"view": spool.look})
+        journal = Path(work) / "pairs.jsonl"
+        found = find_lookalikes(read.records, read.seen["view"], spool=spool, journal=journal, workers=workers)
     seconds, cpu_seconds = time.perf_counter() - start, time.process_time()
     unit = 1e6 if sys.platform == "darwin" else 1e3
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit

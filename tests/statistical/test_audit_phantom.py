@@ -9,9 +9,10 @@ import pytest
 
 from sonoproof.classes import Classes
 from sonoproof.config import AuditConfig, FramesConfig, SheetConfig
-from sonoproof.data.audit import audit_cohort
+from sonoproof.data.audit import audit_cohort, examine_frames
 from sonoproof.data.cohort.cohort import build_cohort
-from sonoproof.data.frames.facts import read_frames_facts
+from sonoproof.data.frames.preprocessing import Preprocessing
+from sonoproof.data.frames.store import open_store
 from sonoproof.evaluation.probes.probe import probe_cohort
 from sonoproof.phantom import PhantomConfig, write_cohort
 
@@ -24,16 +25,14 @@ def levels(folder: Path, **planted: Any) -> dict[str, str]:
     written = write_cohort(folder, config=config)
     sheet = SheetConfig(group_columns=("patient_id",))
     cohort = build_cohort(written.sheet, images=written.images, config=sheet)
-    frames = FramesConfig(workers=1)
-    records, unreadable = read_frames_facts(cohort.records, config=frames)
+    store = open_store(folder / "store", preprocessing=Preprocessing(32), frames=FramesConfig(workers=1))
+    examined = examine_frames(cohort.records, store=store, folder=folder / "examined", lookalikes=False)
     outcome = audit_cohort(
-        records,
-        quarantine=unreadable,
+        examined,
+        quarantine=examined.unreadable,
         classes=cohort.classes,
         group_columns=cohort.group_columns,
-        lookalikes=None,
         config=AuditConfig(),
-        frames=frames,
     )
     classes = Classes(negative=cohort.classes.negative, positive=cohort.classes.positive)
     probed = probe_cohort(outcome.records, measures=outcome.measures, features=None, classes=classes, resamples=300)

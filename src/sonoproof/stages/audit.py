@@ -7,21 +7,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from sonoproof.data.audit import AuditOutcome, audit_cohort, write_audit
+from sonoproof.data.audit import AuditOutcome, Examination, audit_cohort, examine_frames, write_audit
 from sonoproof.data.audit.findings import Level
 from sonoproof.data.cohort.cohort import Cohort, build_cohort, build_test_cohort
 from sonoproof.data.cohort.description import describe_cohort
-from sonoproof.data.frames.facts import decode, read_frames_facts
-from sonoproof.data.lookalike import find_lookalikes
+from sonoproof.data.frames.facts import decode
 from sonoproof.errors import CohortError
 from sonoproof.reporting.figures.audit_pictures import draw_audit
 from sonoproof.runfolder import QUARANTINE_COLUMNS, RECORD_COLUMNS, files_in, write_json, write_table
 from sonoproof.stages.context import RunContext
 from sonoproof.stages.probe import PROBE_FILES
+from sonoproof.types import UInt8Array
 
 __all__ = ["audit"]
 
@@ -35,9 +33,18 @@ def audit(context: RunContext) -> list[Path]:
         cohorts.append(_test_cohort(context, cohort))
     for line in describe_cohort(cohort):
         context.say(line)
-    records, quarantine = _read_frames(context, cohorts)
-    outcome = _audit(context, cohort, records=records, quarantine=quarantine)
-    quarantine = pd.concat([quarantine, outcome.quarantined], ignore_index=True)
+    examined = examine_frames(
+        pd.concat([part.records for part in cohorts], ignore_index=True).fillna(""),
+        store=context.store,
+        folder=context.run.store / "examined",
+        lookalikes=context.config.audit.lookalikes,
+        resume=context.resume,
+        progress=context.progress,
+    )
+    lost = [table for table in (*(part.quarantine for part in cohorts), examined.unreadable) if len(table)]
+    unusable = pd.concat(lost, ignore_index=True) if lost else examined.unreadable
+    outcome = _audit(context, cohort, examined, unusable=unusable)
+    quarantine = pd.concat([unusable, outcome.quarantined], ignore_index=True)
     _say_accounts(context, cohorts, records=outcome.records, quarantine=quarantine)
     write_table(context.run.records, outcome.records, columns=RECORD_COLUMNS)
     write_table(context.run.quarantine, quarantine, columns=QUARANTINE_COLUMNS)
@@ -48,33 +55,20 @@ def audit(context: RunContext) -> list[Path]:
     return [context.run.records, context.run.quarantine, context.run.cohort, *written]
 
 
-def _audit(context: RunContext, cohort: Cohort, *, records: pd.DataFrame, quarantine: pd.DataFrame) -> AuditOutcome:
-    """Search look-alikes, look for defects, apply the policies; write what was found with its pictures."""
-    path_of = dict(zip(records["image_id"], records["path"], strict=True))
-
-    def load(image_id: str) -> npt.NDArray[np.uint8]:
-        return decode(path_of[image_id], max_pixels=context.config.frames.max_pixels)
-
-    lookalikes = None
-    if context.config.audit.lookalikes:
-        lookalikes = find_lookalikes(
-            list(records["image_id"]),
-            load=load,
-            work=context.run.store,
-            workers=context.config.frames.workers,
-            resume=context.resume,
-            progress=context.progress,
-        )
+def _audit(context: RunContext, cohort: Cohort, examined: Examination, *, unusable: pd.DataFrame) -> AuditOutcome:
+    """Look for defects and apply the policies; write what was found with its pictures."""
     outcome = audit_cohort(
-        records,
-        quarantine=quarantine,
+        examined,
+        quarantine=unusable,
         classes=cohort.classes,
         group_columns=cohort.group_columns,
-        lookalikes=lookalikes,
         config=context.config.audit,
-        frames=context.config.frames,
-        progress=context.progress,
     )
+    path_of = dict(zip(examined.records["image_id"], examined.records["path"], strict=True))
+
+    def load(image_id: str) -> UInt8Array:
+        return decode(path_of[image_id], max_pixels=context.config.frames.max_pixels)
+
     pictures = draw_audit(outcome, folder=context.run.audit_folder, load=load)
     write_audit(context.run, outcome, pictures=pictures)
     for finding in outcome.findings:
@@ -91,18 +85,6 @@ def _test_cohort(context: RunContext, cohort: Cohort) -> Cohort:
     return build_test_cohort(
         context.inputs.test_images, sheet=context.inputs.test_sheet, config=config, classes=cohort.classes
     )
-
-
-def _read_frames(context: RunContext, cohorts: Sequence[Cohort]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Decode every frame once, into the store; those that cannot be decoded join the quarantine."""
-    wanted = pd.concat([cohort.records for cohort in cohorts], ignore_index=True).fillna("")
-    with context.store.writer() as store:
-        records, unreadable = read_frames_facts(
-            wanted, config=context.config.frames, progress=context.progress, decoded=store.add
-        )
-    quarantined = [cohort.quarantine for cohort in cohorts if len(cohort.quarantine)]
-    quarantine = pd.concat([*quarantined, unreadable], ignore_index=True) if quarantined else unreadable
-    return records.reset_index(drop=True), quarantine
 
 
 def _say_accounts(

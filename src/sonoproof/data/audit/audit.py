@@ -7,17 +7,14 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from sonoproof.classes import Classes
-from sonoproof.concurrency import Progress
-from sonoproof.config import AuditConfig, FramesConfig
+from sonoproof.config import AuditConfig
 from sonoproof.data.audit.appearance import find_appearances, find_properties, properties_by_class
 from sonoproof.data.audit.balance import class_balance, find_imbalance
-from sonoproof.data.audit.descriptors import describe_frames
 from sonoproof.data.audit.duplicates import find_exact_duplicates
+from sonoproof.data.audit.examination import Examination
 from sonoproof.data.audit.faults import find_blank, find_tiny, find_unreadable
 from sonoproof.data.audit.findings import Finding, severity
 from sonoproof.data.audit.material import Material
@@ -77,7 +74,7 @@ class AuditOutcome:
 
     @property
     def measures(self) -> pd.DataFrame:
-        """Measures of the frames of `records`, in their order (see `describe_frames`)."""
+        """Measures of the frames of `records`, in their order (see `describe_frame`)."""
         return self.material.measures.set_index("image_id").loc[self.records["image_id"]].reset_index()
 
     def require_clear(self) -> None:
@@ -92,41 +89,28 @@ class AuditOutcome:
 
 
 def audit_cohort(
-    records: pd.DataFrame,
+    examined: Examination,
     *,
     quarantine: pd.DataFrame,
     classes: Classes,
     group_columns: Sequence[str],
-    lookalikes: LookalikeResult | None,
     config: AuditConfig,
-    frames: FramesConfig,
-    load: Callable[[str], npt.NDArray[np.uint8]] | None = None,
     detectors: Mapping[str, Detector] = DETECTORS,
-    progress: Progress | None = None,
 ) -> AuditOutcome:
     """Audit the usable rows of a sheet and of a test folder, and do with conflicts what the settings say.
 
     Args:
-        records: `RECORD_COLUMNS` (``group`` and ``source`` are set here), the group columns and the facts of
-            `read_frames_facts`, for both origins.
+        examined: Records of both origins (`RECORD_COLUMNS`, whose ``group`` and ``source`` are set here, and the group
+            columns) and what was seen of their frames. Without look-alikes only identical pixels make a source.
         quarantine: The rows that could not be used.
         classes: The two classes.
         group_columns: Group columns of the sheet.
-        lookalikes: Result of the look-alike search over all rows; None where it was not run, then only identical
-            pixels make a source.
         config: Policies.
-        frames: Size limit and threads of the decoding.
-        load: Decodes the frame of an image id; None decodes its file.
         detectors: What is looked for, by name.
-        progress: Called with (frames measured, frames in all).
-
-    Raises:
-        FrameError: A file cannot be decoded any more.
     """
-    rows = _with_sources(records.reset_index(drop=True), lookalikes)
+    rows = _with_sources(examined.records, examined.lookalikes)
     rows["group"] = assign_groups(rows, columns=group_columns)
-    measures = describe_frames(rows, config=frames, load=load, progress=progress)
-    material = Material(rows, measures, quarantine, classes, tuple(group_columns), lookalikes)
+    material = Material(rows, examined.measures, quarantine, classes, tuple(group_columns), examined.lookalikes)
     found = [finding for detect in detectors.values() for finding in detect(material)]
     kept, dropped, decided, blocks = apply_policies(rows, config=config)
     kept["group"] = assign_groups(kept, columns=group_columns)

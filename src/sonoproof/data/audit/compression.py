@@ -1,13 +1,12 @@
-"""How strongly a file was compressed, told from its header."""
+"""How strongly a file was compressed, read from its quantisation table."""
 
 from __future__ import annotations
 
 import math
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 __all__ = ["jpeg_quality"]
 
@@ -20,25 +19,19 @@ _STANDARD_LUMINANCE: Final = (
 )  # fmt: skip
 
 
-def jpeg_quality(path: Path | str) -> float:
+def jpeg_quality(luminance: Sequence[int] | None) -> float:
     """Quality of a JPEG on the scale of the Independent JPEG Group, 1 to 100; NaN for other files.
 
-    The file's luminance table is compared with the standard's; the pixels are not decoded.
+    Args:
+        luminance: The file's luminance table, which is compared with the standard's; None where it has none.
 
     References:
         ITU-T T.81, Annex K.1. Independent JPEG Group, ``jcparam.c``: quality q scales the table by 5000 / q percent
         below 50 and by 200 - 2 q percent from 50 on.
     """
-    try:
-        with Image.open(path) as image:
-            tables = getattr(image, "quantization", None)
-            table = tables.get(0) if tables else None
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError):
+    if luminance is None:
         return math.nan
-    return _quality_of(np.asarray(table, dtype=np.float64)) if table is not None else math.nan
-
-
-def _quality_of(table: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
+    table = np.asarray(luminance, dtype=np.float64)
     if table.max() <= 1:
         return 100.0
     # Entries cut off at 1 and 255 say nothing of the scale.

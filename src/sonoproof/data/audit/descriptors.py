@@ -1,24 +1,19 @@
-"""One pass over the decoded frames: the measures that detectors and probes work with."""
+"""The measures of a frame that detectors and probes work with."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import partial
 from typing import Final
 
 import cv2
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 
-from sonoproof.concurrency import Progress, map_in_order
-from sonoproof.config import FramesConfig
 from sonoproof.data.audit.burned_in import measure_overlays
 from sonoproof.data.audit.compression import jpeg_quality
-from sonoproof.data.frames.facts import decode
+from sonoproof.data.frames.facts import ReadFrame
+from sonoproof.types import UInt8Array
 
-__all__ = ["BORDER_COLUMNS", "STROKE_COLUMNS", "describe_frame", "describe_frames"]
+__all__ = ["BORDER_COLUMNS", "STROKE_COLUMNS", "describe_frame"]
 
 _DARK: Final = 20
 _FLAT: Final = 3.0
@@ -31,9 +26,6 @@ STROKE_COLUMNS: Final = tuple(f"stroke_{row}{column}" for row in range(3) for co
 BORDER_COLUMNS: Final = tuple(
     f"rim_{side}_{cell}_{measure}" for side in SIDES for cell in range(_CELLS) for measure in ("mean", "deviation")
 )
-
-Rgb = NDArray[np.uint8]
-Grey = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -60,54 +52,18 @@ class _Measures:
     open_sides: int
 
 
-def describe_frames(
-    records: pd.DataFrame,
-    *,
-    config: FramesConfig,
-    load: Callable[[str], Rgb] | None = None,
-    progress: Progress | None = None,
-) -> pd.DataFrame:
-    """Measure every frame, in threads; two decoded frames a thread are in memory at a time.
-
-    Args:
-        records: Columns ``image_id`` and ``path``.
-        config: Size limit and number of threads.
-        load: Decodes the frame of an image id; None decodes the file.
-        progress: Called with (frames done, frames in all).
-
-    Returns:
-        A table with the records' index: ``image_id``, ``jpeg_quality`` and the measures of `describe_frame`.
-
-    Raises:
-        FrameError: A file cannot be decoded any more.
-    """
-    read = load or partial(_decode_of, dict(zip(records["image_id"], records["path"], strict=True)), config)
-
-    def measure(row: tuple[str, str]) -> dict[str, float]:
-        image_id, path = row
-        return {"jpeg_quality": jpeg_quality(path), **describe_frame(read(image_id))}
-
-    rows = list(zip(records["image_id"], records["path"], strict=True))
-    measured = list(map_in_order(measure, rows, workers=config.workers, progress=progress))
-    table = pd.DataFrame(measured, index=records.index)
-    table.insert(0, "image_id", records["image_id"])
-    return table
-
-
-def describe_frame(pixels: Rgb) -> dict[str, float]:
+def describe_frame(frame: ReadFrame) -> dict[str, float]:
     """The measures of one frame.
 
-    Args:
-        pixels: RGB, uint8 (H, W, 3).
-
     Returns:
-        ``colour_share``, ``stroke_share``, `STROKE_COLUMNS`, ``cross`` (see `Overlays`), ``brightness``,
-        ``contrast``, ``dark_share``, ``detail``, ``flat_top`` … ``flat_right``, ``open_sides``, and `BORDER_COLUMNS`:
-        mean and deviation of eight stretches of each side's outer 4 %.
+        ``jpeg_quality``, ``colour_share``, ``stroke_share``, `STROKE_COLUMNS`, ``cross`` (see `Overlays`),
+        ``brightness``, ``contrast``, ``dark_share``, ``detail``, ``flat_top`` … ``flat_right``, ``open_sides``, and
+        `BORDER_COLUMNS`: mean and deviation of eight stretches of each side's outer 4 %.
     """
-    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.uint8, copy=False)
-    overlays = measure_overlays(pixels, grey=grey)
+    grey = np.asarray(cv2.cvtColor(frame.pixels, cv2.COLOR_RGB2GRAY), np.uint8)
+    overlays = measure_overlays(frame.pixels, grey=grey)
     return {
+        "jpeg_quality": jpeg_quality(frame.jpeg_luminance),
         "colour_share": overlays.colour_share,
         "stroke_share": overlays.stroke_share,
         "cross": overlays.cross,
@@ -117,11 +73,7 @@ def describe_frame(pixels: Rgb) -> dict[str, float]:
     }
 
 
-def _decode_of(path_of: dict[str, str], config: FramesConfig, image_id: str) -> Rgb:
-    return decode(path_of[image_id], max_pixels=config.max_pixels)
-
-
-def _measure(grey: Grey) -> _Measures:
+def _measure(grey: UInt8Array) -> _Measures:
     lit = grey >= _DARK
     edges = np.abs(cv2.Laplacian(grey, cv2.CV_16S))
     some = bool(lit.any())
@@ -138,19 +90,19 @@ def _measure(grey: Grey) -> _Measures:
     )
 
 
-def _flat_share(lines: Grey) -> float:
+def _flat_share(lines: UInt8Array) -> float:
     """Share of the lines, from the first on, that are one level and the same."""
     deviation, level = lines.std(axis=1), lines.mean(axis=1)
     flat = (deviation <= _FLAT) & (np.abs(level - level[0]) <= _STEP)
     return float(len(flat) if flat.all() else np.argmin(flat)) / len(flat)
 
 
-def _strips(grey: Grey, *, depth: int) -> tuple[Grey, Grey, Grey, Grey]:
+def _strips(grey: UInt8Array, *, depth: int) -> tuple[UInt8Array, UInt8Array, UInt8Array, UInt8Array]:
     """The outermost lines of each side, each with the side's length as its second axis."""
     return grey[:depth], grey[-depth:], grey[:, :depth].T, grey[:, -depth:].T
 
 
-def _rim(grey: Grey) -> list[float]:
+def _rim(grey: UInt8Array) -> list[float]:
     depth = max(1, round(_RIM * min(grey.shape)))
     numbers = []
     for strip in _strips(grey, depth=depth):

@@ -20,7 +20,7 @@ class Material:
 
     Attributes:
         records: Usable rows of the sheet and of the test folder, numbered from 0, with ``source`` and ``group``.
-        measures: Measures of their frames (`describe_frames`), with the same index.
+        measures: Measures of their frames (`describe_frame`), with the same index.
         quarantine: Rows that could not be used, `QUARANTINE_COLUMNS`.
         classes: The two classes.
         group_columns: Group columns of the sheet.

@@ -36,13 +36,12 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from sonoproof.errors import FrameError
+from sonoproof.types import UInt8Array
 
 __all__ = ["DECODER_VERSION", "DecodedFrame", "decode_bytes"]
 
 # Part of the store's key: raised whenever the same file would decode to other pixels.
 DECODER_VERSION: Final = 1
-
-_Pixels = npt.NDArray[np.uint8]
 
 _OPENERS: Final = (
     (b"\xff\xd8\xff", JpegImageFile),
@@ -81,11 +80,13 @@ class DecodedFrame:
         pixels: RGB, (H, W, 3) uint8, upright.
         format: ``JPEG``, ``PNG``, ``BMP`` or ``TIFF``.
         mode: Pillow's name of the pixel layout in the file (``L``, ``RGB``, ``P``, ``I;16``, …).
+        jpeg_luminance: Quantisation table of a JPEG's luminance, 64 numbers row by row; None for other formats.
     """
 
-    pixels: _Pixels
+    pixels: UInt8Array
     format: str
     mode: str
+    jpeg_luminance: tuple[int, ...] | None
 
 
 def decode_bytes(data: bytes, *, max_pixels: int) -> DecodedFrame:
@@ -102,8 +103,9 @@ def decode_bytes(data: bytes, *, max_pixels: int) -> DecodedFrame:
         with _open(data) as image:
             _check_header(image, max_pixels=max_pixels)
             _check_complete(image, data)
-            mode = image.mode
-            return DecodedFrame(_upright_rgb(image, data), image.format or "", mode)
+            mode, tables = image.mode, getattr(image, "quantization", None) or {}
+            luminance = tuple(tables[0]) if 0 in tables else None
+            return DecodedFrame(_upright_rgb(image, data), image.format or "", mode, luminance)
     except FrameError:
         raise
     except MemoryError as error:
@@ -158,7 +160,7 @@ def _jpeg_has_end(data: bytes) -> bool:
     return False
 
 
-def _upright_rgb(image: ImageFile.ImageFile, data: bytes) -> _Pixels:
+def _upright_rgb(image: ImageFile.ImageFile, data: bytes) -> UInt8Array:
     orientation = image.getexif().get(_ORIENTATION, 1)
     deep_colour = _is_deep_colour(image, data)
     image.load()
@@ -173,7 +175,7 @@ def _upright_rgb(image: ImageFile.ImageFile, data: bytes) -> _Pixels:
     return np.require(upright, requirements=["C_CONTIGUOUS", "WRITEABLE"])  # Pillow's own array is read-only
 
 
-def _eight_bit_to_rgb(image: Image.Image) -> _Pixels:
+def _eight_bit_to_rgb(image: Image.Image) -> UInt8Array:
     if image.mode == "F":
         raise FrameError("has floating-point pixels; save it with 8 or 16 bits")
     if image.mode == "LAB":
@@ -184,14 +186,14 @@ def _eight_bit_to_rgb(image: Image.Image) -> _Pixels:
     return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
-def _deep_grey_to_rgb(image: Image.Image) -> _Pixels:
+def _deep_grey_to_rgb(image: Image.Image) -> UInt8Array:
     samples = np.asarray(image)
     if samples.min(initial=0) < 0 or samples.max(initial=0) > 65535:
         raise FrameError("has 32-bit pixels outside 0 to 65535; save it with 8 or 16 bits")
     transparent = image.info.get("transparency")
     if isinstance(transparent, int):
         samples = np.where(samples == transparent, 0, samples)
-    grey: _Pixels = _to_eight_bits(samples.astype(np.uint16))
+    grey: UInt8Array = _to_eight_bits(samples.astype(np.uint16))
     if isinstance(image, TiffImageFile) and image.tag_v2.get(_TIFF_PHOTOMETRIC) == 0:  # WhiteIsZero
         grey = 255 - grey
     return np.repeat(grey[..., None], 3, axis=-1)
@@ -207,7 +209,7 @@ def _is_deep_colour(image: ImageFile.ImageFile, data: bytes) -> bool:
     return False
 
 
-def _deep_colour_to_rgb(data: bytes) -> _Pixels:
+def _deep_colour_to_rgb(data: bytes) -> UInt8Array:
     """Decode 16-bit colour with OpenCV: of 12-bit data Pillow's high byte would leave four bits.
 
     Pillow has decoded the same bytes before without a complaint, so that nothing truncated comes this far.
@@ -215,20 +217,20 @@ def _deep_colour_to_rgb(data: bytes) -> _Pixels:
     samples = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if samples is None or samples.dtype != np.uint16 or samples.ndim != 3 or samples.shape[2] not in (3, 4):
         raise FrameError("has a 16-bit pixel layout that is not supported; save it as grey or RGB")
-    rgb: _Pixels = _to_eight_bits(samples[..., 2::-1].astype(np.uint16))
+    rgb: UInt8Array = _to_eight_bits(samples[..., 2::-1].astype(np.uint16))
     if samples.shape[2] == 4:
         rgb = np.rint(rgb * (samples[..., 3:] / 65535.0)).astype(np.uint8)
     return rgb
 
 
-def _to_eight_bits(samples: npt.NDArray[np.uint16]) -> _Pixels:
+def _to_eight_bits(samples: npt.NDArray[np.uint16]) -> UInt8Array:
     largest = int(samples.max(initial=0))
     white = next(2**bits - 1 for bits in (8, 12, 16) if largest < 2**bits)
-    scaled: _Pixels = np.rint(samples * (255.0 / white)).astype(np.uint8)
+    scaled: UInt8Array = np.rint(samples * (255.0 / white)).astype(np.uint8)
     return scaled
 
 
-def _turn_upright(pixels: _Pixels, orientation: int) -> _Pixels:
+def _turn_upright(pixels: UInt8Array, orientation: int) -> UInt8Array:
     """Undo the camera's orientation (Exif 2.32, tag 274: which sides the 0th row and column are)."""
     turned = {
         2: lambda image: image[:, ::-1],

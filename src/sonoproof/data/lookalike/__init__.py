@@ -2,5 +2,6 @@
 
 from sonoproof.data.lookalike.links import Link, LookalikeResult, align
 from sonoproof.data.lookalike.search import find_lookalikes
+from sonoproof.data.lookalike.spool import Entry, ViewSpool
 
-__all__ = ["Link", "LookalikeResult", "align", "find_lookalikes"]
+__all__ = ["Entry", "Link", "LookalikeResult", "ViewSpool", "align", "find_lookalikes"]

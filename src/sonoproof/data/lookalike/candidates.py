@@ -7,8 +7,8 @@ from collections.abc import Container, Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from sonoproof.concurrency import Progress
 from sonoproof.data.lookalike.index import Scores, WordIndex
+from sonoproof.progress import SILENT, Progress
 
 __all__ = ["Pair", "nearest_pairs", "pairs_between_groups", "supporting_pairs"]
 
@@ -28,7 +28,7 @@ Numbers = NDArray[np.intp]
 Scored = tuple[float, Pair]
 
 
-def nearest_pairs(index: WordIndex, *, workers: int | None = 1, progress: Progress | None = None) -> list[Pair]:
+def nearest_pairs(index: WordIndex, *, workers: int = 1, progress: Progress = SILENT.progress) -> list[Pair]:
     """For each frame its most similar ones, and the most similar to its mirror image."""
     everyone = np.arange(index.vectors.shape[0])
 
@@ -49,8 +49,8 @@ def pairs_between_groups(
     *,
     fresh: set[int],
     tried: Container[Pair],
-    workers: int | None = 1,
-    progress: Progress | None = None,
+    workers: int = 1,
+    progress: Progress = SILENT.progress,
 ) -> list[Pair]:
     """For each fresh group the most similar other groups, each by its best pairs of frames not yet compared.
 
@@ -61,7 +61,7 @@ def pairs_between_groups(
         labels: Group of each frame.
         fresh: Groups that changed since they were last asked for.
         tried: Pairs compared already.
-        workers: Threads; None for one per processor.
+        workers: Threads; 0 takes one per processor.
         progress: Called with (blocks of frames done, blocks in all).
     """
     chosen = _all_representatives(index, labels)

@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sonoproof.concurrency import Progress, map_in_order
+from sonoproof.concurrency import map_in_order
+from sonoproof.data.frames.journal import Journal
 from sonoproof.data.lookalike.candidates import Pair, nearest_pairs, pairs_between_groups, supporting_pairs
 from sonoproof.data.lookalike.groups import Edge, join
 from sonoproof.data.lookalike.index import build_index
-from sonoproof.data.lookalike.journal import Journal
 from sonoproof.data.lookalike.pair_check import Evidence, compare
-from sonoproof.data.lookalike.spool import ViewSpool
+from sonoproof.data.lookalike.spool import Views
 from sonoproof.data.lookalike.verdict import is_link, is_suspect, strength
+from sonoproof.progress import Progress
 
 __all__ = ["Comparisons", "compare_in_rounds"]
 
@@ -48,12 +49,12 @@ class Comparisons:
         found.sort(key=lambda entry: entry[0])
         return sorted(found, key=lambda entry: strength(entry[1]), reverse=True)
 
-    def add(self, pairs: Iterable[Pair], spool: ViewSpool, *, workers: int | None, progress: Progress | None) -> int:
+    def add(self, pairs: Iterable[Pair], views: Views, *, workers: int, progress: Progress) -> int:
         """Compare the pairs that were not compared before and form the groups anew; returns how many were new."""
 
         def examine(pair: Pair) -> Evidence | None:
             first, second, flipped = pair
-            evidence = compare(spool.view(first), spool.view(second), flipped=flipped)
+            evidence = compare(views[first], views[second], flipped=flipped)
             return evidence if evidence is not None and is_suspect(evidence) else None
 
         fresh = sorted(set(pairs) - self.evidence.keys())
@@ -69,12 +70,7 @@ class Comparisons:
 
 
 def compare_in_rounds(
-    spool: ViewSpool,
-    *,
-    journal: Journal,
-    generator: np.random.Generator,
-    workers: int | None,
-    progress: Progress | None,
+    views: Views, *, journal: Journal, generator: np.random.Generator, workers: int, progress: Progress
 ) -> Comparisons:
     """Compare few pairs and find nearly all links: never all with all.
 
@@ -83,18 +79,18 @@ def compare_in_rounds(
     no group changes.
 
     Args:
-        spool: The views of the frames.
+        views: The views of the frames.
         journal: Where each pair compared is written down.
         generator: Draws the sample that the visual words are learnt from.
-        workers: Threads; None for one per processor.
+        workers: Threads; 0 takes one per processor.
         progress: Called with (done, of), for blocks of frames and for the pairs of each round.
     """
-    comparisons = Comparisons(np.arange(len(spool)), journal)
-    if len(spool) < 2:
+    comparisons = Comparisons(np.arange(len(views)), journal)
+    if len(views) < 2:
         return comparisons
-    index = build_index(spool, generator=generator)
+    index = build_index(views, generator=generator)
     nearest = nearest_pairs(index, workers=workers, progress=progress)
-    comparisons.add(nearest, spool, workers=workers, progress=progress)
+    comparisons.add(nearest, views, workers=workers, progress=progress)
     asked: set[tuple[int, int]] = set()
     for _ in range(MAX_ROUNDS):
         labels = comparisons.labels
@@ -107,7 +103,7 @@ def compare_in_rounds(
             progress=progress,
         )
         pairs += supporting_pairs(index, labels, waiting=comparisons.waiting)
-        if comparisons.add(pairs, spool, workers=workers, progress=progress) == 0:
+        if comparisons.add(pairs, views, workers=workers, progress=progress) == 0:
             break
     return comparisons
 

@@ -10,9 +10,10 @@ import numpy as np
 import scipy.sparse as sparse
 from numpy.typing import NDArray
 
-from sonoproof.concurrency import Progress, map_in_order
-from sonoproof.data.lookalike.spool import ViewSpool
+from sonoproof.concurrency import map_in_order
+from sonoproof.data.lookalike.spool import Views
 from sonoproof.data.lookalike.visual_words import Vocabulary, learn_vocabulary
+from sonoproof.progress import SILENT, Progress
 
 __all__ = ["WordIndex", "build_index"]
 
@@ -45,8 +46,8 @@ class WordIndex:
         targets: NDArray[np.intp],
         best: Callable[[NDArray[np.intp], Scores, Scores], Picked],
         *,
-        workers: int | None = 1,
-        progress: Progress | None = None,
+        workers: int = 1,
+        progress: Progress = SILENT.progress,
     ) -> Iterator[Picked]:
         """Score frames block by block, so that memory does not grow with the number of queries.
 
@@ -55,7 +56,7 @@ class WordIndex:
             targets: Frame numbers.
             best: Called in threads with a block of `queries`, its scores 0 to 1 against `targets` as float32 (block,
                 targets), and those of the mirrored queries; may change them.
-            workers: Threads; None for one per processor.
+            workers: Threads; 0 takes one per processor.
             progress: Called with (blocks done, blocks in all).
 
         Yields:
@@ -73,17 +74,17 @@ class WordIndex:
         yield from map_in_order(scored, parts, workers=workers, progress=progress)
 
 
-def build_index(spool: ViewSpool, *, generator: np.random.Generator) -> WordIndex:
-    """Learn a vocabulary from the spooled frames and index them.
+def build_index(views: Views, *, generator: np.random.Generator) -> WordIndex:
+    """Learn a vocabulary from the views of the frames and index them.
 
     References:
         J. Sivic, A. Zisserman, Video Google: a text retrieval approach to object matching in videos, ICCV 2003.
         D. Nister, H. Stewenius, Scalable recognition with a vocabulary tree, CVPR 2006.
     """
-    halves, branches = _tree_shape(len(spool))
-    sample = _sample(spool, min(_SAMPLE_PER_WORD * 2 * halves * branches, _MAX_SAMPLE), generator)
+    halves, branches = _tree_shape(len(views))
+    sample = _sample(views, min(_SAMPLE_PER_WORD * 2 * halves * branches, _MAX_SAMPLE), generator)
     vocabulary = learn_vocabulary(sample, halves=halves, branches=branches, generator=generator)
-    return WordIndex(_weighted(_occurrences(spool, vocabulary)), vocabulary.mirror())
+    return WordIndex(_weighted(_occurrences(views, vocabulary)), vocabulary.mirror())
 
 
 def _tree_shape(frames: int) -> tuple[int, int]:
@@ -93,22 +94,22 @@ def _tree_shape(frames: int) -> tuple[int, int]:
     return max(words // branches // 2, 1), branches
 
 
-def _sample(spool: ViewSpool, size: int, generator: np.random.Generator) -> NDArray[np.uint8]:
-    frames = np.sort(generator.permutation(len(spool))[: max(size // 32, 1)])
+def _sample(views: Views, size: int, generator: np.random.Generator) -> NDArray[np.uint8]:
+    frames = np.sort(generator.permutation(len(views))[: max(size // 32, 1)])
     drawn = []
     for number in frames:
-        descriptors = spool.descriptors(int(number))
+        descriptors = views.descriptors(int(number))
         take = min(len(descriptors), -(-size // len(frames)))
         drawn.append(descriptors[np.sort(generator.permutation(len(descriptors))[:take])])
     return np.concatenate(drawn)
 
 
-def _occurrences(spool: ViewSpool, vocabulary: Vocabulary) -> sparse.csr_array:
+def _occurrences(views: Views, vocabulary: Vocabulary) -> sparse.csr_array:
     """Which frame holds which word, as 1.0, frames in rows."""
     words, counts = [], []
-    for start in range(0, len(spool), _FRAMES_AT_ONCE):
-        numbers = range(start, min(start + _FRAMES_AT_ONCE, len(spool)))
-        descriptors = [spool.descriptors(number) for number in numbers]
+    for start in range(0, len(views), _FRAMES_AT_ONCE):
+        numbers = range(start, min(start + _FRAMES_AT_ONCE, len(views)))
+        descriptors = [views.descriptors(number) for number in numbers]
         found = vocabulary.words(np.concatenate(descriptors))
         for own in np.split(found, np.cumsum([len(d) for d in descriptors])[:-1]):
             words.append(np.unique(own))
@@ -116,7 +117,7 @@ def _occurrences(spool: ViewSpool, vocabulary: Vocabulary) -> sparse.csr_array:
     columns = np.concatenate(words).astype(np.int32)
     starts = np.concatenate([[0], np.cumsum(counts)])
     ones = np.ones(len(columns), np.float32)
-    return sparse.csr_array((ones, columns, starts), shape=(len(spool), vocabulary.size))
+    return sparse.csr_array((ones, columns, starts), shape=(len(views), vocabulary.size))
 
 
 def _weighted(occurrences: sparse.csr_array) -> sparse.csr_array:

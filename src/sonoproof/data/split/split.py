@@ -65,7 +65,7 @@ def split_groups(records: pd.DataFrame, *, config: SplitConfig, fold_validation:
         index=table.names,
     )
     of_group.loc[of_group["fold"] < 0, "fold"] = pd.NA
-    return _rows(records, of_group, seed=config.effective_seed)
+    return _rows(records, of_group, seed=config.seed)
 
 
 @dataclass(frozen=True)
@@ -105,11 +105,14 @@ class _GroupTable:
 
 
 def _check_config(config: SplitConfig) -> None:
+    if config.seed < 0:
+        raise ConfigError(f"split.seed must not be negative, not {config.seed}")
     if config.folds == 1:
         raise ConfigError("split.folds must be 0 or at least 2, not 1")
-    test = config.test or 0.0
-    if config.val + test >= 1.0:
-        raise ConfigError(f"split.val ({config.val:g}) and split.test ({test:g}) leave no rows to fit; lower them")
+    if config.val + max(config.test, 0.0) >= 1.0:
+        raise ConfigError(
+            f"split.val ({config.val:g}) and split.test ({config.test:g}) leave no rows to fit; lower them"
+        )
 
 
 def _divide_into_parts(table: _GroupTable, *, config: SplitConfig, has_test_folder: bool) -> npt.NDArray[np.str_]:
@@ -127,7 +130,7 @@ def _divide_into_parts(table: _GroupTable, *, config: SplitConfig, has_test_fold
 
 
 def _test_share(table: _GroupTable, config: SplitConfig) -> float:
-    if config.test is not None:
+    if config.test >= 0:
         return config.test
     enough = table.groups_per_class().min() >= _MIN_GROUPS_FOR_TEST
     return _UNASKED_TEST_SHARE if enough and config.val + _UNASKED_TEST_SHARE < 1 else 0.0
@@ -176,4 +179,4 @@ def _rows(records: pd.DataFrame, of_group: pd.DataFrame, *, seed: int) -> pd.Dat
 
 
 def _stream(config: SplitConfig, number: int) -> np.random.Generator:
-    return np.random.default_rng([config.effective_seed, number])
+    return np.random.default_rng([config.seed, number])

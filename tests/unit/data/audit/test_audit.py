@@ -15,14 +15,16 @@ from PIL import Image
 
 from sonoproof.classes import Classes
 from sonoproof.config import AuditConfig, FramesConfig
-from sonoproof.data.audit import AuditOutcome, Finding, add_to_audit, audit_cohort, write_audit
+from sonoproof.data.audit import AuditOutcome, Finding, add_to_audit, audit_cohort, examine_frames, write_audit
 from sonoproof.data.audit.audit import DETECTORS
 from sonoproof.data.audit.compression import jpeg_quality
 from sonoproof.data.audit.duplicates import find_exact_duplicates
 from sonoproof.data.audit.findings import Level
 from sonoproof.data.audit.naming import series_of
 from sonoproof.data.audit.sources import effective_sources
-from sonoproof.data.frames.facts import read_frames_facts
+from sonoproof.data.frames.facts import read_frame
+from sonoproof.data.frames.preprocessing import Preprocessing
+from sonoproof.data.frames.store import open_store
 from sonoproof.data.labels.quarantine import empty_quarantine
 from sonoproof.data.lookalike import Link, LookalikeResult
 from sonoproof.errors import AuditBlocked
@@ -67,19 +69,20 @@ class Cohort:
 
     def audit(self, detectors: Mapping[str, Callable[..., list[Finding]]] = DETECTORS) -> AuditOutcome:
         records = self._write()
-        facts, unreadable = read_frames_facts(records, config=FramesConfig(workers=1))
+        work = self.folder.parent
+        store = open_store(work / "store", preprocessing=Preprocessing(16), frames=FramesConfig(workers=1))
+        examined = examine_frames(records, store=store, folder=work / "examined", lookalikes=False)
+        unreadable = examined.unreadable
         source = {name: self.sources.get(name, name) for name in records["image_id"]}
         links = tuple(
             Link(of, name, IDENTITY, False, False, 30, 1.0, 0.9, 0.8) for name, of in self.sources.items() if of != name
         )
         return audit_cohort(
-            facts,
+            replace(examined, lookalikes=LookalikeResult(links, (), source, len(links))),
             quarantine=pd.concat([self.quarantine, unreadable]) if len(unreadable) else self.quarantine,
             classes=Classes(negative="healthy", positive="unhealthy"),
             group_columns=self.columns,
-            lookalikes=LookalikeResult(links, (), source, len(links)),
             config=self.config,
-            frames=FramesConfig(workers=1),
             detectors=detectors,
         )
 
@@ -376,15 +379,14 @@ def test_jpeg_quality_is_read_from_the_table(tmp_path: Path, quality: int) -> No
     path = tmp_path / "frame.jpg"
     Image.fromarray(sector(np.random.default_rng(0))).save(path, "JPEG", quality=quality)
 
-    assert jpeg_quality(path) == pytest.approx(quality, abs=1)
+    assert jpeg_quality(read_frame(path, max_pixels=10**6).jpeg_luminance) == pytest.approx(quality, abs=1)
 
 
 def test_jpeg_quality_of_other_files_is_unknown(tmp_path: Path) -> None:
     path = tmp_path / "frame.png"
     Image.fromarray(sector(np.random.default_rng(0))).save(path)
 
-    assert np.isnan(jpeg_quality(path))
-    assert np.isnan(jpeg_quality(tmp_path / "missing.jpg"))
+    assert np.isnan(jpeg_quality(read_frame(path, max_pixels=10**6).jpeg_luminance))
 
 
 def test_effective_sources_are_the_number_of_equal_ones() -> None:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image, ImageOps
 
-from sonoproof.data.frames.facts import decode, inspect
+from sonoproof.data.frames.facts import decode, read_frame
 
 MOST = 10_000_000
 Pixels = npt.NDArray[np.uint8]
@@ -42,11 +42,11 @@ def test_a_lossless_file_gives_its_pixels_and_one_hash(rgb: Pixels, kind: str, t
     path.write_bytes(encoded(Image.fromarray(rgb), kind))
     reference = tmp_path / "reference.png"
     reference.write_bytes(encoded_by_opencv(rgb[..., ::-1], ".png"))
-    facts = inspect(path, max_pixels=MOST)
+    facts = read_frame(path, max_pixels=MOST).facts
     pixels = decode(path, max_pixels=MOST)
     assert np.array_equal(pixels, rgb)
     assert pixels.flags.writeable
-    assert facts.pixel_sha256 == inspect(reference, max_pixels=MOST).pixel_sha256
+    assert facts.pixel_sha256 == read_frame(reference, max_pixels=MOST).facts.pixel_sha256
     assert (facts.width, facts.height, facts.format, facts.mode) == (11, 7, kind, "RGB")
     assert facts.file_bytes == path.stat().st_size
 
@@ -56,7 +56,7 @@ def test_the_pixel_hash_knows_the_shape(rgb: Pixels, tmp_path: Path) -> None:
     for shape in ((7, 11, 3), (11, 7, 3), (77, 1, 3)):
         path = tmp_path / "frame.png"
         path.write_bytes(encoded(Image.fromarray(rgb.reshape(shape)), "PNG"))
-        hashes.add(inspect(path, max_pixels=MOST).pixel_sha256)
+        hashes.add(read_frame(path, max_pixels=MOST).facts.pixel_sha256)
     assert len(hashes) == 3
 
 
@@ -75,7 +75,7 @@ def test_a_jpeg_and_its_lossless_copy_have_one_pixel_hash(rgb: Pixels, tmp_path:
     jpeg, copy = tmp_path / "a.jpg", tmp_path / "a.png"
     jpeg.write_bytes(encoded(Image.fromarray(rgb), "JPEG"))
     copy.write_bytes(encoded(Image.open(jpeg), "PNG"))
-    one, other = inspect(jpeg, max_pixels=MOST), inspect(copy, max_pixels=MOST)
+    one, other = read_frame(jpeg, max_pixels=MOST).facts, read_frame(copy, max_pixels=MOST).facts
     assert one.pixel_sha256 == other.pixel_sha256
     assert one.sha256 != other.sha256
 
@@ -203,7 +203,7 @@ def test_the_orientation_is_applied_once(orientation: int, kind: str, tmp_path: 
     assert pixels.shape == ((16, 32, 3) if orientation <= 4 else (32, 16, 3))
     bright = [corner for corner in ((0, 0), (0, -1), (-1, 0), (-1, -1)) if pixels[corner].min() > 200]
     assert bright == [SEEN_CORNER[orientation]]
-    facts = inspect(path, max_pixels=MOST)
+    facts = read_frame(path, max_pixels=MOST).facts
     assert (facts.height, facts.width) == pixels.shape[:2]
 
 

@@ -16,7 +16,8 @@ import pytest
 from PIL import Image, ImageFile
 
 from sonoproof.config import FramesConfig
-from sonoproof.data.frames.facts import decode, inspect, read_frames_facts
+from sonoproof.data.frames.facts import decode, read_frame
+from sonoproof.data.frames.one_pass import read_frames
 from sonoproof.errors import FrameError
 from sonoproof.runfolder import QUARANTINE_COLUMNS
 
@@ -128,7 +129,7 @@ def test_a_huge_header_is_refused_before_memory_is_taken(tmp_path: Path) -> None
     path = tmp_path / "bomb.png"
     path.write_bytes(png_header(60_000, 60_000))
     with pytest.raises(FrameError, match=r"60000 x 60000 pixels, more than frames\.max_pixels"):
-        inspect(path, max_pixels=MOST)
+        read_frame(path, max_pixels=MOST)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "BMP", "TIFF"])
@@ -236,13 +237,13 @@ def test_every_row_is_used_or_quarantined_with_its_cell(tmp_path: Path) -> None:
         index=[10, 10, 3, 4],  # an index that names no row uniquely
     )
     calls: list[tuple[int, int]] = []
-    seen: list[str] = []
-    usable, quarantine = read_frames_facts(
+    read = read_frames(
         records,
         config=FramesConfig(workers=2),
+        looks={"shape": lambda frame: f"{frame.facts.sha256}{frame.pixels.shape}"},
         progress=lambda done, total: calls.append((done, total)),
-        decoded=lambda key, pixels: seen.append(f"{key}{pixels.shape}"),
     )
+    usable, quarantine = read.records, read.quarantine
     assert usable["image_id"].tolist() == ["c.png", "a.png"]
     assert usable[["width", "height"]].to_numpy().tolist() == [[64, 48], [64, 48]]
     assert tuple(quarantine.columns) == QUARANTINE_COLUMNS
@@ -252,11 +253,11 @@ def test_every_row_is_used_or_quarantined_with_its_cell(tmp_path: Path) -> None:
     assert "not a JPEG" in quarantine["reason"][0]
     assert quarantine["reason"][1] == "does not exist"
     assert calls == [(1, 4), (2, 4), (3, 4), (4, 4)]
-    assert seen == [f"{key}(48, 64, 3)" for key in usable["sha256"]]
+    assert read.seen["shape"] == [f"{key}(48, 64, 3)" for key in usable["sha256"]]
 
 
 def test_no_frame_at_all_is_no_crash() -> None:
     nothing = pd.DataFrame({"image_id": [], "path": [], "origin": []}, dtype="str")
-    usable, quarantine = read_frames_facts(nothing, config=FramesConfig())
-    assert len(usable) == len(quarantine) == 0
-    assert {"sha256", "pixel_sha256", "width", "height"} <= set(usable.columns)
+    read = read_frames(nothing, config=FramesConfig())
+    assert len(read.records) == len(read.quarantine) == 0
+    assert {"sha256", "pixel_sha256", "width", "height"} <= set(read.records.columns)

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from sonoproof.config import FramesConfig
-from sonoproof.data.frames.facts import read_frames_facts
+from sonoproof.data.frames.one_pass import read_frames
 
 TRAIN = Path(__file__).parents[5] / "shared/data/pcosgen/train"
 
@@ -25,8 +25,8 @@ def test_the_repeated_frames_of_pcosgen_and_their_opposite_labels_are_found() ->
             "label": sheet["Healthy"],
         }
     )
-    usable, quarantine = read_frames_facts(records, config=FramesConfig())
-    assert (len(usable), len(quarantine)) == (3200, 0)
-    frames = usable.groupby("pixel_sha256")["label"]
+    read = read_frames(records, config=FramesConfig())
+    assert (len(read.records), len(read.quarantine)) == (3200, 0)
+    frames = read.records.groupby("pixel_sha256")["label"]
     assert frames.size().value_counts().to_dict() == {1: 3040, 2: 80}
     assert (frames.nunique() > 1).sum() == 32

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sonoproof.data.lookalike.candidates import nearest_pairs, pairs_between_groups
 from sonoproof.data.lookalike.index import WordIndex, build_index
 from sonoproof.data.lookalike.keypoints import describe, mirrored_descriptors
-from sonoproof.data.lookalike.spool import ViewSpool
+from sonoproof.data.lookalike.spool import Views, ViewSpool
 from sonoproof.data.lookalike.visual_words import learn_vocabulary
 
 Frame = NDArray[np.uint8]
@@ -22,21 +22,19 @@ def index(make_frame: Callable[..., Frame], tmp_path_factory: pytest.TempPathFac
     frames = [make_frame(seed) for seed in range(5)]
     frames.append(np.ascontiguousarray(frames[0][:, ::-1]))
     with ViewSpool(tmp_path_factory.mktemp("spool") / "views.bin") as spool:
-        for frame in frames:
-            spool.append(describe(frame))
-        return build_index(spool, generator=np.random.default_rng(0))
+        entries = [spool.append(describe(frame)) for frame in frames]
+        return build_index(Views(spool, entries), generator=np.random.default_rng(0))
 
 
 def test_a_view_comes_back_from_the_spool_as_it_went(tmp_path: Path, make_frame: Callable[..., Frame]) -> None:
     views = [describe(make_frame(seed)) for seed in (1, 2)]
     with ViewSpool(tmp_path / "views.bin") as spool:
-        for view in views:
-            spool.append(view)
+        kept = Views(spool, [spool.append(view) for view in views])
         for number, view in enumerate(views):
-            back = spool.view(number)
+            back = kept[number]
             for name in ("grey", "to_view", "points", "descriptors"):
                 np.testing.assert_array_equal(getattr(back, name), getattr(view, name))
-            np.testing.assert_array_equal(spool.descriptors(number), view.descriptors)
+            np.testing.assert_array_equal(kept.descriptors(number), view.descriptors)
 
 
 def test_the_word_of_a_mirrored_feature_is_known_without_a_search(make_frame: Callable[..., Frame]) -> None:

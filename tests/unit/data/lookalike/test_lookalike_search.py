@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.typing import NDArray
+from tests.support.search import search_frames
 
-from sonoproof.data.lookalike import LookalikeResult, align, comparisons, find_lookalikes
+from sonoproof.data.lookalike import LookalikeResult, ViewSpool, align, comparisons, find_lookalikes
 
 if TYPE_CHECKING:
     from tests.unit.data.lookalike.conftest import Planted
@@ -18,7 +20,7 @@ Frame = NDArray[np.uint8]
 
 @pytest.fixture(scope="module")
 def found(planted: Planted, tmp_path_factory: pytest.TempPathFactory) -> LookalikeResult:
-    return find_lookalikes(list(planted.frames), load=planted.frames.__getitem__, work=tmp_path_factory.mktemp("work"))
+    return search_frames(planted.frames, tmp_path_factory.mktemp("work"))
 
 
 def test_every_planted_view_joins_its_source(planted: Planted, found: LookalikeResult) -> None:
@@ -39,7 +41,7 @@ def test_without_the_pixel_check_overlays_of_one_machine_melt_patients(
     monkeypatch.setattr(comparisons, "is_link", lambda evidence: evidence.inliers >= 20)
     monkeypatch.setattr(comparisons, "is_suspect", lambda evidence: True)
     frames = {name: frame for name, frame in planted.frames.items() if "-" not in name}
-    melted = find_lookalikes(list(frames), load=frames.__getitem__, work=tmp_path)
+    melted = search_frames(frames, tmp_path)
     assert len(set(melted.source.values())) < len(frames)
 
 
@@ -72,10 +74,9 @@ def test_aligned_pictures_show_the_same(planted: Planted, found: LookalikeResult
 def test_result_depends_neither_on_order_nor_on_threads(
     planted: Planted, found: LookalikeResult, tmp_path: Path
 ) -> None:
-    shuffled = list(np.random.default_rng(5).permutation(list(planted.frames)))
-    again = find_lookalikes(shuffled, load=planted.frames.__getitem__, work=tmp_path, workers=1)
+    shuffled = [str(name) for name in np.random.default_rng(5).permutation(list(planted.frames))]
+    again = search_frames({name: planted.frames[name] for name in shuffled}, tmp_path, workers=1)
     assert again == found
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_frames_without_anything_to_see_stay_alone(tmp_path: Path) -> None:
@@ -87,7 +88,7 @@ def test_frames_without_anything_to_see_stay_alone(tmp_path: Path) -> None:
         "one pixel": np.full((1, 1, 3), 9, np.uint8),
         "line": np.full((2, 500, 3), 40, np.uint8),
     }
-    result = find_lookalikes(list(frames), load=frames.__getitem__, work=tmp_path)
+    result = search_frames(frames, tmp_path)
     assert result.source["black"] == result.source["black again"]
     assert len(set(result.source.values())) == 5
     assert result.suspected == ()
@@ -95,21 +96,14 @@ def test_frames_without_anything_to_see_stay_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_too_few_to_compare(tmp_path: Path, count: int, make_frame: Callable[..., Frame]) -> None:
-    result = find_lookalikes(["only"][:count], load=lambda name: make_frame(1), work=tmp_path)
+    result = search_frames(dict([("only", make_frame(1))][:count]), tmp_path)
     assert dict(result.source) == dict([("only", "only")][:count])
 
 
 def test_a_name_given_twice_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="twice"):
-        find_lookalikes(["a", "b", "a"], load=lambda name: np.zeros((4, 4, 3), np.uint8), work=tmp_path)
-
-
-def test_a_frame_that_cannot_be_decoded_is_not_passed_over(tmp_path: Path) -> None:
-    def load(name: str) -> Frame:
-        raise OSError(f"{name}: damaged")
-
-    with pytest.raises(OSError, match="b: damaged"):
-        find_lookalikes(["b"], load=load, work=tmp_path)
+    records = pd.DataFrame({"image_id": ["a", "b", "a"], "pixel_sha256": ["1", "2", "3"]})
+    with ViewSpool(tmp_path / "views.bin") as spool, pytest.raises(ValueError, match="twice"):
+        find_lookalikes(records, [], spool=spool, journal=tmp_path / "pairs.jsonl")
 
 
 def test_a_chain_of_crops_is_one_source(tmp_path: Path, make_frame: Callable[..., Frame]) -> None:
@@ -117,6 +111,6 @@ def test_a_chain_of_crops_is_one_source(tmp_path: Path, make_frame: Callable[...
     whole = np.concatenate([make_frame(50, overlays=False), make_frame(51, overlays=False)], axis=1)
     frames = {f"crop at {x}": whole[:, x : x + 200].copy() for x in (0, 130, 270)}
     frames |= {"other": make_frame(52, overlays=False), "another": make_frame(53, overlays=False)}
-    result = find_lookalikes(list(frames), load=frames.__getitem__, work=tmp_path)
+    result = search_frames(frames, tmp_path)
     assert len({result.source[name] for name in frames if name.startswith("crop")}) == 1
     assert len(set(result.source.values())) == 3

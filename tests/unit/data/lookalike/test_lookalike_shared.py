@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pandas as pd
 import pytest
-from numpy.typing import NDArray
+from tests.support.search import search_files
 
-from sonoproof.data.lookalike import LookalikeResult, find_lookalikes
+from sonoproof.data.lookalike import LookalikeResult
 
 SHARED = Path(__file__).resolve().parents[5] / "shared" / "data"
 
@@ -23,12 +21,7 @@ pytestmark = [
 
 
 def search(folder: Path, names: list[str], work: Path) -> LookalikeResult:
-    def load(name: str) -> NDArray[np.uint8]:
-        frame = cv2.imread(str(folder / name))
-        assert frame is not None
-        return np.ascontiguousarray(frame[..., ::-1]).astype(np.uint8)
-
-    return find_lookalikes(names, load=load, work=work)
+    return search_files(pd.DataFrame({"image_id": names, "path": [str(folder / name) for name in names]}), work)
 
 
 def test_lung_links_stay_within_clips(tmp_path: Path) -> None:
