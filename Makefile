@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO_OUT ?= runs/demo
 
-.PHONY: demo test check format clean bench bench-quick
+.PHONY: demo docs test check format clean bench bench-quick
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -32,6 +32,10 @@ bench: $(STAMP)
 
 bench-quick: $(STAMP)
 	$(BIN)/python -m benchmarks.speed --quick
+
+# The page of settings, from the tables in the source.
+docs: $(STAMP)
+	$(BIN)/python docs/settings_page.py
 
 format: $(STAMP)
 	$(BIN)/ruff format .

@@ -72,7 +72,7 @@ def works(materials: Materials) -> dict[str, Prepare]:
     def score_files(kind: str, precision: str, count: int) -> Prepared:
         opened = engine(precision)
         files = sorted(materials.frames(kind).glob("*.jpg"))[:count]
-        return lambda: {"units": len(predict_files(opened, files=files, frames=FramesConfig(workers=0)))}
+        return lambda: {"units": len(predict_files(opened, files=files, frames=FramesConfig()))}
 
     def score_memory(precision: str, count: int) -> Prepared:
         opened = engine(precision)

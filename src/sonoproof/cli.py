@@ -9,12 +9,13 @@ from __future__ import annotations
 import io
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sonoproof import __version__
 from sonoproof.errors import SonoproofError
+from sonoproof.interrupts import Stopped, stoppable
 from sonoproof.malloc import keep_freed_memory
 
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ app = typer.Typer(
     help="From a label sheet and a folder of ultrasound frames to a classifier that can be defended.",
 )
 
-# Settings said on the command line, by stage; None where nothing was said.
-Flags = dict[str, dict[str, object]]
+# Settings said on the command line, by table; None where nothing was said.
+Flags = dict[str, Any]
 Sheet = Annotated[Path, typer.Argument(help="Label sheet: xlsx, xls, ods or csv.", show_default=False)]
 Run = Annotated[Path, typer.Argument(help="Run folder.", show_default=False)]
 Images = Annotated[Path, typer.Option("--images", help="Folder with the sheet's images.", show_default=False)]
@@ -90,7 +91,7 @@ def run(
     folds: Annotated[int | None, typer.Option("--folds", help="Folds of a grouped cross-validation.")] = None,
     ensemble: Annotated[bool, typer.Option("--ensemble", help="Save the mean of the folds' models.")] = False,
     seeds: Annotated[int | None, typer.Option("--seeds", help="Trainings with different seeds, on one split.")] = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="Seed of split, training and bootstrap.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Seed of everything random.")] = None,
     device: Device = None,
     masks: Annotated[Path | None, typer.Option("--masks", help="Folder with a mask of what matters a frame.")] = None,
     config: ConfigFile = None,
@@ -104,11 +105,11 @@ def run(
     from sonoproof.stages.context import Inputs
 
     flags: Flags = {
+        "seed": seed,
         **_sheet_flags(image_column, label_column, positive, group_column),
-        "split": {"folds": folds, "seed": seed},
+        "split": {"folds": folds},
         "model": {"backbone": backbone, "download": download or None, "device": device},
-        "fit": {"recipe": recipe, "seed": seed, "seeds": seeds, "ensemble": ensemble or None},
-        "evaluate": {"seed": seed},
+        "fit": {"recipe": recipe, "seeds": seeds, "ensemble": ensemble or None},
         "explain": {"masks": str(masks) if masks else None},
     }
     chosen = _settled(flags, config=config, settings=settings)
@@ -360,18 +361,19 @@ def env() -> None:
 
 
 def main() -> None:
-    """Run the command line; errors that a user can mend are one message, without a traceback."""
+    """Run the command line; errors that a user can fix are one message, without a traceback."""
     keep_freed_memory()
     try:
-        app()
+        with stoppable():
+            app()
     except SonoproofError as error:
         if "--debug" in sys.argv[1:]:
             raise
         typer.echo(f"error: {error}", err=True)
         raise SystemExit(error.exit_code) from None
-    except KeyboardInterrupt:
-        typer.echo("interrupted; go on with --resume", err=True)
-        raise SystemExit(130) from None
+    except Stopped as stopped:
+        typer.echo("stopped; go on with --resume", err=True)
+        raise SystemExit(stopped.exit_code) from None
 
 
 def _rerun(folder: Path, name: str, *, settings: list[str], device: str | None = None) -> None:
@@ -415,7 +417,8 @@ def _settled(flags: Flags, *, config: Path | None, settings: list[str]) -> Confi
 
 def _given(flags: Flags) -> Flags:
     """Only what was said on the command line: what was not said is left to the file and the defaults."""
-    return {stage: {k: v for k, v in table.items() if v is not None} for stage, table in flags.items()}
+    given = {name: _given(value) if isinstance(value, dict) else value for name, value in flags.items()}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _show_result(run_folder: RunFolder) -> None:

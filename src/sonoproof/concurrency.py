@@ -20,7 +20,7 @@ def map_in_order(
     function: Callable[[Item], Result],
     items: Sequence[Item],
     *,
-    workers: int = 0,
+    workers: int | None = None,
     progress: Progress | None = None,
 ) -> Iterator[Result]:
     """Yield ``function(item)`` for each item, in order, computed by threads.
@@ -31,7 +31,7 @@ def map_in_order(
     Args:
         function: Called in threads.
         items: What it is called with.
-        workers: Number of threads; 0 takes one per processor.
+        workers: Number of threads; None for one per processor.
         progress: Called with (results yielded, items in all) from the caller's thread.
 
     Raises:

@@ -20,6 +20,7 @@ from typing import Any
 
 from sonoproof.config import Config, ModelConfig, override, to_toml
 from sonoproof.errors import ConfigError, RunFolderError
+from sonoproof.interrupts import LOCK, alone_in
 from sonoproof.manifest import Manifest, fingerprint
 from sonoproof.parts import Part
 from sonoproof.progress import SILENT, Reporter
@@ -88,7 +89,14 @@ def _has_further_seeds(config: Config) -> bool:
 
 STAGES = (
     Stage("audit", "reading and auditing the data", audit_data, ("sheet", "frames", "audit", "model"), audits=True),
-    Stage("probe", "probing for shortcuts, leaks and doubtful labels", probe, reads=backbone_content, audits=True),
+    Stage(
+        "probe",
+        "probing for shortcuts, leaks and doubtful labels",
+        probe,
+        ("seed",),
+        reads=backbone_content,
+        audits=True,
+    ),
     Stage("split", "splitting by groups", split, ("split", "fit.ensemble")),
     Stage("fit", "training", fit, ("fit", "model")),
     Stage("cross-validate", "cross-validating by groups", cross_validate, is_wanted=_validates_apart),
@@ -132,24 +140,25 @@ def run(
     _check_place(out, given)
     resolve_device(config.model.device)
     backbone_image_size(config.model)
-    manifest = _open(run_folder, resume=resume)
-    manifest.begin(command=command, seed=config.fit.seed, inputs=given)
-    _note_config(config, run_folder, manifest)
-    before: Mapping[str, Any] = input_content(given)
-    for stage in stages_wanted:
-        if not stage.is_wanted(config):
-            continue
-        depends = _dependencies(stage, config, before=before)
-        before = {"earlier stages": fingerprint(stage.name, depends)}
-        if resume and manifest.is_done(stage.name, depends=depends):
-            reporter.say(f"{stage.title}: done before")
-            continue
-        if why := resume and _why_again(manifest, stage, depends):
-            reporter.say(f"{stage.title}: done again, because {why}")
-        begun = manifest.was_begun(stage.name, depends=depends)
-        context = RunContext(run_folder, config=config, inputs=inputs, reporter=reporter, resume=begun)
-        _do(stage, context, manifest=manifest, depends=depends)
-    manifest.finish()
+    _check_folder(run_folder, resume=resume)
+    with alone_in(out):
+        sweep(out)
+        manifest = Manifest(run_folder)
+        manifest.begin(command=command, seed=config.fit.effective_seed, inputs=given)
+        _note_config(config, run_folder, manifest)
+        before: Mapping[str, Any] = input_content(given)
+        for stage in (stage for stage in stages_wanted if stage.is_wanted(config)):
+            depends = _dependencies(stage, config, before=before)
+            before = {"earlier stages": fingerprint(stage.name, depends)}
+            if resume and manifest.is_done(stage.name, depends=depends):
+                reporter.say(f"{stage.title}: done before")
+                continue
+            if why := resume and _why_again(manifest, stage, depends):
+                reporter.say(f"{stage.title}: done again, because {why}")
+            begun = manifest.was_begun(stage.name, depends=depends)
+            context = RunContext(run_folder, config=config, inputs=inputs, reporter=reporter, resume=begun)
+            _do(stage, context, manifest=manifest, depends=depends)
+        manifest.finish()
     return run_folder
 
 
@@ -198,14 +207,15 @@ def rerun(run_folder: RunFolder, *, name: str, config: Config, reporter: Reporte
     if not run_folder.manifest.is_file():
         raise RunFolderError(f"{run_folder.root}: is not a run folder (it has no manifest.json)")
     _check_together(config)
-    manifest = Manifest(run_folder)
     stage = next(stage for stage in STAGES if stage.name == name)
     depends = _dependencies(stage, config, before={"done again alone": True})
-    # It goes on from where it was killed; what was finished is done anew.
-    begun = manifest.was_begun(name, depends=depends) and not manifest.is_finished(name)
-    context = RunContext(run_folder, config=config, reporter=reporter, resume=begun)
-    _do(stage, context, manifest=manifest, depends=depends)
-    _note_config(config, run_folder, manifest)
+    with alone_in(run_folder.root):
+        manifest = Manifest(run_folder)
+        # It goes on from where it was killed; what was finished is done anew.
+        begun = manifest.was_begun(name, depends=depends) and not manifest.is_finished(name)
+        context = RunContext(run_folder, config=config, reporter=reporter, resume=begun)
+        _do(stage, context, manifest=manifest, depends=depends)
+        _note_config(config, run_folder, manifest)
     later = [other.name for other in STAGES[STAGES.index(stage) + 1 :]]
     if later:
         reporter.say(f"the stages after it were not done again: {', '.join(later)}")
@@ -273,17 +283,16 @@ def _check_place(out: Path, inputs: Mapping[str, Path]) -> None:
             )
 
 
-def _open(run_folder: RunFolder, *, resume: bool) -> Manifest:
+def _check_folder(run_folder: RunFolder, *, resume: bool) -> None:
     root = run_folder.root
     if root.exists() and not root.is_dir():
         raise RunFolderError(f"{root}: is a file; name a new folder with --out")
-    if resume:
-        sweep(root)
-    elif root.is_dir() and any(root.iterdir()):
+    if not root.is_dir() or all(path.name == LOCK for path in root.iterdir()):
+        return
+    if not resume:
         raise RunFolderError(f"{root}: exists and is not empty; name a new folder with --out, or go on with --resume")
-    if resume and root.is_dir() and any(root.iterdir()) and not run_folder.manifest.is_file():
+    if not run_folder.manifest.is_file():
         raise RunFolderError(f"{root}: is not a run folder (it has no manifest.json); name another one with --out")
-    return Manifest(run_folder)
 
 
 def _check_together(config: Config) -> None:

@@ -7,7 +7,6 @@ a run reads: a file manager's ``.DS_Store`` among the images changes nothing, an
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -33,12 +32,15 @@ def settings(config: Config, names: Sequence[str]) -> dict[str, Any]:
 
     Args:
         config: The settings.
-        names: ``table`` or ``table.key``.
+        names: ``table``, ``table.key``, or ``seed`` for that of the run.
     """
     found: dict[str, Any] = {}
     for name in names:
+        if name == "seed":
+            found[name] = config.seed
+            continue
         table, _, key = name.partition(".")
-        values = dataclasses.asdict(getattr(config, table))
+        values = config.effective(table)
         kept = [key] if key else [key for key in values if key not in _OF_LATER_STAGES.get(table, ())]
         found |= {f"{table}.{key}": values[key] for key in kept}
     return found

@@ -71,7 +71,7 @@ def test_a_sheet_that_cannot_be_used_is_one_message_and_exit_1(
         (["--group-column", "patient"], "patient_id"),
         (["--set", "fit.epoch=3"], "did you mean 'epochs'"),
         (["--set", "fti.epochs=3"], "did you mean 'fit'"),
-        (["--set", "fit.epochs=many"], "int"),
+        (["--set", "fit.epochs=many"], "a whole number"),
         (["--config", "nowhere.toml"], "nowhere.toml"),
         (["--recipe", "modern"], "default, classic"),
     ],

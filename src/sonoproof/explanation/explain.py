@@ -6,7 +6,6 @@ Nothing is drawn here: `sonoproof.reporting.figures.explanation` draws from the 
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -22,6 +21,7 @@ from sonoproof.classes import Classes
 from sonoproof.config import ExplainConfig
 from sonoproof.explanation.attribution import ClassLogit
 from sonoproof.explanation.display import SCALE_PERCENTILE, colour_scale, display_sigma_px
+from sonoproof.explanation.file_names import FILE_PATTERN
 from sonoproof.explanation.frame import BaselineResult, ExplainedFrame, explain_frame
 from sonoproof.explanation.gate import GateReport, run_gate
 from sonoproof.explanation.gate_checks import GateSettings, orders_without_a_map
@@ -35,8 +35,6 @@ __all__ = ["BaselineResult", "Classes", "ExplainedFrame", "explain_frame", "expl
 Frames = NDArray[np.uint8]
 Masks = Callable[[str], NDArray[np.bool_] | None]
 
-# What this room and the drawing of its figures name their files.
-_OWN_FILE = re.compile(r"(top|error)-\d{2,}-[0-9a-f]{8}\.(npz|png|pdf|txt|preview\.jpg)")
 # The gate judges the method, not each frame: a few frames and a coarse path tell it apart from an edge detector.
 _GATE_FRAMES, _GATE_STEPS = 3, 16
 _MAP_NAMES = ("saliency", "ig_", *FURTHER_METHODS)
@@ -130,7 +128,7 @@ def _remove_earlier(out: Path, *, keep: set[str]) -> None:
     """Figures and arrays of frames that only an earlier run explained: nobody would tell them apart."""
     for path in out.iterdir():
         stem = path.name.partition(".")[0]
-        if _OWN_FILE.fullmatch(path.name) and stem not in keep:
+        if FILE_PATTERN.fullmatch(path.name) and stem not in keep:
             path.unlink()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from sonoproof.config import ExplainConfig
 from sonoproof.errors import RunFolderError
 from sonoproof.explanation.attribution import ClassLogit, IntegratedGradients, integrated_gradients
 from sonoproof.explanation.baselines import make_baselines
+from sonoproof.explanation.file_names import file_stem
 from sonoproof.explanation.localisation import Localisation, localise
 from sonoproof.explanation.methods import FURTHER_METHODS, MethodSettings, explainer, network_input
 from sonoproof.explanation.regions import attribution_shares
@@ -127,11 +127,12 @@ def explain_frame(
         frame, logit=logit, row=row, config=config, references=references, to_probability=to_probability
     )
     main = arrays[f"ig_{config.baselines[0]}"].sum(axis=0)
-    probability, stem = float(row["probability"]), _file_stem(row)
+    probability, rank = float(row["probability"]), int(row["rank"])
+    stem = file_stem(row["image_id"], kind=row["kind"], rank=rank)
     item = ExplainedFrame(
         image_id=row["image_id"],
         kind=row["kind"],
-        rank=int(row["rank"]),
+        rank=rank,
         group=row["group"],
         label=row["label"],
         predicted=row["predicted"],
@@ -221,9 +222,3 @@ def _check_same_model(row: Mapping[str, Any], logit: float) -> None:
             f"{row['image_id']}: the model gives the logit {logit:.4f} and the predictions say {told:.4f}; "
             "they are of different models or preprocessing: write the predictions again, then explain"
         )
-
-
-def _file_stem(row: Mapping[str, Any]) -> str:
-    # An image id is a path of any length and script; a file name is made from its hash.
-    digest = hashlib.sha256(str(row["image_id"]).encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    return f"{row['kind']}-{int(row['rank']):02d}-{digest}"

@@ -49,7 +49,7 @@ def decide(context: RunContext, bundle: ModelBundle) -> tuple[Decision, dict[str
         config=config.calibrate,
         threshold=config.evaluate.threshold,
         chosen_on=chosen_on.name,
-        seed=config.fit.seed,
+        seed=config.fit.effective_seed,
     )
     return decision, {"rows": chosen_on.name, "crosswise": ["val"] if chosen_on.cross_fitted else []}
 
@@ -75,7 +75,7 @@ def cross_fitted(context: RunContext, records: pd.DataFrame, *, bundle: ModelBun
         config=config.calibrate,
         threshold=config.evaluate.threshold,
         fold=records["fold"].to_numpy(np.intp) if "fold" in records and records["fold"].notna().all() else None,
-        seed=config.fit.seed,
+        seed=config.fit.effective_seed,
     )
 
     def decided(places: npt.NDArray[np.intp], decision: Decision) -> pd.DataFrame:

@@ -143,7 +143,7 @@ class RunContext:
             image_ids=sorted(self.records["image_id"]),
             folder=self.run.store,
             model=self.config.model,
-            seed=self.config.fit.seed,
+            seed=self.config.fit.effective_seed,
             progress=self.progress,
         )
 

@@ -78,7 +78,7 @@ def _network_of_shuffled_labels(context: RunContext) -> nn.Module:
     """The same training on the same frames, their labels dealt out at random: for the gate, on request."""
     table = context.split_records.copy()
     learned = table["part"] == "fit"
-    dealt = np.random.default_rng(context.config.fit.seed).permutation(table.loc[learned, "label"].to_numpy())
+    dealt = np.random.default_rng(context.config.fit.effective_seed).permutation(table.loc[learned, "label"].to_numpy())
     table.loc[learned, "label"] = dealt
     context.say("training on shuffled labels, for the trust gate")
     return train(context, table, into=RunFolder(context.run.checkpoints / SHUFFLED)).classifier.eval()

@@ -38,7 +38,7 @@ def probe(context: RunContext) -> list[Path]:
         features_are=features_are,
         classes=context.classes,
         confidence=config.evaluate.confidence,
-        seed=config.evaluate.seed,
+        seed=config.seed,
     )
     add_to_audit(run, outcome.findings, summary=outcome.summary)
     for finding in outcome.findings:

@@ -35,7 +35,7 @@ def _repeat(context: RunContext, *, seed: int) -> list[Path]:
 
 def _train_and_predict(context: RunContext) -> None:
     """As the stages fit, calibrate and predict do it, with the seed of the settings."""
-    run = context.run.with_seed(context.config.fit.seed)
+    run = context.run.with_seed(context.config.fit.effective_seed)
     bundle = train(context, context.split_records, into=run)
     decision, facts = decide(context, bundle)
     save_decision(decision, run.model, facts=facts)

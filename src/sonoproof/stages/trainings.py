@@ -165,7 +165,7 @@ def _training_parts(table: pd.DataFrame, *, positive: str) -> Parts:
 
 
 def _parts_without_fold(rest: pd.DataFrame, *, config: SplitConfig, positive: str) -> Parts:
-    aside = SplitConfig(val=config.stop or config.val, test=0.0, stop=0.0, folds=0, seed=config.seed)
+    aside = SplitConfig(val=config.stop or config.val, test=0.0, stop=0.0, folds=0, seed=config.effective_seed)
     parts = split_groups(rest.drop(columns=["part", "use", "fold"]), config=aside)
     chosen_on = rest["image_id"].isin(parts.loc[parts["part"] == "val", "image_id"])
     return Parts(

@@ -43,7 +43,7 @@ class Augmentation:
     @classmethod
     def from_config(cls, config: FitConfig) -> Augmentation:
         """The augmentation that a training configuration asks for."""
-        return cls(zoom=config.zoom, shear_degrees=config.shear_degrees, flip=config.flip, seed=config.seed)
+        return cls(zoom=config.zoom, shear_degrees=config.shear_degrees, flip=config.flip, seed=config.effective_seed)
 
 
 def draw(image_ids: Sequence[str], *, augmentation: Augmentation, epoch: int, size: int) -> npt.NDArray[np.float64]:

@@ -100,6 +100,34 @@ class History(Callback):
         self.rows = [dict(row) for row in state_dict["rows"]]
 
 
+class PortableCheckpoint(ModelCheckpoint):
+    """Lightning's checkpoints, with state that names files without their folder.
+
+    Lightning notes absolute paths and forgets which epoch was the best when it finds itself in another folder: a run
+    that was moved or copied and then resumed would keep the weights of another epoch.
+    """
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state, with paths relative to the folder."""
+        return _renamed(super().state_dict(), folder="")
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take the state up in this folder, wherever it was written."""
+        super().load_state_dict(_renamed(state_dict, folder=str(self.dirpath)))
+
+
+def _renamed(state: Mapping[str, Any], *, folder: str) -> dict[str, Any]:
+    def moved(path: str) -> str:
+        return str(Path(folder) / Path(path).name) if path else ""
+
+    paths = {name: moved(state[name]) for name in _PATHS}
+    scores = {moved(path): score for path, score in state["best_k_models"].items()}
+    return {**state, **paths, "best_k_models": scores, "dirpath": folder}
+
+
+_PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")
+
+
 def best_and_last(folder: Path, *, monitor: str | None, patience: int) -> list[Callback]:
     """The callbacks that keep the best and the last epoch, and stop when there is no more improvement.
 
@@ -108,7 +136,7 @@ def best_and_last(folder: Path, *, monitor: str | None, patience: int) -> list[C
         monitor: ``part_metric`` by which the best is known; None keeps the last alone and never stops early.
         patience: Epochs without improvement before training stops.
     """
-    checkpoint = ModelCheckpoint(
+    checkpoint = PortableCheckpoint(
         dirpath=folder, filename="best", monitor=monitor, mode=_mode(monitor), save_top_k=1, save_last=True,
         save_on_train_epoch_end=True, enable_version_counter=False,
     )  # fmt: skip

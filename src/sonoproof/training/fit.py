@@ -101,7 +101,7 @@ def fit(
     _check_two_classes(parts.train, classes)
     device = resolve_device(model.device)
     with _threads(config.threads), torch.random.fork_rng():
-        classifier = load_backbone(model, seed=config.seed, image_size=preprocessing.size).to(device)
+        classifier = load_backbone(model, seed=config.effective_seed, image_size=preprocessing.size).to(device)
         recipe = recipe_for(config, pretrained=classifier.architecture.pretrained)
         if not len(parts.val):
             recipe = replace(recipe, chosen_on="stop")
@@ -116,7 +116,7 @@ def fit(
         positive=classes[1],
         preprocessing=preprocessing,
         cohort_sha256=cohort_sha256,
-        training={**recipe.__dict__, "epoch_chosen": chosen, "monitor": trainer.monitor, "seed": config.seed},
+        training={**recipe.__dict__, "epoch_chosen": chosen, "monitor": trainer.monitor, "seed": config.effective_seed},
     )
     save_bundle(bundle, run.model)
     return bundle
@@ -175,7 +175,7 @@ class _Training:
         train = self.parts.train
         head = fit_head(
             features["fit"], train.targets, np.asarray(train.groups), balanced=self.recipe.balanced,
-            seed=self.config.seed,
+            seed=self.config.effective_seed,
         )  # fmt: skip
         _set_head(self.classifier, head)
         metrics = {
@@ -326,7 +326,7 @@ def _needless_warnings_off() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _threads(count: int) -> Iterator[None]:
+def _threads(count: int | None) -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(count or os.cpu_count() or 1)
     try:

@@ -94,4 +94,4 @@ def recipe_for(config: FitConfig, *, pretrained: bool) -> Recipe:
 def _weight_decay(config: FitConfig, recipe: Recipe) -> float:
     if recipe.name == "classic":
         return 0.0
-    return config.weight_decay if config.weight_decay >= 0.0 else recipe.weight_decay
+    return recipe.weight_decay if config.weight_decay is None else config.weight_decay

@@ -88,7 +88,7 @@ def test_both_classes_are_explained(explained: Path) -> None:
 
 
 def test_methods_by_name_are_explained_judged_and_scaled(phantom: Any, tmp_path: Path) -> None:
-    methods = ("saliency", "integrated_gradients", "smoothgrad", "grad_cam", "occlusion")
+    methods: tuple[Any, ...] = ("saliency", "integrated_gradients", "smoothgrad", "grad_cam", "occlusion")
     config = ExplainConfig(top=1, errors=0, methods=methods, baselines=("mean",))
     _explain(phantom, tmp_path, config=config, random_labels=phantom.network)
     content = read_json(tmp_path / "explanations.json", schema="explanations")
@@ -125,7 +125,7 @@ def test_nothing_to_explain_is_still_a_whole_file(phantom: Any, tmp_path: Path) 
 
 
 def test_files_of_an_earlier_run_go_and_others_stay(phantom: Any, tmp_path: Path) -> None:
-    for name in ("top-01-0123abcd.png", "error-10-0123abcd.preview.jpg", "notes.txt"):
+    for name in ("top-01-0123abcd.png", "error-10-p045_c2_f01.preview.jpg", "notes.txt"):
         (tmp_path / name).write_bytes(b"")
     _explain(phantom, tmp_path, config=ExplainConfig(top=0, errors=0))
     assert {path.name for path in tmp_path.iterdir()} == {"explanations.json", "notes.txt"}

@@ -100,7 +100,9 @@ def _needed_bytes(journal: Journal, views: Path) -> int:
     return needed
 
 
-def _search(read: FramesRead, spool: ViewSpool, folder: Path, *, workers: int, progress: Progress) -> LookalikeResult:
+def _search(
+    read: FramesRead, spool: ViewSpool, folder: Path, *, workers: int | None, progress: Progress
+) -> LookalikeResult:
     return find_lookalikes(
         read.records,
         [Entry(*view) for view in read.seen["view"]],

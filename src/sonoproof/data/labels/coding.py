@@ -96,7 +96,7 @@ def label_values(rows: pd.DataFrame) -> list[LabelValue]:
 
 
 def code_labels(
-    values: Sequence[LabelValue], *, column: LabelColumn, positive: str = "", classes: Classes | None = None
+    values: Sequence[LabelValue], *, column: LabelColumn, positive: str | None = None, classes: Classes | None = None
 ) -> LabelCoding:
     """Settle the two classes of a label column and what each value says.
 
@@ -107,7 +107,7 @@ def code_labels(
     Args:
         values: The values seen, the most frequent first.
         column: The label column.
-        positive: Value or class name that is to be positive; "" to find it by meaning.
+        positive: Value or class name that is to be positive; None to find it by meaning.
         classes: Classes that are settled already (those of a trained model): values are only assigned to them.
 
     Raises:
@@ -119,7 +119,7 @@ def code_labels(
     if classes is not None:
         return coder.into(classes)
     coder.refuse_one_class()
-    if coder.is_answer_column() and not coder.is_further_value(positive):
+    if coder.is_answer_column() and not (positive and coder.is_further_value(positive)):
         return coder.by_answers(positive)
     return coder.by_value(positive) if positive else coder.by_meaning()
 
@@ -159,7 +159,7 @@ class _Coder:
         concept = find_concept(positive)
         return concept in self.groups and not self._answer(concept)
 
-    def by_answers(self, positive: str) -> LabelCoding:
+    def by_answers(self, positive: str | None) -> LabelCoding:
         """Code yes and no by what the column's name asks."""
         yes, no = self._answer_names()
         classes = Classes(yes, no) if self.meaning is Meaning.HEALTH else Classes(no, yes)

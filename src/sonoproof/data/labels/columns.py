@@ -156,7 +156,7 @@ class _Finder:
         self.names = names
         self.first_row = 0 if header_row is None else header_row + 1
 
-    def named(self, wanted: str, role: str) -> Candidate | None:
+    def named(self, wanted: str | None, role: str) -> Candidate | None:
         """The column that the user named, or None where none was."""
         if not wanted:
             return None

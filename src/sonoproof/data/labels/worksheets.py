@@ -15,14 +15,14 @@ __all__ = ["choose_worksheet"]
 
 
 def choose_worksheet(
-    path: Path, grids: Sequence[Grid], *, wanted: str, find: Callable[[Grid], Layout]
+    path: Path, grids: Sequence[Grid], *, wanted: str | None, find: Callable[[Grid], Layout]
 ) -> tuple[Grid, Layout]:
     """The one worksheet that has the columns looked for; hidden ones only where no visible one does.
 
     Args:
         path: The file, for messages.
         grids: Its worksheets.
-        wanted: Name of the worksheet that the user named, or "".
+        wanted: Name of the worksheet that the user named, or None.
         find: Finds the columns of a worksheet.
 
     Raises:

@@ -28,7 +28,7 @@ Numbers = NDArray[np.intp]
 Scored = tuple[float, Pair]
 
 
-def nearest_pairs(index: WordIndex, *, workers: int = 1, progress: Progress = SILENT.progress) -> list[Pair]:
+def nearest_pairs(index: WordIndex, *, workers: int | None = 1, progress: Progress = SILENT.progress) -> list[Pair]:
     """For each frame its most similar ones, and the most similar to its mirror image."""
     everyone = np.arange(index.vectors.shape[0])
 
@@ -49,7 +49,7 @@ def pairs_between_groups(
     *,
     fresh: set[int],
     tried: Container[Pair],
-    workers: int = 1,
+    workers: int | None = 1,
     progress: Progress = SILENT.progress,
 ) -> list[Pair]:
     """For each fresh group the most similar other groups, each by its best pairs of frames not yet compared.
@@ -61,7 +61,7 @@ def pairs_between_groups(
         labels: Group of each frame.
         fresh: Groups that changed since they were last asked for.
         tried: Pairs compared already.
-        workers: Threads; 0 takes one per processor.
+        workers: Threads; None for one per processor.
         progress: Called with (blocks of frames done, blocks in all).
     """
     chosen = _all_representatives(index, labels)

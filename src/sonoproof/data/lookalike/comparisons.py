@@ -49,7 +49,7 @@ class Comparisons:
         found.sort(key=lambda entry: entry[0])
         return sorted(found, key=lambda entry: strength(entry[1]), reverse=True)
 
-    def add(self, pairs: Iterable[Pair], views: Views, *, workers: int, progress: Progress) -> int:
+    def add(self, pairs: Iterable[Pair], views: Views, *, workers: int | None, progress: Progress) -> int:
         """Compare the pairs that were not compared before and form the groups anew; returns how many were new."""
 
         def examine(pair: Pair) -> Evidence | None:
@@ -70,7 +70,7 @@ class Comparisons:
 
 
 def compare_in_rounds(
-    views: Views, *, journal: Journal, generator: np.random.Generator, workers: int, progress: Progress
+    views: Views, *, journal: Journal, generator: np.random.Generator, workers: int | None, progress: Progress
 ) -> Comparisons:
     """Compare few pairs and find nearly all links: never all with all.
 
@@ -82,7 +82,7 @@ def compare_in_rounds(
         views: The views of the frames.
         journal: Where each pair compared is written down.
         generator: Draws the sample that the visual words are learnt from.
-        workers: Threads; 0 takes one per processor.
+        workers: Threads; None for one per processor.
         progress: Called with (done, of), for blocks of frames and for the pairs of each round.
     """
     comparisons = Comparisons(np.arange(len(views)), journal)

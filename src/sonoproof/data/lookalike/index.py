@@ -46,7 +46,7 @@ class WordIndex:
         targets: NDArray[np.intp],
         best: Callable[[NDArray[np.intp], Scores, Scores], Picked],
         *,
-        workers: int = 1,
+        workers: int | None = 1,
         progress: Progress = SILENT.progress,
     ) -> Iterator[Picked]:
         """Score frames block by block, so that memory does not grow with the number of queries.
@@ -56,7 +56,7 @@ class WordIndex:
             targets: Frame numbers.
             best: Called in threads with a block of `queries`, its scores 0 to 1 against `targets` as float32 (block,
                 targets), and those of the mirrored queries; may change them.
-            workers: Threads; 0 takes one per processor.
+            workers: Threads; None for one per processor.
             progress: Called with (blocks done, blocks in all).
 
         Yields:

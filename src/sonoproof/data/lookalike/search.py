@@ -28,7 +28,7 @@ def find_lookalikes(
     *,
     spool: ViewSpool,
     journal: Path,
-    workers: int = 0,
+    workers: int | None = None,
     seed: int = 0,
     progress: Progress = SILENT.progress,
 ) -> LookalikeResult:
@@ -42,7 +42,7 @@ def find_lookalikes(
         spool: The views, about 110 KB per frame.
         journal: File in which each pair compared is written down. Where it holds what an earlier search of the same
             frames found, these pairs are not compared again; the frames must not have changed meanwhile.
-        workers: Threads; 0 takes one per processor.
+        workers: Threads; None for one per processor.
         seed: Draws the sample of features that the visual words are learnt from.
         progress: Called with (done, of), for blocks of frames and for the pairs of each round.
 

@@ -65,7 +65,7 @@ def split_groups(records: pd.DataFrame, *, config: SplitConfig, fold_validation:
         index=table.names,
     )
     of_group.loc[of_group["fold"] < 0, "fold"] = pd.NA
-    return _rows(records, of_group, seed=config.seed)
+    return _rows(records, of_group, seed=config.effective_seed)
 
 
 @dataclass(frozen=True)
@@ -105,14 +105,11 @@ class _GroupTable:
 
 
 def _check_config(config: SplitConfig) -> None:
-    if config.seed < 0:
-        raise ConfigError(f"split.seed must not be negative, not {config.seed}")
     if config.folds == 1:
         raise ConfigError("split.folds must be 0 or at least 2, not 1")
-    if config.val + max(config.test, 0.0) >= 1.0:
-        raise ConfigError(
-            f"split.val ({config.val:g}) and split.test ({config.test:g}) leave no rows to fit; lower them"
-        )
+    test = config.test or 0.0
+    if config.val + test >= 1.0:
+        raise ConfigError(f"split.val ({config.val:g}) and split.test ({test:g}) leave no rows to fit; lower them")
 
 
 def _divide_into_parts(table: _GroupTable, *, config: SplitConfig, has_test_folder: bool) -> npt.NDArray[np.str_]:
@@ -130,7 +127,7 @@ def _divide_into_parts(table: _GroupTable, *, config: SplitConfig, has_test_fold
 
 
 def _test_share(table: _GroupTable, config: SplitConfig) -> float:
-    if config.test >= 0:
+    if config.test is not None:
         return config.test
     enough = table.groups_per_class().min() >= _MIN_GROUPS_FOR_TEST
     return _UNASKED_TEST_SHARE if enough and config.val + _UNASKED_TEST_SHARE < 1 else 0.0
@@ -179,4 +176,4 @@ def _rows(records: pd.DataFrame, of_group: pd.DataFrame, *, seed: int) -> pd.Dat
 
 
 def _stream(config: SplitConfig, number: int) -> np.random.Generator:
-    return np.random.default_rng([config.seed, number])
+    return np.random.default_rng([config.effective_seed, number])

@@ -97,7 +97,7 @@ def _policy(config: CalibrateConfig, *, threshold: float) -> Policy:
         target=threshold if config.policy == "fixed" else config.target,
         cost_false_positive=config.cost_false_positive,
         cost_false_negative=config.cost_false_negative,
-        prevalence=config.prevalence or None,
+        prevalence=config.prevalence,
     )
 
 

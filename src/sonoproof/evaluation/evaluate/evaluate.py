@@ -125,7 +125,7 @@ def evaluate_part(
         "n_units": len(np.unique(units)),
         "confidence": config.confidence,
         "resamples": config.resamples,
-        "seed": config.seed,
+        "seed": config.effective_seed,
         "interval_method": _interval_method(config),
         "stratified": config.stratified,
         **{name: as_json(interval) for name, interval in intervals.items()},
@@ -155,7 +155,7 @@ def curves_of_part(
             groups=units_of(table, unit=unit),
             confidence=config.confidence,
             resamples=config.resamples,
-            seed=config.seed,
+            seed=config.effective_seed,
         )
         benefit = dataclasses.asdict(found)
     before = rows_before(table, rows=rows)

@@ -144,7 +144,7 @@ def paired_differences(
         config: Level, resamples and seed.
     """
     grouping = next(iter(models.values())).grouping
-    rng = np.random.default_rng(config.seed)
+    rng = np.random.default_rng(config.effective_seed)
     joint = _resampled(models, metrics=metrics, resamples=config.resamples, rng=rng)
     alone = [
         _resampled(models, metrics=metrics, resamples=STRATUM_RESAMPLES, rng=rng, only=stratum)

@@ -38,7 +38,7 @@ def intervals_of(
         metrics=metrics,
         confidence=config.confidence,
         resamples=config.resamples,
-        seed=config.seed,
+        seed=config.effective_seed,
         stratified=config.stratified,
     )
 
@@ -52,7 +52,7 @@ def calibration_measures(rows: ScoredRows, *, units: Units, config: EvaluateConf
         config: Level, resamples and seed.
     """
     error = calibration_errors(
-        rows, groups=units, confidence=config.confidence, resamples=config.resamples, seed=config.seed
+        rows, groups=units, confidence=config.confidence, resamples=config.resamples, seed=config.effective_seed
     )
     proper = intervals_of(rows, units=units, config=config, metrics={name: METRICS[name] for name in ("brier", "loss")})
     return {

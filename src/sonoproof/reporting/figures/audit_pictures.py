@@ -19,7 +19,7 @@ from sonoproof.data.audit.duplicates import conflicting_duplicates
 from sonoproof.data.audit.sources import mixed_sources
 from sonoproof.data.lookalike import Link, align
 from sonoproof.reporting.figures.contact_sheet import Tile, class_colours, contact_sheet
-from sonoproof.reporting.figures.style import BLUE, MUTED, ORANGE, drawn, label_text, panels
+from sonoproof.reporting.figures.style import BLUE, MUTED, ORANGE, house_style, label_text, panels
 from sonoproof.runfolder import atomic_path
 
 __all__ = ["draw_audit"]
@@ -179,7 +179,7 @@ def _mixed_sources(gallery: _Gallery) -> list[Path]:
         return []
     counts = rows.groupby(["source", "label"]).size().unstack(fill_value=0)
     counts = counts.loc[counts.sum(axis=1).sort_values(ascending=False, kind="stable").index]
-    with drawn():
+    with house_style():
         figure, (axis,) = panels(width_in=6.2, height_in=0.9 + 0.24 * min(len(counts), MIXED_DRAWN))
         _draw_counts(axis, counts.head(MIXED_DRAWN), classes=gallery.classes)
         axis.set(xlabel="Frames", title=f"Sources with both labels: the {min(len(counts), MIXED_DRAWN)} largest of "
@@ -210,7 +210,7 @@ def _conflict_matrix(gallery: _Gallery, links: Sequence[Link]) -> list[Path]:
     kinds = [(title, pairs) for title, pairs in kinds if pairs]
     if not kinds:
         return []
-    with drawn():
+    with house_style():
         figure, axes = panels(len(kinds), width_in=3.4, height_in=3.1)
         for axis, (title, pairs) in zip(axes, kinds, strict=True):
             _draw_matrix(axis, pairs, classes=gallery.classes)
@@ -258,6 +258,6 @@ def _draw_matrix(axis: Axes, pairs: Sequence[tuple[str, str]], *, classes: tuple
 
 
 def _save_figure(figure: Figure, path: Path) -> Path:
-    with drawn(), atomic_path(path) as temporary:
+    with house_style(), atomic_path(path) as temporary:
         figure.savefig(temporary, format="png", dpi=_DPI, facecolor="white")
     return path

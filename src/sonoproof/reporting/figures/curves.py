@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from sonoproof.reporting.figures.style import BLUE, GREEN, INK, MUTED, ORANGE, RULE, drawn, label_text, panels
+from sonoproof.reporting.figures.style import BLUE, GREEN, INK, MUTED, ORANGE, RULE, house_style, label_text, panels
 
 __all__ = [
     "confusion_matrix",
@@ -36,7 +36,7 @@ def training_curves(history: pd.DataFrame, *, parts: Sequence[tuple[str, str]]) 
         parts: Column prefix and name of each part that may be drawn, at most three; absent ones are left out.
     """
     shown = [(key, name) for key, name in _CURVES if any(_measured(history, f"{part}_{key}") for part, _ in parts)]
-    with drawn():
+    with house_style():
         figure, axes = panels(max(len(shown), 1), width_in=3.1, height_in=2.9)
         for axis, (key, name) in zip(axes, shown, strict=False):
             _draw_history(axis, history, key=key, parts=parts)
@@ -91,7 +91,7 @@ def roc_curve(
         label: What the legend says of the curve: the area with its interval.
         operating_point: False and true positive rate at the threshold in use.
     """
-    with drawn():
+    with house_style():
         figure, (axis,) = panels()
         axis.plot([0, 1], [0, 1], color=MUTED, linewidth=1.0, linestyle=":", label="Chance")
         axis.plot(false_positive_rate, true_positive_rate, color=BLUE, label=label_text(label))
@@ -120,7 +120,7 @@ def precision_recall_curve(
         prevalence: Share of the positive class, 0 to 1.
         operating_point: Recall and precision at the threshold in use.
     """
-    with drawn():
+    with house_style():
         figure, (axis,) = panels()
         prevalence_label = f"Prevalence {prevalence:.3f}"
         axis.axhline(prevalence, color=MUTED, linewidth=1.0, linestyle=":", label=prevalence_label)
@@ -160,7 +160,7 @@ def probability_histogram(
         threshold: Probability from which a row is called positive.
     """
     edges = np.linspace(0, 1, HISTOGRAM_BINS + 1).tolist()
-    with drawn():
+    with house_style():
         figure, (axis,) = panels()
         labels = [
             f"{label_text(name)} ({len(values):,})" for name, values in zip(names, (negatives, positives), strict=True)
@@ -187,7 +187,7 @@ def confusion_matrix(*, tp: int, fp: int, tn: int, fn: int, names: tuple[str, st
     """
     counts = np.array([[tp, fn], [fp, tn]])
     labels = [label_text(names[1]), label_text(names[0])]
-    with drawn():
+    with house_style():
         figure, (axis,) = panels()
         for (row, column), count in np.ndenumerate(counts):
             _draw_cell(axis, row, column, count=int(count), total=int(counts[row].sum()))
@@ -217,7 +217,7 @@ def honest_against_naive(rows: Sequence[tuple[str, float, float | None, float | 
         rows: Name of the split, value, lower and upper end of its interval (None where there is none).
         metric: Name of the metric.
     """
-    with drawn():
+    with house_style():
         figure, (axis,) = panels(width_in=9.3, height_in=0.7 + 0.45 * len(rows))
         for place, (_, value, low, high) in enumerate(rows):
             colour = ORANGE if place == 0 else BLUE

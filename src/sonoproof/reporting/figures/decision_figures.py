@@ -10,7 +10,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sonoproof.reporting.figures.style import BLUE, INK, MUTED, ORANGE, drawn, label_text, panels, stacked
+from sonoproof.reporting.figures.style import BLUE, INK, MUTED, ORANGE, house_style, label_text, panels, stacked
 
 __all__ = ["Bin", "decision_curve", "reliability_diagram"]
 
@@ -44,7 +44,7 @@ def reliability_diagram(bins: Sequence[Bin], *, positive_class: str, before: Seq
         positive_class: Name of the positive class.
         before: The same bins of the network's own probabilities, where these were calibrated.
     """
-    with drawn():
+    with house_style():
         figure, (axis, below) = stacked(height_ratios=(4, 1))
         axis.plot([0, 1], [0, 1], color=MUTED, linewidth=1.0, linestyle=":", label="Perfect calibration")
         if before:
@@ -92,7 +92,7 @@ def decision_curve(
         positive_class: Name of the positive class.
     """
     top = float(np.nanmax([model.max(), treat_all.max(), np.nanmax(np.append(high, -1.0)), 0.05]))
-    with drawn():
+    with house_style():
         figure, (axis,) = panels()
         axis.axhline(0, color=INK, linewidth=1.0, linestyle=":", label="Call none")
         axis.plot(thresholds, treat_all, color=ORANGE, linestyle="--", label="Call every frame")

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from sonoproof.reporting.figures.style import INK, MUTED, drawn, label_text, panels
+from sonoproof.reporting.figures.style import INK, MUTED, house_style, label_text, panels
 from sonoproof.reporting.page.blocks import FlowBox, FlowStep
 
 __all__ = ["flow_figure"]
@@ -26,7 +26,7 @@ def flow_figure(steps: Sequence[FlowStep]) -> Figure:
     """
     heights = [max(_height(box) for box in (*step.boxes, *([step.aside] if step.aside else ()))) for step in steps]
     total = sum(heights) + _BETWEEN * (len(steps) - 1) + 0.1
-    with drawn():
+    with house_style():
         figure, (axis,) = panels(width_in=_WIDTH, height_in=total)
         axis.set(xlim=(0.0, _WIDTH), ylim=(total, 0.0))
         axis.set_axis_off()

@@ -32,7 +32,8 @@ __all__ = [
     "MUTED",
     "ORANGE",
     "RULE",
-    "drawn",
+    "drawable",
+    "house_style",
     "inline_svg",
     "label_text",
     "panels",
@@ -91,8 +92,8 @@ _HREF = "{http://www.w3.org/1999/xlink}href"
 
 
 @contextlib.contextmanager
-def drawn() -> Iterator[None]:
-    """Within the block, what matplotlib makes has the report's style; the caller's own style comes back after it."""
+def house_style() -> Iterator[None]:
+    """Within the block, matplotlib draws in the report's style; afterwards the caller's own style is back."""
     with mpl.rc_context(_RC):
         yield
 
@@ -114,11 +115,15 @@ def stacked(
     return figure, list(axes)
 
 
-def label_text(text: str) -> str:
-    """Text from a sheet as it can stand in a figure: visible, short, and of characters that the font has."""
+def drawable(text: str) -> str:
+    """The text with a box for every character that the font lacks, about which matplotlib would warn."""
     glyphs = get_font(findfont(FontProperties(family="DejaVu Sans"))).get_charmap()
-    shown = visible_text(text, longest=40)
-    return "".join(character if ord(character) in glyphs else NO_GLYPH for character in shown)
+    return "".join(character if ord(character) in glyphs else NO_GLYPH for character in text)
+
+
+def label_text(text: str) -> str:
+    """Text from a sheet for use in a figure: visible, short, and of characters that the font has."""
+    return drawable(visible_text(text, longest=40))
 
 
 def save(figure: Figure, stem: Path, *, dpi: int) -> tuple[Path, Path]:
@@ -128,7 +133,7 @@ def save(figure: Figure, stem: Path, *, dpi: int) -> tuple[Path, Path]:
         Paths of the png and of the svg.
     """
     png, svg = stem.with_name(stem.name + ".png"), stem.with_name(stem.name + ".svg")
-    with drawn():
+    with house_style():
         # The layout is settled once: each format would else compute it again.
         figure.draw_without_rendering()
         figure.set_layout_engine("none")

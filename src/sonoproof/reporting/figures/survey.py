@@ -7,7 +7,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from sonoproof.reporting.figures.style import BLUE, MUTED, ORANGE, drawn, label_text, panels
+from sonoproof.reporting.figures.style import BLUE, MUTED, ORANGE, house_style, label_text, panels
 
 __all__ = ["survey_figure"]
 
@@ -21,7 +21,7 @@ def survey_figure(rows: Sequence[tuple[str, Json]]) -> Figure:
         rows: Words for the place and its entry of ``survey.json``, with ``attribution``, ``structure``, ``area`` and
             ``looked_at``.
     """
-    with drawn():
+    with house_style():
         figure, (axis,) = panels(width_in=9.3, height_in=1.3 + 0.5 * len(rows))
         for place, (_, entry) in enumerate(rows):
             attribution = entry["attribution"]

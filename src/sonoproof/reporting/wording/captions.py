@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from sonoproof.explanation.baselines import BASELINE_WORDS
+from sonoproof.parts import Part
 from sonoproof.reporting.wording.text import visible_text
+from sonoproof.types import Json
 
 __all__ = [
     "BAR_WORDS",
     "METHOD_WORDS",
     "Panel",
+    "baseline_title",
     "figure_caption",
     "gap_words",
     "gate_method",
@@ -21,8 +22,6 @@ __all__ = [
     "panels_of",
     "title_lines",
 ]
-
-Json = Mapping[str, Any]
 
 METHOD_WORDS = {
     "saliency": "Saliency",
@@ -34,13 +33,12 @@ METHOD_WORDS = {
 # Under the colour bar: the unit; of a signed method at its middle.
 BAR_WORDS = {
     "saliency": "|gradient of the logit|, per unit of input",
-    "integrated_gradients": "0 logits a pixel",
+    "integrated_gradients": "0 logits per pixel",
     "smoothgrad": "|mean gradient of the logit|, per unit of input",
     "grad_cam": "weighted features, arbitrary unit",
     "occlusion": "0 logits",
 }
 _DEFAULT_METHODS = ("saliency", "integrated_gradients")
-_PART_WORDS = {"val": "validation", "test": "test"}
 _LONGEST_NAME = 40
 
 
@@ -91,7 +89,7 @@ def title_lines(item: Json, content: Json) -> list[str]:
 
 
 def gap_words(result: Json) -> str:
-    """The completeness of one baseline: ``from the blurred frame 0.8 % (converged)``."""
+    """The completeness gap from one baseline: ``from the blurred frame 0.8 % (converged)``."""
     start = f"from {BASELINE_WORDS[result['name']]}"
     if result["gap"] is None:
         return f"{start} undefined, as both have the same logit (NOT CONVERGED)"
@@ -99,8 +97,14 @@ def gap_words(result: Json) -> str:
     return f"{start} {_percent(result['gap'])} ({reached})"
 
 
+def baseline_title(name: str) -> str:
+    """A baseline in the title of a panel: ``blurred baseline``."""
+    words = {"blur": "blurred", "mean": "mean-grey", "references": "reference"}
+    return f"{words.get(name, name)} baseline"
+
+
 def gate_words(content: Json) -> str:
-    """The verdict of the trust gate on integrated gradients; those on other methods stand over their panels."""
+    """The trust gate's verdict on integrated gradients; those on other methods are in the titles of their panels."""
     gate = content.get("gate")
     if gate is None:
         return "Trust gate: not run"
@@ -109,7 +113,7 @@ def gate_words(content: Json) -> str:
 
 
 def panel_verdict(panel: Panel, content: Json) -> str:
-    """The verdict on the method of one panel in two words; "" where the heading has it or none was passed."""
+    """The verdict on the method of one panel, briefly; "" where it is in the heading, or there is none."""
     gates = {gate["method"]: gate for gate in content.get("further_gates") or []}
     if panel.kind not in gates:
         return ""
@@ -119,7 +123,7 @@ def panel_verdict(panel: Panel, content: Json) -> str:
 
 def _all_gates(content: Json) -> str:
     further = content.get("further_gates") or []
-    others = "".join(f"; of {METHOD_WORDS[gate['method']]}: {_verdict(gate)}" for gate in further)
+    others = "".join(f"; {METHOD_WORDS[gate['method']]}: {_verdict(gate)}" for gate in further)
     return f"{gate_words(content)}{others}"
 
 
@@ -132,29 +136,29 @@ def _verdict(gate: Json) -> str:
 
 
 def figure_caption(item: Json, content: Json) -> str:
-    """A caption that can stand in a paper: it says what every panel, colour and number is."""
+    """A caption fit for a paper: it explains every panel, colour and number."""
     explained = _name(item["explained_class"])
     scale = content["scale"]
     panels = " ".join(_panel_sentences(item, content))
     gaps = "; ".join(
-        f"{gap_words(result)}, with {result['steps_used']} points of the path and a logit difference of "
-        f"{_signed(result['logit_difference'])}"
+        f"{gap_words(result)}, {result['steps_used']} path points, "
+        f"logit difference {_signed(result['logit_difference'])}"
         for result in item["baselines"]
     )
     return (
         f"Explanation of one frame ({_name(item['image_id'])}, group {_name(item['group'])}; "
-        f"{_kind_words(item, content)}). The quantity explained is the logit of the class “{explained}”, the class "
-        f"predicted, {_signed(item['logit'])} (probability {item['probability']:.3f}); {_label_words(item)}. "
-        f"{panels} Maps are averaged with a Gaussian of {scale['sigma_px']:.1f} px for display, which keeps their sum; "
-        f"every colour scale ends at the {scale['percentile']:g}th percentile over all frames explained of this part. "
-        f"Completeness, {gaps}; the limit is {_percent(content['tolerance'])}. "
+        f"{_kind_words(item, content)}). It explains the logit of the predicted class, “{explained}”: "
+        f"{_signed(item['logit'])} (probability {item['probability']:.3f}); {_label_words(item)}. "
+        f"{panels} For display, maps are smoothed with a Gaussian of {scale['sigma_px']:.1f} px, which preserves their "
+        f"sum; every colour scale ends at the {scale['percentile']:g}th percentile of all explained frames of this "
+        f"part. Completeness gap: {gaps}; the limit is {_percent(content['tolerance'])}. "
         f"{_all_gates(content)}; {_sector_words(item)}. "
         "An attribution shows what moved this model, not where disease is."
     )
 
 
 def _panel_sentences(item: Json, content: Json) -> list[str]:
-    """A sentence for each kind of panel, with the letters of its panels."""
+    """A sentence for each kind of panel, after the letters of its panels."""
     letters: dict[str, list[str]] = {}
     for number, panel in enumerate(panels_of(item, content)):
         letters.setdefault(panel.kind, []).append(chr(ord("A") + number))
@@ -171,17 +175,17 @@ def _sentences(item: Json, content: Json) -> dict[str, str]:
         "frame": "The frame as the network receives it.",
         "saliency": f"Saliency: the largest absolute gradient of that logit over the three channels, {unit}; "
         f"{ends['saliency']}.",
-        "integrated_gradients": "Integrated gradients, summed over the channels, in logits a pixel: "
+        "integrated_gradients": "Integrated gradients, summed over the channels, in logits per pixel: "
         f"{signs}, {ends['integrated_gradients']}.",
         "smoothgrad": "SmoothGrad: the absolute mean gradient over noisy copies of the frame, largest over the "
         f"channels, {unit}; {ends['smoothgrad']}.",
         "grad_cam": "Grad-CAM: features of the last convolutional layer, weighted by the mean gradient of that logit, "
         f"positive part, enlarged to the frame; {ends['grad_cam']}.",
-        "occlusion": "Occlusion: the fall of that logit when a patch is replaced by the baseline, in logits: "
+        "occlusion": "Occlusion: the drop in that logit when a patch is replaced by the baseline, in logits: "
         f"{signs}, {ends['occlusion']}.",
         "curves": f"Probability of “{_name(item['explained_class'])}” and mean absolute gradient of its logit along "
-        "the straight path from the baseline (α = 0) to the frame (α = 1): where the gradient has fallen to zero it is "
-        "saturated and a saliency map says nothing.",
+        "the straight path from the baseline (α = 0) to the frame (α = 1). Where the gradient has fallen to zero, the "
+        "model is saturated and a saliency map says nothing.",
     }
 
 
@@ -189,7 +193,8 @@ def _sector_words(item: Json) -> str:
     sector = item["shares"]["sector"]
     if sector["attribution"] is None:
         return "no attribution"
-    return f"{sector['attribution']:.0%} of the attribution is inside the sector ({sector['area']:.0%} of the picture)"
+    inside, area = (f"{sector[key]:.0%}" for key in ("attribution", "area"))
+    return f"{inside} of the attribution is inside the sector, which is {area} of the picture"
 
 
 def _label_words(item: Json) -> str:
@@ -200,9 +205,8 @@ def _label_words(item: Json) -> str:
 
 
 def _kind_words(item: Json, content: Json) -> str:
-    part = _PART_WORDS.get(content["part"], content["part"])
-    kind = "confident frame" if item["kind"] == "top" else "error by confidence"
-    return f"{kind}, no. {item['rank']} of {part}"
+    kind = "frames" if item["kind"] == "top" else "errors"
+    return f"no. {item['rank']} of the most confident {Part(content['part']).title.lower()} {kind}"
 
 
 def _percent(share: float) -> str:

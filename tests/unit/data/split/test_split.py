@@ -202,8 +202,6 @@ def test_what_cannot_be_meant_is_an_error() -> None:
         split_groups(records, config=SplitConfig(folds=1))
     with pytest.raises(ConfigError, match="no rows to fit"):
         split_groups(records, config=SplitConfig(val=0.6, test=0.4))
-    with pytest.raises(ConfigError, match=r"split\.seed"):
-        split_groups(records, config=SplitConfig(seed=-1))
     with pytest.raises(CohortError, match="no label"):
         split_groups(records.assign(label=["", *records["label"][1:]]), config=SplitConfig())
     with pytest.raises(CohortError, match="only 'healthy'"):

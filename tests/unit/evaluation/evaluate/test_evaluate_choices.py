@@ -157,7 +157,7 @@ def test_predictive_values_at_the_stated_prevalence_follow_bayes() -> None:
     sensitivity, specificity = found["recall"]["value"], found["specificity"]["value"]
     expected = 0.1 * sensitivity / (0.1 * sensitivity + 0.9 * (1 - specificity))
     assert found["predictive_values"]["ppv"]["value"] == pytest.approx(expected)
-    plain = evaluate_part(predictions(), classes=CLASSES, config=dataclasses.replace(CONFIG, prevalence=0.0))
+    plain = evaluate_part(predictions(), classes=CLASSES, config=dataclasses.replace(CONFIG, prevalence=None))
     assert plain["predictive_values"] is None
 
 

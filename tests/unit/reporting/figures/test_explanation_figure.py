@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from matplotlib.text import Text
 from PIL import Image
 
 from sonoproof.errors import RunFolderError
-from sonoproof.reporting.figures.explanation import draw_explanations, explanation_figure
+from sonoproof.reporting.figures.explanation import draw_explanations
+from sonoproof.reporting.figures.explanation_panels import explanation_figure
 from sonoproof.reporting.figures.heatmap import overlay
-from sonoproof.reporting.figures.style import drawn
+from sonoproof.reporting.figures.style import house_style
 from sonoproof.reporting.wording.captions import figure_caption, title_lines
 from sonoproof.runfolder import write_json
 
@@ -94,7 +96,7 @@ def test_600_dpi_is_true(tmp_path: Path) -> None:
 def test_picture_is_what_matplotlib_draws(tmp_path: Path) -> None:
     _draw(tmp_path, _item(), dpi=600)
     figure = explanation_figure(_item(), _arrays(), content=_content())
-    with drawn():
+    with house_style():
         figure.savefig(tmp_path / "theirs.png", dpi=600)
     with Image.open(tmp_path / "a.png") as ours, Image.open(tmp_path / "theirs.png") as theirs:
         assert ours.size == theirs.size
@@ -126,6 +128,30 @@ def test_a_set_is_drawn_in_several_processes_and_none_is_left_out(
 def test_any_number_of_baselines_is_drawn(tmp_path: Path, names: tuple[str, ...]) -> None:
     written = _draw(tmp_path, _item(baselines=[_result(name) for name in names]))
     assert all(path.stat().st_size > 0 for path in written)
+
+
+@pytest.mark.parametrize("highest", [0.0, 0.00025, 0.1499, 0.99, 123.0])
+def test_nothing_leaves_the_figure_or_runs_into_a_neighbour(highest: float) -> None:
+    wide = {"negative": "W" * 60, "positive": "W" * 60}
+    arrays = {name: highest * a if name.startswith("gradient") else a for name, a in _arrays().items()}
+    item = _item(image_id="W" * 90, group="W" * 90, explained_class=wide["positive"])
+    for shown, classes in ((_item(), _content()["classes"]), (item, wide)):
+        with house_style():
+            figure = explanation_figure(shown, arrays, content=_content(classes=classes))
+            figure.set_dpi(600)
+            figure.draw_without_rendering()
+            axes = [axis.get_tightbbox() for axis in figure.axes]
+            texts = [
+                text.get_window_extent() for text in figure.findobj(Text) if text.get_text() and text.get_visible()
+            ]
+        for box in [*texts, *(box for box in axes if box is not None)]:
+            assert box.x0 >= 0
+            assert box.y0 >= 0
+            assert box.x1 <= figure.bbox.x1
+            assert box.y1 <= figure.bbox.y1
+        names = [text.get_window_extent() for axis in figure.axes for text in (axis.yaxis.label, *axis.texts)]
+        pairs = [(a, b) for number, a in enumerate(names) for b in names[number + 1 :] if a.width and b.width]
+        assert not [1 for a, b in pairs if a.overlaps(b)]
 
 
 def test_heading_says_what_must_be_said() -> None:
@@ -211,5 +237,5 @@ def test_methods_asked_for_are_drawn_each_under_its_own_verdict(tmp_path: Path) 
     caption = figure_caption(_item(), content)
     assert "(B) SmoothGrad" in caption
     assert "(E, F) Integrated gradients" in caption
-    assert "of Grad-CAM: FAILED (repeatability)" in caption
+    assert "; Grad-CAM: FAILED (repeatability)" in caption
     assert "Trust gate, integrated gradients: passed" in title_lines(_item(), content)[3]
