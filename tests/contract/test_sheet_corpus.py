@@ -338,7 +338,7 @@ CASES = [
         "patient column not used",
         xlsx([(*row, "P1") if number else (*row, "patient_id") for number, row in enumerate(PLAIN)]),
         labels=HEALTHY_AC,
-        inferred={"group_columns": [], "unused_group_columns": {"patient_id": "has 1 different value only"}},
+        inferred={"group_columns": [], "unused_group_columns": {"patient_id": "has only 1 different value"}},
     ),
     # Labels.
     Case(

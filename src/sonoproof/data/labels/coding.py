@@ -1,70 +1,24 @@
 """What the values of a label column mean: two named classes, one of them positive.
 
-The positive class has a name in everything that is written later, so it is settled here, once, and the rule that
-settled it is kept.
+The positive class has a name in everything that is written later, so it is settled here, once, and how it was settled
+is recorded. The rules are `CODING_RULES`; docs/data.md shows them as a table.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
 
 from sonoproof.classes import Classes
-from sonoproof.data.labels.columnnames import column_meaning
-from sonoproof.data.labels.spelling import did_you_mean, find_misspelt
-from sonoproof.data.labels.vocabulary import NOT_KNOWN, Meaning, find_concept, find_meaning, folded
-from sonoproof.errors import CohortError, ConfigError, SheetError, SheetFault
+from sonoproof.data.labels.labelvalues import ColumnValues, LabelColumn, LabelValue
+from sonoproof.data.labels.spelling import did_you_mean
+from sonoproof.data.labels.vocabulary import Meaning, find_concept, find_meaning, folded
+from sonoproof.errors import CohortError, ConfigError, SheetError
 
-__all__ = ["LabelCoding", "LabelColumn", "LabelValue", "code_labels", "label_values"]
-
-# Values that are no label are set aside up to this share of the rows; beyond it they look like a class of their own.
-MAX_UNKNOWN = 0.1
-TYPO_SHARE = 0.01
-LABEL_NOT_KNOWN = "says that the label is not known"
-
-# Concept of a column's name -> class names that yes and no stand for under it.
-OPPOSITES = {
-    "healthy": ("healthy", "unhealthy"),
-    "normal": ("healthy", "unhealthy"),
-    "health": ("healthy", "unhealthy"),
-    "unhealthy": ("unhealthy", "healthy"),
-    "not healthy": ("unhealthy", "healthy"),
-    "abnormal": ("abnormal", "normal"),
-    "not normal": ("abnormal", "normal"),
-}
-
-
-@dataclass(frozen=True)
-class LabelColumn:
-    """Where a label column is.
-
-    Attributes:
-        name: Its header.
-        letters: Its letters in the spreadsheet program.
-        worksheet: The worksheet it is on.
-    """
-
-    name: str
-    letters: str = ""
-    worksheet: str = ""
-
-
-@dataclass(frozen=True)
-class LabelValue:
-    """One value of a label column as it is written.
-
-    Attributes:
-        text: The value.
-        count: In how many rows it stands.
-        first_row: The first of these, 1-based.
-    """
-
-    text: str
-    count: int = 1
-    first_row: int = 1
+__all__ = ["CODING_RULES", "CodingRule", "LabelCoding", "code_labels", "label_values"]
 
 
 @dataclass(frozen=True)
@@ -74,14 +28,31 @@ class LabelCoding:
     Attributes:
         classes: The two classes.
         labels: Written value -> class name.
-        unusable: Written value -> why it is no label.
-        rule: How the coding was settled, one sentence.
+        unusable: Written value -> why it is not a label.
+        rule: How the values were coded, in one sentence.
     """
 
     classes: Classes
     labels: dict[str, str]
     unusable: dict[str, str] = field(default_factory=dict)
     rule: str = ""
+
+
+@dataclass(frozen=True)
+class CodingRule:
+    """One way in which a label column says what its values mean; the first rule that applies is taken.
+
+    Attributes:
+        column: The columns it applies to, in the words of the documentation.
+        meaning: What their values mean, in the words of the documentation.
+        applies: Whether it applies to a column's values, given the positive class that the user named, or None.
+        code: Codes the values.
+    """
+
+    column: str
+    meaning: str
+    applies: Callable[[ColumnValues, str | None], bool]
+    code: Callable[[ColumnValues, str | None], LabelCoding]
 
 
 def label_values(rows: pd.DataFrame) -> list[LabelValue]:
@@ -98,11 +69,7 @@ def label_values(rows: pd.DataFrame) -> list[LabelValue]:
 def code_labels(
     values: Sequence[LabelValue], *, column: LabelColumn, positive: str | None = None, classes: Classes | None = None
 ) -> LabelCoding:
-    """Settle the two classes of a label column and what each value says.
-
-    In a column named for health, 1 or yes is the negative class; in one named for a disease it is the positive
-    class; elsewhere 1 or yes is positive under a name such as "label 1". Two words are told apart by what they mean.
-    Anything else needs ``positive``, which makes one value the positive class against the rest.
+    """Settle the two classes of a label column and what each value says, by the first of `CODING_RULES` that applies.
 
     Args:
         values: The values seen, the most frequent first.
@@ -111,219 +78,72 @@ def code_labels(
         classes: Classes that are settled already (those of a trained model): values are only assigned to them.
 
     Raises:
-        SheetError: The values do not make two classes without more being said.
+        SheetError: The values do not make two classes unless the user says more.
         ConfigError: ``positive`` is not among the values.
-        CohortError: All rows have one value.
+        CohortError: All rows have the same value.
     """
-    coder = _Coder(values, column)
+    found = ColumnValues(values, column)
     if classes is not None:
-        return coder.into(classes)
-    coder.refuse_one_class()
-    if coder.is_answer_column() and not (positive and coder.is_further_value(positive)):
-        return coder.by_answers(positive)
-    return coder.by_value(positive) if positive else coder.by_meaning()
+        return _assign_to(classes, found)
+    _require_two_values(found)
+    rule = next(rule for rule in CODING_RULES if rule.applies(found, positive))
+    return rule.code(found, positive)
 
 
-class _Coder:
-    """The values of one label column, grouped by concept."""
-
-    def __init__(self, values: Sequence[LabelValue], column: LabelColumn) -> None:
-        self.column = column
-        self.meaning, self.word = column_meaning(column.name)
-        self.unusable = {value.text: LABEL_NOT_KNOWN for value in values if folded(value.text) in NOT_KNOWN}
-        known = [value for value in values if value.text not in self.unusable]
-        self.total = sum(value.count for value in known)
-        self.groups: dict[str, list[LabelValue]] = defaultdict(list)
-        for value in known:
-            self.groups[find_concept(value.text)].append(value)
-        self._set_typos_aside()
-
-    def refuse_one_class(self) -> None:
-        """Raise where there is nothing to tell apart."""
-        if not self.groups:
-            raise SheetError(f"the label column {self.column.name!r} holds no label")
-        if len(self.groups) == 1:
-            only = next(iter(self.groups.values()))[0]
-            raise CohortError(
-                f"only one class: all {self.total} labelled rows of {self.column.name!r} say {only.text!r};"
-                " a classifier needs frames of two classes"
-            )
-
-    def is_answer_column(self) -> bool:
-        """Whether the column answers a question with yes and no (or, named for health, with healthy and sick)."""
-        further = sum(_rows(group) for concept, group in self.groups.items() if not self._answer(concept))
-        return further <= (MAX_UNKNOWN * self.total if self.meaning is Meaning.HEALTH else 0)
-
-    def is_further_value(self, positive: str) -> bool:
-        """Whether the value asked for stands in the column without being an answer (the 2 of 0, 1, 2)."""
-        concept = find_concept(positive)
-        return concept in self.groups and not self._answer(concept)
-
-    def by_answers(self, positive: str | None) -> LabelCoding:
-        """Code yes and no by what the column's name asks."""
-        yes, no = self._answer_names()
-        classes = Classes(yes, no) if self.meaning is Meaning.HEALTH else Classes(no, yes)
-        if positive and self._chosen_answer(positive, yes=yes, no=no) == classes.negative:
-            classes = Classes(classes.positive, classes.negative)
-        names = {"yes": yes, "no": no}
-        labels = {
-            value.text: names[self._answer(concept)]
-            for concept, group in self.groups.items()
-            if self._answer(concept)
-            for value in group
-        }
-        self._set_aside(labels, f"is neither {yes!r} nor {no!r}")
-        return LabelCoding(classes, labels, self.unusable, self._rule(labels))
-
-    def by_meaning(self) -> LabelCoding:
-        """Code two values by what the words mean."""
-        if len(self.groups) > 2:
-            raise self._question(f"holds {len(self.groups)} classes; say which is positive against the rest")
-        first, second = self.groups
-        positive = _diseased(first, second)
-        if not positive:
-            raise self._question("does not say which of its two values is the positive class")
-        return self._against_rest(positive)
-
-    def by_value(self, positive: str) -> LabelCoding:
-        """Code the value that the user named against the rest."""
-        wanted = folded(positive)
-        for concept, group in self.groups.items():
-            if wanted in {folded(value.text) for value in group} | {folded(self._display(concept)), concept}:
-                return self._against_rest(concept)
-        if find_concept(positive) in self.groups:
-            return self._against_rest(find_concept(positive))
-        raise self._unknown_positive(positive, [self._display(concept) for concept in self.groups])
-
-    def into(self, classes: Classes) -> LabelCoding:
-        """Assign the values to classes that are settled already."""
-        labels = {}
-        for concept, group in self.groups.items():
-            name = self._assigned(concept, classes)
-            labels.update({value.text: name for value in group if name})
-        if not labels:
-            faults = [self._fault(group[0], "is none of the classes") for group in self.groups.values()]
-            raise SheetError(
-                f"the labels of {self.column.name!r} do not name the classes {classes.negative!r} and"
-                f" {classes.positive!r}",
-                faults=faults,
-            )
-        self._set_aside(labels, f"is neither {classes.negative!r} nor {classes.positive!r}")
-        return LabelCoding(classes, labels, self.unusable, self._rule(labels))
-
-    def _answer(self, concept: str) -> str:
-        if concept in {"yes", "no"}:
-            return concept
-        if self.meaning is Meaning.HEALTH:
-            if concept in {"healthy", "normal"}:
-                return "yes"
-            if find_meaning(concept) is Meaning.DISEASE and concept != "positive":
-                return "no"
-        return ""
-
-    def _answer_names(self) -> tuple[str, str]:
-        """Class names that yes and no stand for."""
-        concept = find_concept(self.word)
-        if concept in OPPOSITES:
-            return OPPOSITES[concept]
-        if self.word:
-            opposite = self.word.removeprefix("not ") if self.word.startswith("not ") else f"not {self.word}"
-            return self.word, opposite
-        written = {folded(value.text) for group in self.groups.values() for value in group}
-        yes, no = ("1", "0") if written <= {"0", "1"} else ("yes", "no")
-        return f"{self.column.name} {yes}", f"{self.column.name} {no}"
-
-    def _chosen_answer(self, positive: str, *, yes: str, no: str) -> str:
-        for name in (yes, no):
-            if folded(positive) == folded(name):
-                return name
-        answer = self._answer(find_concept(positive))
-        if not answer:
-            raise self._unknown_positive(positive, [yes, no])
-        return yes if answer == "yes" else no
-
-    def _against_rest(self, concept: str) -> LabelCoding:
-        positive = self._display(concept)
-        rest = [other for other in self.groups if other != concept]
-        negative = self._display(rest[0]) if len(rest) == 1 else f"not {positive}"
-        labels = {
-            value.text: positive if other == concept else negative
-            for other, group in self.groups.items()
-            for value in group
-        }
-        return LabelCoding(Classes(negative, positive), labels, self.unusable, self._rule(labels))
-
-    def _assigned(self, concept: str, classes: Classes) -> str:
-        names = {folded(self._display(concept)), concept}
-        answer = self._answer(concept)
-        if answer:
-            yes, no = self._answer_names()
-            names |= {folded(yes if answer == "yes" else no), folded(f"{self.column.name} {answer}")}
-        for name in (classes.negative, classes.positive):
-            if names & {folded(name), find_concept(name)}:
-                return name
-        meanings = {find_meaning(find_concept(name)): name for name in (classes.negative, classes.positive)}
-        if {Meaning.HEALTH, Meaning.DISEASE} <= set(meanings) and find_meaning(concept) in meanings:
-            return meanings[find_meaning(concept)]
-        if classes.negative == f"not {classes.positive}" and not answer:
-            return classes.negative
-        return ""
-
-    def _display(self, concept: str) -> str:
-        """Name of a concept's class: its most frequent spelling, with the column's name before a bare number."""
-        text = " ".join(self.groups[concept][0].text.split())
-        return f"{self.column.name} {folded(text)}" if _is_number(text) or concept in {"yes", "no"} else text
-
-    def _set_typos_aside(self) -> None:
-        """Set aside rare values that are a letter or two away from a frequent one."""
-        rare = max(2, TYPO_SHARE * self.total)
-        frequent = [value.text for group in self.groups.values() for value in group if value.count > rare]
-        for concept, group in list(self.groups.items()):
-            if _rows(group) > rare or find_meaning(concept) is not Meaning.NONE or concept in {"yes", "no"}:
-                continue
-            meant = find_misspelt(concept, frequent)
-            if meant:
-                self.unusable.update({value.text: f"is no label; did you mean {meant!r}?" for value in group})
-                del self.groups[concept]
-
-    def _set_aside(self, labels: Mapping[str, str], reason: str) -> None:
-        for group in self.groups.values():
-            for value in group:
-                if value.text not in labels:
-                    self.unusable[value.text] = f"{reason}{did_you_mean(value.text, labels)}"
-
-    def _rule(self, labels: Mapping[str, str]) -> str:
-        said: dict[str, list[str]] = defaultdict(list)
-        for text, name in labels.items():
-            said[name].append(text)
-        parts = [f"{' or '.join(map(repr, texts[:8]))} is {name!r}" for name, texts in said.items()]
-        return f"in {self.column.name!r}, {' and '.join(parts)}"
-
-    def _question(self, problem: str) -> SheetError:
-        faults = [
-            self._fault(group[0], f"first of {_rows(group)} row(s) of {self._display(concept)!r}")
-            for concept, group in self.groups.items()
-        ]
-        return SheetError(f"the label column {self.column.name!r} {problem} with --positive", faults=faults)
-
-    def _unknown_positive(self, positive: str, names: Sequence[str]) -> ConfigError:
-        return ConfigError(
-            f"--positive {positive!r} is no value of the column {self.column.name!r}{did_you_mean(positive, names)}"
-            f" (classes: {', '.join(map(repr, names))})"
-        )
-
-    def _fault(self, value: LabelValue, problem: str) -> SheetFault:
-        return SheetFault(
-            problem, self.column.worksheet or None, value.first_row, self.column.letters or None, value.text
+def _require_two_values(values: ColumnValues) -> None:
+    if not values.groups:
+        raise SheetError(f"the label column {values.column.name!r} holds no label")
+    if len(values.groups) == 1:
+        only = next(iter(values.groups.values()))[0]
+        raise CohortError(
+            f"only one class: all {values.total} labelled rows of {values.column.name!r} say {only.text!r};"
+            " a classifier needs frames of two classes"
         )
 
 
-def _rows(group: Iterable[LabelValue]) -> int:
-    return sum(value.count for value in group)
+def _code_yes_no(values: ColumnValues, positive: str | None) -> LabelCoding:
+    yes, no = values.yes_no_names()
+    classes = Classes(yes, no) if values.meaning is Meaning.HEALTH else Classes(no, yes)
+    if positive and _find_class(positive, values, yes=yes, no=no) == classes.negative:
+        classes = Classes(classes.positive, classes.negative)
+    names = {True: yes, False: no, None: ""}
+    return _coding(values, classes, {concept: names[values.says_yes(concept)] for concept in values.groups})
 
 
-def _diseased(first: str, second: str) -> str:
-    """Which of two concepts is the diseased one, "" where neither says so."""
+def _find_class(positive: str, values: ColumnValues, *, yes: str, no: str) -> str:
+    """The class name that ``--positive`` asks for, by name or by a value that says yes or no."""
+    for name in (yes, no):
+        if folded(positive) == folded(name):
+            return name
+    says_yes = values.says_yes(find_concept(positive))
+    if says_yes is None:
+        raise _unknown_positive(positive, values, [yes, no])
+    return yes if says_yes else no
+
+
+def _code_chosen(values: ColumnValues, positive: str | None) -> LabelCoding:
+    assert positive
+    wanted = folded(positive)
+    for concept, group in values.groups.items():
+        if wanted in {folded(value.text) for value in group} | {folded(values.class_name(concept)), concept}:
+            return _code_against_rest(values, concept)
+    if find_concept(positive) in values.groups:
+        return _code_against_rest(values, find_concept(positive))
+    raise _unknown_positive(positive, values, [values.class_name(concept) for concept in values.groups])
+
+
+def _code_against_rest(values: ColumnValues, concept: str) -> LabelCoding:
+    positive = values.class_name(concept)
+    rest = [other for other in values.groups if other != concept]
+    negative = values.class_name(rest[0]) if len(rest) == 1 else f"not {positive}"
+    return _coding(values, Classes(negative, positive), {**dict.fromkeys(values.groups, negative), concept: positive})
+
+
+def _find_diseased(values: ColumnValues) -> str:
+    """Which of two concepts is the diseased one, "" if neither says so, or if there are more than two."""
+    if len(values.groups) != 2:
+        return ""
+    first, second = values.groups
     for one, other in ((first, second), (second, first)):
         if find_meaning(one) is Meaning.DISEASE and find_meaning(other) is not Meaning.DISEASE:
             return one
@@ -332,5 +152,108 @@ def _diseased(first: str, second: str) -> str:
     return ""
 
 
-def _is_number(text: str) -> bool:
-    return folded(text).lstrip("-").replace(".", "", 1).isdigit()
+def _ask(values: ColumnValues, _: str | None) -> LabelCoding:
+    """Raise: only the user can say which class is positive."""
+    faults = [
+        values.fault(
+            group[0], f"first of {sum(value.count for value in group)} row(s) of {values.class_name(concept)!r}"
+        )
+        for concept, group in values.groups.items()
+    ]
+    problem = (
+        f"holds {len(values.groups)} classes; say which one is positive, against the rest, with --positive"
+        if len(values.groups) > 2
+        else "does not say which of its two values is the positive class; name it with --positive"
+    )
+    raise SheetError(f"the label column {values.column.name!r} {problem}", faults=faults)
+
+
+CODING_RULES = (
+    CodingRule(
+        "is named for health (`Healthy`, `is_normal`) and holds 1/0 or yes/no",
+        "1 or yes is `healthy`, the negative class; 0 or no is `unhealthy`, the positive class",
+        lambda values, positive: values.meaning is Meaning.HEALTH and values.are_yes_no(unless=positive),
+        _code_yes_no,
+    ),
+    CodingRule(
+        "is named for a disease (`PCOS`) and holds 1/0 or yes/no",
+        "1 or yes is the disease, the positive class",
+        lambda values, positive: values.meaning is Meaning.DISEASE and values.are_yes_no(unless=positive),
+        _code_yes_no,
+    ),
+    CodingRule(
+        "has another name (`label`) and holds 1/0 or yes/no",
+        "1 or yes is the positive class, `label 1`",
+        lambda values, positive: values.are_yes_no(unless=positive),
+        _code_yes_no,
+    ),
+    CodingRule(
+        "holds other values, and `--positive` names one of them",
+        "that value is the positive class, against the rest",
+        lambda _, positive: bool(positive),
+        _code_chosen,
+    ),
+    CodingRule(
+        "holds two words (`benign`, `malignant`), and one of them means health or disease",
+        "the word that means disease, or does not mean health, is the positive class",
+        lambda values, _: _find_diseased(values) != "",
+        lambda values, _: _code_against_rest(values, _find_diseased(values)),
+    ),
+    CodingRule(
+        "holds two words that say nothing about health, or more than two classes",
+        "an error; name one with `--positive`",
+        lambda *_: True,
+        _ask,
+    ),
+)
+
+
+def _assign_to(classes: Classes, values: ColumnValues) -> LabelCoding:
+    assigned = {concept: _match_class(concept, classes, values) for concept in values.groups}
+    if not any(assigned.values()):
+        raise SheetError(
+            f"the labels of {values.column.name!r} do not name the classes {classes.negative!r} and"
+            f" {classes.positive!r}",
+            faults=[values.fault(group[0], "is neither of the classes") for group in values.groups.values()],
+        )
+    return _coding(values, classes, assigned)
+
+
+def _match_class(concept: str, classes: Classes, values: ColumnValues) -> str:
+    """The class that a concept names or means, "" if neither."""
+    names = {folded(values.class_name(concept)), concept}
+    says_yes = values.says_yes(concept)
+    if says_yes is not None:
+        yes, no = values.yes_no_names()
+        names |= {folded(yes if says_yes else no), folded(f"{values.column.name} {'yes' if says_yes else 'no'}")}
+    for name in classes.names:
+        if names & {folded(name), find_concept(name)}:
+            return name
+    meanings = {find_meaning(find_concept(name)): name for name in classes.names}
+    if {Meaning.HEALTH, Meaning.DISEASE} <= set(meanings) and find_meaning(concept) in meanings:
+        return meanings[find_meaning(concept)]
+    return classes.negative if classes.negative == f"not {classes.positive}" and says_yes is None else ""
+
+
+def _coding(values: ColumnValues, classes: Classes, names: Mapping[str, str]) -> LabelCoding:
+    """The coding that gives each concept a class name; "" for none of the two."""
+    spellings = [(value.text, names[concept]) for concept, group in values.groups.items() for value in group]
+    labels = {text: name for text, name in spellings if name}
+    reason = f"is neither {classes.names[0]!r} nor {classes.names[1]!r}"
+    strays = {text: f"{reason}{did_you_mean(text, labels)}" for text, name in spellings if not name}
+    return LabelCoding(classes, labels, {**values.unusable, **strays}, _describe(values.column, labels))
+
+
+def _describe(column: LabelColumn, labels: Mapping[str, str]) -> str:
+    written: dict[str, list[str]] = defaultdict(list)
+    for text, name in labels.items():
+        written[name].append(text)
+    parts = [f"{' or '.join(map(repr, texts[:8]))} is {name!r}" for name, texts in written.items()]
+    return f"in {column.name!r}, {' and '.join(parts)}"
+
+
+def _unknown_positive(positive: str, values: ColumnValues, names: Sequence[str]) -> ConfigError:
+    return ConfigError(
+        f"--positive {positive!r} is not a value of the column {values.column.name!r}{did_you_mean(positive, names)}"
+        f" (classes: {', '.join(map(repr, names))})"
+    )

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from sonoproof.data.labels.vocabulary import Meaning, find_concept, find_meaning, name_tokens, squeezed, word_set
 
 __all__ = [
     "IMAGE_NAMES",
-    "NAMED_FOR_DISEASE",
+    "LABEL_NAMES",
     "column_meaning",
     "group_level",
-    "group_like",
-    "image_name_weight",
+    "has_group_word",
+    "has_image_word",
+    "has_label_word",
     "is_known_name",
-    "label_name_rank",
 ]
 
 IMAGE_NAMES = word_set("imagepath imagename imagefile imagefilename imageid image images img imgpath filename file")
@@ -34,8 +32,7 @@ SITE_WORDS = word_set("site hospital centre center")
 GROUP_WORDS = SITE_WORDS.union(*GROUP_LEVELS)
 IDENTIFIER_WORDS = word_set("id ids identifier no nr num number name code key uid uuid pseudonym anonymised anonymized")
 
-LONGEST_NAME = 80
-NAMED_FOR_DISEASE = "named for a disease"
+MAX_NAME_LENGTH = 80
 
 
 def column_meaning(name: str) -> tuple[Meaning, str]:
@@ -53,9 +50,20 @@ def column_meaning(name: str) -> tuple[Meaning, str]:
     return Meaning.NONE, ""
 
 
-def group_like(names: Sequence[str]) -> list[int]:
-    """Columns whose name says that their values belong together (patient, clip, site, …)."""
-    return [index for index, name in enumerate(names) if GROUP_WORDS & set(name_tokens(name))]
+def has_image_word(name: str) -> bool:
+    """Whether a word of the name is used for images and none for labels."""
+    tokens = set(name_tokens(name))
+    return bool(tokens & IMAGE_WORDS) and not tokens & LABEL_WORDS
+
+
+def has_label_word(name: str) -> bool:
+    """Whether a word of the name is used for labels."""
+    return not LABEL_WORDS.isdisjoint(name_tokens(name))
+
+
+def has_group_word(name: str) -> bool:
+    """Whether a word of the name says that equal values belong together (patient, clip, site, …)."""
+    return not GROUP_WORDS.isdisjoint(name_tokens(name))
 
 
 def group_level(name: str) -> int | None:
@@ -71,28 +79,10 @@ def group_level(name: str) -> int | None:
 
 def is_known_name(cell: str) -> bool:
     """Whether a cell reads like the name of an image, label or group column."""
-    if len(cell) > LONGEST_NAME:
-        return False
-    return bool(image_name_weight(cell) or label_name_rank(cell)[0] or GROUP_WORDS & set(name_tokens(cell)))
-
-
-def image_name_weight(name: str) -> int:
-    """2 for a usual name of an image column, 1 for one with such a word in it, else 0."""
-    if squeezed(name) in IMAGE_NAMES:
-        return 2
-    tokens = set(name_tokens(name))
-    return int(bool(tokens & IMAGE_WORDS) and not tokens & LABEL_WORDS)
-
-
-def label_name_rank(name: str) -> tuple[int, str]:
-    """4 for a name of health, 3 for one that says label or names a disease, 2 for one with such a word in it."""
-    meaning, _ = column_meaning(name)
-    if meaning is Meaning.HEALTH:
-        return 4, "named for health"
-    if squeezed(name) in LABEL_NAMES:
-        return 3, "named as label"
-    if meaning is Meaning.DISEASE:
-        return 3, NAMED_FOR_DISEASE
-    if LABEL_WORDS & set(name_tokens(name)):
-        return 2, "has a word for labels in its name"
-    return 0, ""
+    return len(cell) <= MAX_NAME_LENGTH and (
+        squeezed(cell) in IMAGE_NAMES | LABEL_NAMES
+        or has_image_word(cell)
+        or has_label_word(cell)
+        or has_group_word(cell)
+        or column_meaning(cell)[0] is not Meaning.NONE
+    )

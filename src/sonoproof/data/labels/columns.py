@@ -1,11 +1,12 @@
 """Finding the header row and the columns of a label sheet, by name and by content.
 
-What a name says is weighed with what the cells hold. Two candidates of equal weight are an error that lists both:
-the wrong label column is worse than a question.
+What a name says is weighed with what the cells hold, by the rules of `columnrules`. Two columns with equally strong
+evidence are an error that lists both: the wrong label column is worse than a question.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -15,46 +16,47 @@ from openpyxl.utils import get_column_letter
 
 from sonoproof.config import SheetConfig
 from sonoproof.data.folder.imagefolder import has_image_suffix
-from sonoproof.data.labels.columnnames import (
-    IMAGE_NAMES,
-    NAMED_FOR_DISEASE,
-    group_level,
-    group_like,
-    image_name_weight,
-    is_known_name,
-    label_name_rank,
+from sonoproof.data.labels.columnnames import IMAGE_NAMES, group_level, is_known_name
+from sonoproof.data.labels.columnrules import (
+    IMAGE_RULES,
+    LABEL_RULES,
+    ColumnRule,
+    Fact,
+    LabelEvidence,
+    find_rule,
+    image_facts,
+    label_facts,
 )
 from sonoproof.data.labels.groupcolumns import FoundGroups, find_groups
 from sonoproof.data.labels.spelling import did_you_mean
-from sonoproof.data.labels.vocabulary import Meaning, find_concept, find_meaning, folded, squeezed
+from sonoproof.data.labels.vocabulary import squeezed
 from sonoproof.data.spreadsheets.grid import EMPTY, TEXT, Grid, clean_text
 from sonoproof.errors import SheetError, SheetFault
 
 __all__ = ["Layout", "NoSuchColumns", "find_header", "find_layout"]
 
 HEADER_SEARCH_ROWS = 50
-CONTENT_SAMPLE = 2000
-MAX_LABELS = 20
+NAMED_BY_USER = 99  # outweighs any evidence
 
 
 class NoSuchColumns(SheetError):
-    """The worksheet holds nothing that looks like what is looked for."""
+    """The worksheet has no column that could be the one looked for."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where things are on a worksheet (rows and columns 0-based).
+    """What is where on a worksheet (rows and columns 0-based).
 
     Attributes:
-        header_row: Row of the column names, or None where there are none.
-        names: Name of every column ("column B" where it has none).
+        header_row: Row of the column names, or None if there are none.
+        names: Name of every column ("column B" if it has none).
         image: The column with the image references.
         label: The column with the labels.
-        groups: The columns that hold what must not be split.
-        groups_named: Whether the user named them; else they were found.
-        groups_left: Columns that may name patients or clips and were not taken -> why.
-        missing_groups: Group columns that were asked for and are not there.
-        other_labels: Columns that could have held the labels, had the chosen one not been more likely.
+        groups: The columns whose values must not be split.
+        groups_named: Whether the user named them; otherwise they were found.
+        groups_left: Columns that may identify patients or clips but were not taken -> why.
+        missing_groups: Group columns that the user named but that are missing.
+        other_labels: Columns that would have been taken for the labels without the chosen one.
         reasons: Why the columns were chosen: "image_column", "label_column" -> reason.
     """
 
@@ -77,10 +79,10 @@ class Layout:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A column that may be the one looked for; the heaviest wins, two of equal weight are a question."""
+    """A column that may be the one looked for; the strongest evidence wins, and two equally strong are ambiguous."""
 
     column: int
-    weight: tuple[int, int]
+    evidence: int
     reason: str
 
 
@@ -91,9 +93,9 @@ def find_layout(
 
     Args:
         grid: The worksheet.
-        config: Columns that the user named; what is named is not searched for.
-        in_folder: Whether a reference names a file of the image folder (always false where there is none).
-        groups_required: Whether a group column that is not there is an error.
+        config: Columns that the user named; these are not searched for.
+        in_folder: Whether a reference names a file of the image folder (always false if there is none).
+        groups_required: Whether a missing group column is an error.
 
     Raises:
         NoSuchColumns: The worksheet has no such columns.
@@ -102,36 +104,38 @@ def find_layout(
     header_row = find_header(grid, config=config, in_folder=in_folder)
     if header_row is not None and not grid.kinds[header_row + 1 :].any():
         raise NoSuchColumns(
-            f"worksheet {grid.name!r}: there are no rows under the column names of row {header_row + 1}"
+            f"worksheet {grid.name!r}: there are no rows below the column names in row {header_row + 1}"
         )
-    names = _column_names(grid, header_row)
-    finder = _Finder(grid, header_row, names)
-    named, missing = finder.groups(config.group_columns, required=groups_required)
-    image = finder.named(config.image_column, "image") or finder.image(in_folder, taken=named)
-    labels = finder.label_candidates(taken=(image.column, *named))
-    label = finder.named(config.label_column, "label") or finder.heaviest(labels, role="label", flag="--label-column")
-    others = tuple(other.column for other in labels if other.column != label.column and other.weight > (1, 1))
-    found = finder.found_groups(taken=(image.column, label.column, *named))
+    finder = _Finder(grid, header_row, in_folder)
+    named, missing = finder.named_groups(config.group_columns, required=groups_required)
+    image = finder.named(config.image_column, "image") or finder.strongest(finder.images(taken=named), role="image")
+    labels = finder.labels(taken=(image.column, *named))
+    label = finder.named(config.label_column, "label") or finder.strongest(labels, role="label")
+    found = finder.groups(taken=(image.column, label.column, *named))
     take = config.find_groups and not config.group_columns
     return Layout(
         header_row,
-        names,
+        finder.names,
         image.column,
         label.column,
         groups=found.taken if take else named,
         groups_named=not take,
         groups_left=found.left if take else {**dict.fromkeys(found.taken, "was not named"), **found.left},
         missing_groups=missing,
-        other_labels=others,
+        other_labels=tuple(
+            other.column
+            for other in labels
+            if other.column != label.column and other.evidence > LabelEvidence.TWO_KNOWN_WORDS
+        ),
         reasons={"image_column": image.reason, "label_column": label.reason},
     )
 
 
 def find_header(grid: Grid, *, config: SheetConfig, in_folder: Callable[[str], bool]) -> int | None:
-    """Find the row of the column names, 0-based; None where the first row with a value holds data already.
+    """Find the row of the column names, 0-based; None if the first row with a value holds data already.
 
-    The row is the one with the most names that are known (or were given by the user), above any image reference.
-    Where no name is known it is the row above the first image reference.
+    It is the row with the most names that are known (or were given by the user), above any image reference. If no name
+    is known, it is the row above the first image reference.
     """
     wanted = {squeezed(name) for name in (config.image_column, config.label_column, *config.group_columns) if name}
     best, best_score = None, (0, 0, 0)
@@ -148,16 +152,18 @@ def find_header(grid: Grid, *, config: SheetConfig, in_folder: Callable[[str], b
 
 
 class _Finder:
-    """Weighs the columns of one worksheet."""
+    """Looks for the columns of one worksheet."""
 
-    def __init__(self, grid: Grid, header_row: int | None, names: tuple[str, ...]) -> None:
+    def __init__(self, grid: Grid, header_row: int | None, in_folder: Callable[[str], bool]) -> None:
         self.grid = grid
         self.header_row = header_row
-        self.names = names
         self.first_row = 0 if header_row is None else header_row + 1
+        self.names = _column_names(grid, header_row)
+        self._has_values = np.any(grid.kinds[self.first_row :], axis=0).tolist()
+        self._in_folder = in_folder
 
     def named(self, wanted: str | None, role: str) -> Candidate | None:
-        """The column that the user named, or None where none was."""
+        """The column that the user named, or None if the user named none."""
         if not wanted:
             return None
         found = [index for index, name in enumerate(self.names) if name == clean_text(wanted)]
@@ -165,17 +171,16 @@ class _Finder:
         if not found and self.header_row is None:
             found = [index for index in range(len(self.names)) if get_column_letter(index + 1) == wanted.upper()]
         if not found:
-            raise NoSuchColumns(
-                f"worksheet {self.grid.name!r}: there is no {role} column {wanted!r}{self._suggestion(wanted)}"
-            )
+            hint = did_you_mean(wanted, self.names) or f" (columns: {self._list_names()})"
+            raise NoSuchColumns(f"worksheet {self.grid.name!r}: there is no {role} column {wanted!r}{hint}")
         if len(found) > 1:
-            faults = [self._fault(column, "has the name that was asked for") for column in found]
-            raise SheetError(f"several columns are named {wanted!r}; rename one", faults=faults)
-        return Candidate(found[0], (9, 9), "named by the user")
+            faults = [self._fault(column, "has this name") for column in found]
+            raise SheetError(f"several columns are named {wanted!r}; rename all but one", faults=faults)
+        return Candidate(found[0], NAMED_BY_USER, "named by the user")
 
-    def groups(self, wanted: Sequence[str], *, required: bool) -> tuple[tuple[int, ...], tuple[str, ...]]:
-        """The group columns that the user named, and those that are not there."""
-        found: list[int] = []
+    def named_groups(self, wanted: Sequence[str], *, required: bool) -> tuple[tuple[int, ...], tuple[str, ...]]:
+        """The group columns that the user named, and the names of those that are missing."""
+        found: dict[int, None] = {}
         missing: list[str] = []
         for name in wanted:
             try:
@@ -185,93 +190,57 @@ class _Finder:
                     raise
                 missing.append(name)
             else:
-                found += [candidate.column] if candidate and candidate.column not in found else []
+                found |= {candidate.column: None} if candidate else {}
         return tuple(found), tuple(missing)
 
-    def found_groups(self, *, taken: Sequence[int]) -> FoundGroups:
-        """The group columns by name and content, of the columns that are nothing else."""
-        names = {
-            column: self.names[column] for column in self._free(taken) if group_level(self.names[column]) is not None
-        }
-        return find_groups(names, {column: self.grid.cleaned(column).iloc[self.first_row :] for column in names})
+    def groups(self, *, taken: Sequence[int]) -> FoundGroups:
+        """The group columns by name and content, among the columns that are nothing else."""
+        names = {index: self.names[index] for index in self._free(taken) if group_level(self.names[index]) is not None}
+        return find_groups(names, {index: self.grid.cleaned(index).iloc[self.first_row :] for index in names})
 
-    def image(self, in_folder: Callable[[str], bool], *, taken: Sequence[int]) -> Candidate:
-        """The column with the image references."""
-        candidates = []
-        for column in self._free(taken):
-            name = image_name_weight(self.names[column])
-            content, evidence = self._image_content(column, in_folder)
-            if name or content:
-                candidates.append(Candidate(column, (content, name), evidence or "by its name"))
-        return self.heaviest(candidates, role="image", flag="--image-column")
+    def images(self, *, taken: Sequence[int]) -> list[Candidate]:
+        """The columns that may hold the image references."""
+        return self._weigh(IMAGE_RULES, functools.partial(image_facts, in_folder=self._in_folder), taken=taken)
 
-    def label_candidates(self, *, taken: Sequence[int]) -> list[Candidate]:
+    def labels(self, *, taken: Sequence[int]) -> list[Candidate]:
         """The columns that may hold the labels."""
-        return [weighed for column in self._free(taken) if (weighed := self._label_weight(column))]
+        return self._weigh(LABEL_RULES, label_facts, taken=taken)
 
-    def _free(self, taken: Sequence[int]) -> list[int]:
-        has_values = np.any(self.grid.kinds[self.first_row :], axis=0).tolist()
-        return [column for column in range(len(self.names)) if column not in taken and has_values[column]]
-
-    def _image_content(self, column: int, in_folder: Callable[[str], bool]) -> tuple[int, str]:
-        values = self._values(column)
-        sample = values.iloc[:: max(1, len(values) // CONTENT_SAMPLE)]
-        for weight, test, what in (
-            (2, in_folder, "name files of the image folder"),
-            (1, has_image_suffix, "end like image files"),
-        ):
-            share = sum(map(test, sample)) / max(len(sample), 1)
-            if share >= 0.5:
-                return weight, f"{share:.0%} of its values {what}"
-        return 0, ""
-
-    def _label_weight(self, column: int) -> Candidate | None:
-        values = self._values(column)
-        different = values.map(folded).unique() if values.nunique() <= 10 * MAX_LABELS else None
-        few = different is not None and len(different) <= max(2, min(MAX_LABELS, len(values) // 2))
-        rank, reason = label_name_rank(self.names[column])
-        concepts = {find_concept(value) for value in different} if different is not None and few else set()
-        if rank == 3 and reason == NAMED_FOR_DISEASE and not concepts <= {"yes", "no"}:
-            rank = 2
-        if rank < 2 and column in group_like(self.names):
-            return None
-        if not rank and len(concepts) == 2:
-            known = concepts <= {"yes", "no"} or any(find_meaning(concept) is not Meaning.NONE for concept in concepts)
-            rank, reason = (1, "its two values are known words") if known else (0, "it has two values")
-            return Candidate(column, (1, rank), reason)
-        return Candidate(column, (int(few), rank), reason) if rank else None
-
-    def heaviest(self, candidates: Sequence[Candidate], *, role: str, flag: str) -> Candidate:
-        """The one candidate that outweighs the others; an error that lists them where there is none."""
+    def strongest(self, candidates: Sequence[Candidate], *, role: str) -> Candidate:
+        """The one candidate with the strongest evidence; an error if there is none or more than one."""
+        where = f"worksheet {self.grid.name!r}"
         if not candidates:
             raise NoSuchColumns(
-                f"worksheet {self.grid.name!r}: no {role} column was found; name it with {flag}"
-                f" (columns: {self._listed()})"
+                f"{where}: no {role} column was found; name it with --{role}-column (columns: {self._list_names()})"
             )
-        top = max(candidate.weight for candidate in candidates)
-        best = [candidate for candidate in candidates if candidate.weight == top]
+        top = max(candidate.evidence for candidate in candidates)
+        best = [candidate for candidate in candidates if candidate.evidence == top]
         if len(best) > 1:
-            faults = [self._fault(candidate.column, f"may be it: {candidate.reason}") for candidate in best]
             raise SheetError(
-                f"worksheet {self.grid.name!r}: several columns may be the {role} column; name it with {flag}",
-                faults=faults,
+                f"{where}: several columns may be the {role} column; name the right one with --{role}-column",
+                faults=[self._fault(candidate.column, f"possible: {candidate.reason}") for candidate in best],
             )
         return best[0]
 
-    def _values(self, column: int) -> pd.Series[str]:
-        values = self.grid.cleaned(column).iloc[self.first_row :]
-        return values[values != ""]
+    def _free(self, taken: Sequence[int]) -> list[int]:
+        return [index for index, filled in enumerate(self._has_values) if filled and index not in taken]
+
+    def _weigh(
+        self, rules: Sequence[ColumnRule], see: Callable[[str, pd.Series[str]], Fact], *, taken: Sequence[int]
+    ) -> list[Candidate]:
+        candidates = []
+        for index in self._free(taken):
+            values = self.grid.cleaned(index).iloc[self.first_row :]
+            rule = find_rule(rules, see(self.names[index], values[values != ""]))
+            if rule:
+                candidates.append(Candidate(index, rule.evidence, rule.reason))
+        return candidates
 
     def _fault(self, column: int, problem: str) -> SheetFault:
         row = None if self.header_row is None else self.header_row + 1
-        return SheetFault(
-            problem, sheet=self.grid.name, row=row, column=get_column_letter(column + 1), value=self.names[column]
-        )
+        return SheetFault(problem, self.grid.name, row, get_column_letter(column + 1), self.names[column])
 
-    def _suggestion(self, wanted: str) -> str:
-        return did_you_mean(wanted, self.names) or f" (columns: {self._listed()})"
-
-    def _listed(self) -> str:
+    def _list_names(self) -> str:
         return ", ".join(repr(name) for name in self.names[:30]) or "none"
 
 

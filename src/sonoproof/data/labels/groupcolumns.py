@@ -1,8 +1,8 @@
-"""Finding the columns of a label sheet that name patients, examinations or clips, where the user names none.
+"""Finding the columns of a label sheet that identify patients, examinations or clips, if the user names none.
 
-What the frames of one patient share may not stand on both sides of a split, so such a column is taken unasked, but
-only where it can be what its name says: a column of ages, or of clip numbers that begin again with every patient, would
-melt people into one group.
+Frames of one patient must not be on both sides of a split, so such a column is taken even if nobody named it, but only
+if it can be what its name says: a column of ages, or of clip numbers that start again with every patient, would merge
+different people into one group.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class FoundGroups:
     """Columns that were looked at.
 
     Attributes:
-        taken: The columns that hold what must not be split, the coarsest first.
+        taken: The columns whose values must not be split, the coarsest first.
         left: Column -> why it was not taken, in words that follow its name.
     """
 
@@ -37,8 +37,8 @@ class FoundGroups:
 def find_groups(names: Mapping[int, str], columns: Mapping[int, pd.Series[str]]) -> FoundGroups:
     """Choose the group columns of a sheet by name and content.
 
-    The coarsest column (patients before examinations before clips) is taken where it has at least five values and none
-    fills half of the rows; the finer ones where each of their values lies within one value of the columns taken.
+    The coarsest column (patients before examinations before clips) is taken if it has at least five values and none of
+    them fills more than half of the rows; a finer one if each of its values lies within one value of the columns taken.
 
     Args:
         names: Column -> its name, of columns whose names identify patients, examinations or clips.
@@ -50,7 +50,7 @@ def find_groups(names: Mapping[int, str], columns: Mapping[int, pd.Series[str]])
     taken: list[int] = []
     left: dict[int, str] = {}
     for column in ordered:
-        why = _trouble(values[column], within=[(names[other], values[other]) for other in taken])
+        why = _explain_refusal(values[column], within=[(names[other], values[other]) for other in taken])
         if why:
             left[column] = why
         else:
@@ -58,15 +58,15 @@ def find_groups(names: Mapping[int, str], columns: Mapping[int, pd.Series[str]])
     return FoundGroups(tuple(taken), left)
 
 
-def _trouble(values: pd.Series[str], *, within: list[tuple[str, pd.Series[str]]]) -> str:
-    """Why a column is not taken, "" where it can be."""
+def _explain_refusal(values: pd.Series[str], *, within: list[tuple[str, pd.Series[str]]]) -> str:
+    """Why a column is not taken, "" if it can be."""
     counts = values[values != ""].value_counts()
     if len(counts) < MIN_VALUES:
-        return f"has {len(counts)} different value{'' if len(counts) == 1 else 's'} only"
+        return f"has only {len(counts)} different value{'' if len(counts) == 1 else 's'}"
     if counts.iloc[0] > MAX_SHARE * len(values):
         return "has one value in more than half of the rows"
     for name, coarser in within:
         known = (values != "") & (coarser != "")
         if coarser[known].groupby(values[known]).nunique().max() > 1:
-            return f"has values that stand with several of {name!r}"
+            return f"has values that occur with several values of {name!r}"
     return ""

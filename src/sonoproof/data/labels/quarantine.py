@@ -20,7 +20,7 @@ class Check:
         failed: Whether each row fails, bool, indexed like the rows.
         reason: Why, for all rows or for each.
         column: Column of the rows table that holds the value at fault.
-        letters: Letters of that column in the spreadsheet program, "" where it is none.
+        letters: Letters of that column in the spreadsheet program, "" if it has none.
     """
 
     failed: pd.Series[bool]
@@ -32,11 +32,11 @@ class Check:
 def quarantine_failed(
     rows: pd.DataFrame, checks: Sequence[Check], *, worksheet: str, origin: str = "sheet"
 ) -> pd.DataFrame:
-    """A row of `QUARANTINE_COLUMNS` for every row that fails a check; all its reasons, the place of the first.
+    """One row of `QUARANTINE_COLUMNS` for every row that fails a check: all its reasons, the place of the first.
 
     Args:
         rows: Columns ``sheet_row`` and ``reference`` and those that the checks name.
-        checks: The checks, the gravest first.
+        checks: The checks, the most serious first.
         worksheet: Name of the worksheet.
         origin: "sheet" or "test".
 
@@ -57,7 +57,7 @@ def quarantine_failed(
 
 
 def empty_quarantine() -> pd.DataFrame:
-    """A quarantine of no rows."""
+    """A quarantine without rows."""
     return pd.DataFrame({column: pd.Series(dtype="str") for column in QUARANTINE_COLUMNS}).astype(
         {"sheet_row": "int64"}
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,12 @@ from openpyxl.utils import get_column_letter
 
 from sonoproof.classes import Classes
 from sonoproof.config import SheetConfig
-from sonoproof.data.labels.coding import LabelCoding, LabelColumn, code_labels, label_values
+from sonoproof.data.labels.coding import LabelCoding, code_labels, label_values
 from sonoproof.data.labels.columns import Layout, find_layout
+from sonoproof.data.labels.labelvalues import LabelColumn
 from sonoproof.data.labels.quarantine import Check, quarantine_failed
-from sonoproof.data.labels.spelling import unified_groups
+from sonoproof.data.labels.spelling import unify_groups
+from sonoproof.data.labels.vocabulary import word_set
 from sonoproof.data.labels.worksheets import choose_worksheet
 from sonoproof.data.spreadsheets.grid import DATE, NUMBER, Grid
 from sonoproof.data.spreadsheets.workbook import read_grids
@@ -24,16 +26,8 @@ from sonoproof.runfolder import RECORD_COLUMNS
 
 __all__ = ["LabelSheet", "read_sheet", "table_name"]
 
-# Names that tables of a run give to columns of their own.
-RESERVED_NAMES = frozenset(RECORD_COLUMNS) | {
-    "sheet_row",
-    "reference",
-    "value",
-    "is_number",
-    "format",
-    "mode",
-    "file_bytes",
-}
+# Names that the tables of a run give to columns of their own.
+RESERVED_NAMES = frozenset(RECORD_COLUMNS) | word_set("sheet_row reference value is_number format mode file_bytes")
 
 
 @dataclass(frozen=True)
@@ -48,7 +42,7 @@ class LabelSheet:
         rows_read: Rows of data; rows without any value are not counted.
         label_column: Name of the label column.
         group_columns: Names of the group columns in ``rows``.
-        group_headers: Their names as the sheet has them.
+        group_headers: Their names in the sheet.
         worksheet: Name of the worksheet.
         letters: "reference", "value" and each group column -> its letters in the spreadsheet program.
         inferred: What was inferred, JSON-able.
@@ -93,29 +87,23 @@ def read_sheet(
         return find_layout(grid, config=config, in_folder=in_folder, groups_required=groups_required)
 
     grid, layout = choose_worksheet(path, read_grids(path), wanted=config.worksheet, find=find)
-    names = _group_names(layout)
-    rows = _rows(grid, layout, names)
-    letters = _letters(layout, names)
-    inferred = _inferred(grid, layout, rows, names)
-    rows, inferred["group_spellings_unified"] = unified_groups(rows, names)
-    filled = names if groups_required and layout.groups_named else ()
-    faults = quarantine_failed(rows, _checks(grid, layout, rows, letters, groups=filled), worksheet=grid.name)
+    groups = tuple(table_name(layout.names[column]) for column in layout.groups)
+    columns = {"reference": layout.image, "value": layout.label, **dict(zip(groups, layout.groups, strict=True))}
+    rows, unified = unify_groups(_read_rows(grid, layout, columns), groups)
+    required = groups if groups_required and layout.groups_named else ()
+    checks = _check_rows(grid, layout, rows, columns, required=required)
+    faults = quarantine_failed(rows, checks, worksheet=grid.name)
     return LabelSheet(
         rows=rows.drop(index=faults.index).reset_index(drop=True),
         faults=faults.reset_index(drop=True),
         rows_read=len(rows),
         label_column=layout.names[layout.label],
-        group_columns=names,
+        group_columns=groups,
         group_headers=tuple(layout.names[column] for column in layout.groups),
         worksheet=grid.name,
-        letters=letters,
-        inferred=inferred,
+        letters={name: get_column_letter(column + 1) for name, column in columns.items()},
+        inferred={**_describe(grid, layout, rows, groups), "group_spellings_unified": unified},
     )
-
-
-def _group_names(layout: Layout) -> tuple[str, ...]:
-    """Names of the group columns in our tables."""
-    return tuple(table_name(layout.names[column]) for column in layout.groups)
 
 
 def table_name(header: str) -> str:
@@ -123,50 +111,42 @@ def table_name(header: str) -> str:
     return f"sheet_{header}" if header in RESERVED_NAMES else header
 
 
-def _letters(layout: Layout, names: Sequence[str]) -> dict[str, str]:
-    columns = {"reference": layout.image, "value": layout.label, **dict(zip(names, layout.groups, strict=True))}
-    return {name: get_column_letter(column + 1) for name, column in columns.items()}
-
-
-def _rows(grid: Grid, layout: Layout, names: Sequence[str]) -> pd.DataFrame:
+def _read_rows(grid: Grid, layout: Layout, columns: Mapping[str, int]) -> pd.DataFrame:
     """Every row of data that has a value anywhere, indexed by its 0-based row on the worksheet."""
     data = np.flatnonzero(grid.kinds.any(axis=1))
     data = data[data >= layout.first_row]
-    return pd.DataFrame(
-        {
-            "sheet_row": data.astype(np.int64) + 1,
-            "reference": grid.cleaned(layout.image).iloc[data],
-            "value": grid.cleaned(layout.label).iloc[data],
-            "is_number": grid.kinds[data, layout.image] == NUMBER,
-            **{name: grid.cleaned(column).iloc[data] for name, column in zip(names, layout.groups, strict=True)},
-        },
-        index=pd.Index(data),
-    )
+    rows = pd.DataFrame({"sheet_row": data.astype(np.int64) + 1}, index=pd.Index(data))
+    rows = rows.assign(**{name: grid.cleaned(column).iloc[data] for name, column in columns.items()})
+    rows.insert(3, "is_number", grid.kinds[data, layout.image] == NUMBER)
+    return rows
 
 
-def _checks(
-    grid: Grid, layout: Layout, rows: pd.DataFrame, letters: dict[str, str], *, groups: Sequence[str]
+def _check_rows(
+    grid: Grid, layout: Layout, rows: pd.DataFrame, columns: Mapping[str, int], *, required: Sequence[str]
 ) -> list[Check]:
-    image_kind, label_kind = (
-        pd.Series(grid.kinds[rows.index, column], index=rows.index) for column in (layout.image, layout.label)
-    )
-    checks = [
-        Check(_repeats_header(layout, rows), "repeats the column names", "reference", letters["reference"]),
-        *_trouble(grid, rows, "reference", layout.image),
-        Check(rows["reference"] == "", "has no image reference", "reference", letters["reference"]),
-        Check(
-            image_kind == DATE,
-            "image reference is a date; format the column as text",
-            "reference",
-            letters["reference"],
-        ),
-        *_trouble(grid, rows, "value", layout.label),
-        Check(rows["value"] == "", "has no label", "value", letters["value"]),
-        Check(
-            label_kind == DATE, "label is a date; was it changed by the spreadsheet program?", "value", letters["value"]
-        ),
+    """The checks of each row, the most serious first."""
+
+    def check(name: str, failed: pd.Series[bool], reason: str | pd.Series[str]) -> Check:
+        return Check(failed, reason, name, get_column_letter(columns[name] + 1))
+
+    def is_date(name: str) -> pd.Series[bool]:
+        return pd.Series(grid.kinds[rows.index, columns[name]] == DATE, index=rows.index)
+
+    def troubled(name: str) -> Check:
+        reasons = pd.Series({row: why for (row, at), why in grid.troubled.items() if at == columns[name]}, dtype="str")
+        reasons = reasons.reindex(rows.index, fill_value="")
+        return check(name, (reasons != "") & (rows[name] == ""), reasons)
+
+    return [
+        check("reference", _repeats_header(layout, rows), "repeats the column names"),
+        troubled("reference"),
+        check("reference", rows["reference"] == "", "has no image reference"),
+        check("reference", is_date("reference"), "image reference is a date; format the column as text"),
+        troubled("value"),
+        check("value", rows["value"] == "", "has no label"),
+        check("value", is_date("value"), "label is a date; did the spreadsheet program change it?"),
+        *(check(name, rows[name] == "", f"has no {name}") for name in required),
     ]
-    return checks + [Check(rows[name] == "", f"has no {name}", name, letters[name]) for name in groups]
 
 
 def _repeats_header(layout: Layout, rows: pd.DataFrame) -> pd.Series[bool]:
@@ -175,37 +155,23 @@ def _repeats_header(layout: Layout, rows: pd.DataFrame) -> pd.Series[bool]:
     return (rows["reference"] == layout.names[layout.image]) & (rows["value"] == layout.names[layout.label])
 
 
-def _trouble(grid: Grid, rows: pd.DataFrame, name: str, column: int) -> list[Check]:
-    """Checks for the cells of a column that read as empty though they are not."""
-    reasons = pd.Series({row: why for (row, at), why in grid.troubled.items() if at == column}, dtype="str")
-    reasons = reasons.reindex(rows.index, fill_value="")
-    failed = (reasons != "") & (rows[name] == "")
-    return [Check(failed, reasons, name, get_column_letter(column + 1))] if failed.any() else []
+def _describe(grid: Grid, layout: Layout, rows: pd.DataFrame, groups: Sequence[str]) -> dict[str, Any]:
+    def describe_column(column: int, role: str) -> dict[str, str]:
+        letters = get_column_letter(column + 1)
+        return {"name": layout.names[column], "letters": letters, "chosen": layout.reasons.get(role, "")}
 
-
-def _inferred(grid: Grid, layout: Layout, rows: pd.DataFrame, names: Sequence[str]) -> dict[str, Any]:
-    blank = int((~grid.kinds[layout.first_row :].any(axis=1)).sum())
+    chosen = "named by the user" if layout.groups_named else "by name and content"
     return {
         "worksheet": grid.name,
         "header_row": None if layout.header_row is None else layout.header_row + 1,
-        "image_column": _described(layout, layout.image, "image_column"),
-        "label_column": _described(layout, layout.label, "label_column"),
-        "group_columns": list(names),
-        "group_columns_chosen": ("named by the user" if layout.groups_named else "by name and content")
-        if names
-        else "",
+        "image_column": describe_column(layout.image, "image_column"),
+        "label_column": describe_column(layout.label, "label_column"),
+        "group_columns": list(groups),
+        "group_columns_chosen": chosen if groups else "",
         "missing_group_columns": list(layout.missing_groups),
         "unused_group_columns": {layout.names[column]: why for column, why in layout.groups_left.items()},
         "other_label_columns": [layout.names[column] for column in layout.other_labels],
         "last_row": int(rows["sheet_row"].max()) if len(rows) else None,
-        "blank_rows_skipped": blank,
+        "blank_rows_skipped": int((~grid.kinds[layout.first_row :].any(axis=1)).sum()),
         **grid.notes,
-    }
-
-
-def _described(layout: Layout, column: int, role: str) -> dict[str, str]:
-    return {
-        "name": layout.names[column],
-        "letters": get_column_letter(column + 1),
-        "chosen": layout.reasons.get(role, ""),
     }

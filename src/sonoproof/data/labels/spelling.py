@@ -1,4 +1,4 @@
-"""What somebody may have meant who misspelt a name, and what is one name in several spellings."""
+"""What a misspelt name may have meant, and which spellings are one name."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import pandas as pd
 
 from sonoproof.data.labels.vocabulary import folded
 
-__all__ = ["did_you_mean", "find_misspelt", "unified_groups"]
+__all__ = ["did_you_mean", "find_misspelt", "unify_groups"]
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A question that ends a message, "" where nothing known is near."""
+    """A question that ends a message, "" if nothing known is similar."""
     originals = {folded(value): value for value in known}
     close = difflib.get_close_matches(folded(word), list(originals), n=1)
     return f"; did you mean {originals[close[0]]!r}?" if close else ""
@@ -29,18 +29,18 @@ def find_misspelt(word: str, known: Iterable[str]) -> str:
     return originals[close[0]] if close else ""
 
 
-def unified_groups(rows: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, dict[str, list[list[str]]]]:
+def unify_groups(rows: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, dict[str, list[list[str]]]]:
     """Give every value of the group columns its first spelling in the column.
 
-    Case, blanks, Unicode form and leading zeros of numbers make no difference: ``P01`` is ``p01``, ``007`` is 7. To
-    take two spellings for two patients can put one patient on both sides of a split; to take them for one cannot.
+    Case, blanks, Unicode form and leading zeros of numbers make no difference: ``P01`` is ``p01``, ``007`` is 7. Taking
+    two spellings for two patients can put one patient on both sides of a split; taking them for one cannot.
 
     Args:
         rows: The rows, with the group columns as text.
         names: The group columns.
 
     Returns:
-        The rows, and for each group column the sets of spellings that were taken for one.
+        The rows, and for each group column the sets of spellings that were taken for one name.
     """
     unified: dict[str, list[list[str]]] = {}
     rows = rows.copy(deep=False)

@@ -1,7 +1,7 @@
 """The words people use for column names and labels, in several languages, and what they mean.
 
 A *concept* is what different spellings have in common (``ja``, ``YES`` and ``1`` are one concept); its *meaning* says
-whether it stands on the healthy side or the diseased side, where that is known.
+whether it is on the healthy side or the diseased side, if that is known.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def word_set(words: str) -> frozenset[str]:
 
 
 class Meaning(Enum):
-    """Which side of the question a label or a column name stands on."""
+    """Which side of the question a label or a column name is on."""
 
     HEALTH = "health"
     DISEASE = "disease"
@@ -49,7 +49,7 @@ CONCEPTS: dict[str, tuple[Meaning, str]] = {
 }
 NEGATIONS = ("non ", "not ", "no ", "without ", "kein ", "keine ", "nicht ", "ohne ", "sans ", "pas ", "sin ")
 
-# What is written where a label is not known.
+# What people write if a label is not known.
 NOT_KNOWN = word_set(
     "na n/a #n/a nan null - -- — ? ?? unknown missing tbd todo maybe unclear unsure indeterminate"
     " unbekannt unklar inconnu desconocido"
@@ -67,7 +67,7 @@ def folded(text: str) -> str:
 
 
 def squeezed(text: str) -> str:
-    """A column name's letters and digits alone: ``Image_Path `` and ``imagePath`` are one name."""
+    """Only the letters and digits of a column name: ``Image_Path `` and ``imagePath`` are one name."""
     return "".join(letter for letter in folded(text) if letter.isalnum())
 
 
@@ -93,7 +93,7 @@ def find_concept(text: str) -> str:
 
 
 def find_meaning(concept: str) -> Meaning:
-    """Which side a concept stands on; a negation turns it round."""
+    """Which side a concept is on; a negation reverses it."""
     if concept in CONCEPTS:
         return CONCEPTS[concept][0]
     if concept.startswith("not "):

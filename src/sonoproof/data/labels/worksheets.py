@@ -17,7 +17,7 @@ __all__ = ["choose_worksheet"]
 def choose_worksheet(
     path: Path, grids: Sequence[Grid], *, wanted: str | None, find: Callable[[Grid], Layout]
 ) -> tuple[Grid, Layout]:
-    """The one worksheet that has the columns looked for; hidden ones only where no visible one does.
+    """The one worksheet that has the columns looked for; a hidden one only if no visible one has them.
 
     Args:
         path: The file, for messages.
@@ -29,42 +29,38 @@ def choose_worksheet(
         SheetError: There is no such worksheet, or more than one.
     """
     if wanted:
-        grid = _worksheet_named(path, grids, wanted)
+        grid = _find_by_name(path, grids, wanted)
         return grid, find(grid)
     filled = [grid for grid in grids if grid.height]
     if not filled:
         raise SheetError(f"{path}: is empty: no worksheet holds a value")
-    refused: list[SheetError] = []
+    if len(filled) == 1:
+        return filled[0], find(filled[0])
     for visible in (True, False):
-        found = [
-            (grid, layout)
-            for grid in filled
-            if grid.visible is visible and (layout := _attempt(find, grid, refused=refused)) is not None
-        ]
+        found = [grid for grid in filled if grid.visible is visible and not _explain_refusal(grid, find)]
         if len(found) > 1:
-            raise _several_worksheets(path, [grid for grid, _ in found])
+            raise SheetError(
+                f"{path}: several worksheets may be the label sheet; name it with --set sheet.worksheet=NAME",
+                faults=[SheetFault(f"possible ({grid.height} rows)", sheet=grid.name) for grid in found],
+            )
         if found:
-            grid, layout = found[0]
-            if isinstance(layout, SheetError):
-                raise layout
-            return grid, layout
-    if len(refused) == 1:
-        raise refused[0]
-    raise SheetError(f"{path}: no worksheet is a label sheet", faults=[SheetFault(str(error)) for error in refused])
+            return found[0], find(found[0])
+    faults = [SheetFault(_explain_refusal(grid, find)) for grid in filled]
+    raise SheetError(f"{path}: no worksheet is a label sheet", faults=faults)
 
 
-def _attempt(find: Callable[[Grid], Layout], grid: Grid, *, refused: list[SheetError]) -> Layout | SheetError | None:
-    """The layout; the error of a label sheet that is not clear; or None for what is no label sheet."""
+def _explain_refusal(grid: Grid, find: Callable[[Grid], Layout]) -> str:
+    """Why a worksheet is not a label sheet; "" if it is one, clear or not."""
     try:
-        return find(grid)
+        find(grid)
     except NoSuchColumns as error:
-        refused.append(error)
-        return None
-    except SheetError as error:
-        return error
+        return str(error)
+    except SheetError:
+        return ""
+    return ""
 
 
-def _worksheet_named(path: Path, grids: Sequence[Grid], wanted: str) -> Grid:
+def _find_by_name(path: Path, grids: Sequence[Grid], wanted: str) -> Grid:
     for grid in grids:
         if folded(grid.name) == folded(wanted):
             if not grid.height:
@@ -73,10 +69,3 @@ def _worksheet_named(path: Path, grids: Sequence[Grid], wanted: str) -> Grid:
     names = [grid.name for grid in grids]
     hint = did_you_mean(wanted, names) or f"; there are {', '.join(map(repr, names))}"
     raise SheetError(f"{path}: there is no worksheet {wanted!r}{hint}")
-
-
-def _several_worksheets(path: Path, grids: Sequence[Grid]) -> SheetError:
-    faults = [SheetFault(f"may be it ({grid.height} rows)", sheet=grid.name) for grid in grids]
-    return SheetError(
-        f"{path}: several worksheets may be the label sheet; name it with --set sheet.worksheet=NAME", faults=faults
-    )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sonoproof.classes import Classes
-from sonoproof.data.labels.coding import LabelColumn, LabelValue, code_labels
+from sonoproof.data.labels.coding import code_labels
+from sonoproof.data.labels.labelvalues import LabelColumn, LabelValue
 from sonoproof.errors import CohortError, ConfigError, SheetError
 
 

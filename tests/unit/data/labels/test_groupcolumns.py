@@ -44,18 +44,18 @@ def test_the_coarsest_column_is_taken_and_the_finer_ones_that_lie_within_it() ->
     assert found(clip=clips_of_patients, patient_id=PATIENTS).taken == (1, 0)
 
 
-def test_clip_numbers_that_begin_again_with_every_patient_would_melt_them() -> None:
+def test_clip_numbers_that_start_again_with_every_patient_would_merge_them() -> None:
     numbers = [str(number % 3) for number in range(24)]
     choice = found(patient_id=PATIENTS, clip=["5", "6", "7", "8", "9", *numbers[5:]])
     assert choice.taken == (0,)
-    assert "several of 'patient_id'" in choice.left[1]
+    assert "several values of 'patient_id'" in choice.left[1]
 
 
 @pytest.mark.parametrize(
     ("values", "why"),
     [
-        (["P1"] * 24, "1 different value only"),
-        (["case", "control"] * 12, "2 different values only"),
+        (["P1"] * 24, "only 1 different value"),
+        (["case", "control"] * 12, "only 2 different values"),
         (["unknown"] * 13 + PATIENTS[13:] + ["P77"] * 0, "more than half"),
     ],
 )
