@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import inspect
 import re
+import types
 import typing
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, Literal
 
-from sonoproof.config import TABLES, Config, Setting, settings_of
+from sonoproof.config import TABLES, Config, settings_of
 
 PAGE = Path(__file__).with_name("settings.md")
 INTRODUCTION = """\
@@ -20,7 +22,7 @@ Give a setting on the command line as `--set table.key=value`, or in a TOML file
 [index.md](index.md#settings). Where the default is "not set", the text says what is used instead; an empty value,
 as in `--set fit.epochs=`, returns to it.
 """
-KINDS = {int: "whole number", float: "number", str: "text"}
+KINDS = {bool: "`true` or `false`", int: "whole number", float: "number", str: "text"}
 
 
 def settings_page() -> str:
@@ -33,8 +35,8 @@ def settings_page() -> str:
 def _section(title: str, table: type, prefix: str) -> str:
     summary, meanings = _documentation(table)
     rows = [
-        f"| `{prefix}{key}` | {_values(setting)} | {_default(setting)} | {meanings[key]} |"
-        for key, setting in settings_of(table).items()
+        f"| `{prefix}{key}` | {_values(hint)} | {_default(getattr(table, key))} | {meanings[key]} |"
+        for key, hint in settings_of(table).items()
     ]
     head = ["| setting | values | default | meaning |", "| --- | --- | --- | --- |"]
     return "\n".join([f"## {title}", "", summary, "", *head, *rows, ""])
@@ -57,26 +59,27 @@ def _markdown(text: str) -> str:
     return text.replace("``", "`")
 
 
-def _values(setting: Setting) -> str:
-    if setting.kind is bool:
-        return "`true` or `false`"
-    if setting.words:
-        words = [f"`{word}`" for word in setting.words]
-        return ("any of " if setting.is_list else "") + ", ".join(words[:-1]) + f" or {words[-1]}"
-    kind = KINDS[setting.kind]
-    if setting.limits is not None:
-        return f"{kind}, {setting.limits}"
-    return f"list of {kind}s" if setting.is_list else kind
+def _values(hint: Any, *, of_list: bool = False) -> str:
+    """What a setting may hold, from the annotation of its field."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Annotated:
+        return f"{_values(arguments[0])}, {arguments[1]}"
+    if origin is types.UnionType:
+        return _values(arguments[0])
+    if origin is tuple:
+        return _values(arguments[0], of_list=True)
+    if origin is Literal:
+        words = [f"`{word}`" for word in arguments]
+        return ("some of " if of_list else "") + ", ".join(words[:-1]) + (" and " if of_list else " or ") + words[-1]
+    return f"list of {KINDS[hint]}s" if of_list else KINDS[hint]
 
 
-def _default(setting: Setting) -> str:
-    if setting.default is None:
+def _default(value: Any) -> str:
+    if value is None:
         return "not set"
-    if isinstance(setting.default, bool):
-        return f"`{str(setting.default).lower()}`"
-    if isinstance(setting.default, tuple):
-        return ", ".join(f"`{item}`" for item in setting.default) or "none"
-    return f"`{setting.default}`"
+    if isinstance(value, tuple):
+        return ", ".join(f"`{item}`" for item in value) or "none"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
 if __name__ == "__main__":

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sonoproof import __version__
+from sonoproof.config import Config, load_config
 from sonoproof.errors import SonoproofError
+from sonoproof.flags import SHEET, Given, takes_settings
 from sonoproof.interrupts import Stopped, stoppable
 from sonoproof.malloc import keep_freed_memory
 
 if TYPE_CHECKING:
-    from sonoproof.config import Config
     from sonoproof.runfolder import RunFolder
 
 __all__ = ["app", "main"]
@@ -32,20 +34,11 @@ app = typer.Typer(
     help="From a label sheet and a folder of ultrasound frames to a classifier that can be defended.",
 )
 
-# Settings said on the command line, by table; None where nothing was said.
-Flags = dict[str, Any]
 Sheet = Annotated[Path, typer.Argument(help="Label sheet: xlsx, xls, ods or csv.", show_default=False)]
 Run = Annotated[Path, typer.Argument(help="Run folder.", show_default=False)]
+Out = Annotated[Path, typer.Option("--out", help="Folder to write; must be new or empty.", show_default=False)]
 Images = Annotated[Path, typer.Option("--images", help="Folder with the sheet's images.", show_default=False)]
-Settings = Annotated[list[str], typer.Option("--set", help="A setting, stage.key=value; may be repeated.")]
-ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")]
-Device = Annotated[str | None, typer.Option("--device", help="auto, cpu or cuda.")]
-ImageColumn = Annotated[str | None, typer.Option("--image-column", help="Column with the image references.")]
-LabelColumn = Annotated[str | None, typer.Option("--label-column", help="Column with the labels.")]
-Positive = Annotated[str | None, typer.Option("--positive", help="Value of the label column that is positive.")]
-GroupColumns = Annotated[
-    list[str], typer.Option("--group-column", help="Column that must not be split, such as the patient; repeatable.")
-]
+Figure = Annotated[str | None, typer.Option(help="As printed, for example .8428.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -61,7 +54,7 @@ def _root(
 
 @app.command()
 def demo(
-    out: Annotated[Path, typer.Option("--out", help="Folder to write to; an unfinished demo there goes on.")] = Path(
+    out: Annotated[Path, typer.Option(help="Folder to write; an unfinished demo there is continued.")] = Path(
         "sonoproof-demo"
     ),
 ) -> None:
@@ -75,133 +68,96 @@ def demo(
 
 
 @app.command()
+@takes_settings(*SHEET, "model.backbone", "model.download", "model.device", "fit.recipe", "split.folds", "fit.ensemble",
+                "seed", "fit.seeds", "explain.masks")  # fmt: skip
 def run(
+    given: Given,
     sheet: Sheet,
     images: Images,
-    out: Annotated[Path, typer.Option("--out", help="Run folder to write.", show_default=False)],
-    test_images: Annotated[Path | None, typer.Option("--test-images", help="Folder with test images.")] = None,
-    test_sheet: Annotated[Path | None, typer.Option("--test-sheet", help="Sheet with the test labels.")] = None,
-    image_column: ImageColumn = None,
-    label_column: LabelColumn = None,
-    positive: Positive = None,
-    group_column: GroupColumns = [],  # noqa: B006
-    backbone: Annotated[str | None, typer.Option("--backbone", help="Hub id, folder, or random.")] = None,
-    download: Annotated[bool, typer.Option("--download", help="Allow fetching the backbone from the hub.")] = False,
-    recipe: Annotated[str | None, typer.Option("--recipe", help="default or classic.")] = None,
-    folds: Annotated[int | None, typer.Option("--folds", help="Folds of a grouped cross-validation.")] = None,
-    ensemble: Annotated[bool, typer.Option("--ensemble", help="Save the mean of the folds' models.")] = False,
-    seeds: Annotated[int | None, typer.Option("--seeds", help="Trainings with different seeds, on one split.")] = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="Seed of everything random.")] = None,
-    device: Device = None,
-    masks: Annotated[Path | None, typer.Option("--masks", help="Folder with a mask of what matters a frame.")] = None,
-    config: ConfigFile = None,
-    settings: Settings = [],  # noqa: B006
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an earlier attempt.")] = False,
+    out: Out,
+    test_images: Annotated[Path | None, typer.Option(help="Folder with test images.")] = None,
+    test_sheet: Annotated[Path | None, typer.Option(help="Sheet with the test labels.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished run in --out.")] = False,
 ) -> None:
     """Audit, split, train, evaluate, explain and report."""
     from sonoproof.console import Terminal
     from sonoproof.manifest import command_line
+    from sonoproof.pipeline import Inputs
     from sonoproof.pipeline import run as run_pipeline
-    from sonoproof.stages.context import Inputs
 
-    flags: Flags = {
-        "seed": seed,
-        **_sheet_flags(image_column, label_column, positive, group_column),
-        "split": {"folds": folds},
-        "model": {"backbone": backbone, "download": download or None, "device": device},
-        "fit": {"recipe": recipe, "seeds": seeds, "ensemble": ensemble or None},
-        "explain": {"masks": str(masks) if masks else None},
-    }
-    chosen = _settled(flags, config=config, settings=settings)
-    inputs = Inputs(sheet=sheet, images=images, test_images=test_images, test_sheet=test_sheet)
+    config, inputs = given.over(Config()), Inputs(sheet, images, test_images=test_images, test_sheet=test_sheet)
     with Terminal() as terminal:
         finished = run_pipeline(
-            out,
-            inputs=inputs,
-            config=chosen,
-            reporter=terminal,
-            command=command_line(),
-            resume=resume,
+            out, inputs=inputs, config=config, reporter=terminal, command=command_line(), resume=resume
         )
     _show_result(finished)
 
 
 @app.command()
+@takes_settings(*SHEET, "model.backbone")
 def audit(
+    given: Given,
     sheet: Sheet,
     images: Images,
-    out: Annotated[Path, typer.Option("--out", help="Folder to write; new or empty.", show_default=False)],
-    against_images: Annotated[Path | None, typer.Option("--against-images", help="Folder with test images.")] = None,
-    against: Annotated[Path | None, typer.Option("--against", help="Sheet with the test labels.")] = None,
-    image_column: ImageColumn = None,
-    label_column: LabelColumn = None,
-    positive: Positive = None,
-    group_column: GroupColumns = [],  # noqa: B006
-    backbone: Annotated[str | None, typer.Option("--backbone", help="Hub id, folder, or random.")] = None,
-    config: ConfigFile = None,
-    settings: Settings = [],  # noqa: B006
+    out: Out,
+    against_images: Annotated[Path | None, typer.Option(help="Folder with test images.")] = None,
+    against: Annotated[Path | None, typer.Option(help="Sheet with the test labels.")] = None,
 ) -> None:
-    """Look for what makes the data unfit: copies, look-alikes, leaks, shortcuts, doubtful labels."""
+    """Look for what makes data unfit for training: copies, look-alikes, leaks, shortcuts, doubtful labels."""
     from sonoproof.console import Terminal
     from sonoproof.manifest import command_line
+    from sonoproof.pipeline import Inputs
     from sonoproof.pipeline import audit as run_audit
     from sonoproof.reporting.terminal.summary import audit_lines
-    from sonoproof.stages.context import Inputs
 
-    flags: Flags = {**_sheet_flags(image_column, label_column, positive, group_column), "model": {"backbone": backbone}}
-    chosen = _settled(flags, config=config, settings=settings)
-    inputs = Inputs(sheet=sheet, images=images, test_images=against_images, test_sheet=against)
+    config, inputs = given.over(Config()), Inputs(sheet, images, test_images=against_images, test_sheet=against)
     with Terminal() as terminal:
-        finished = run_audit(out, inputs=inputs, config=chosen, reporter=terminal, command=command_line())
-    for line in audit_lines(finished):
-        typer.echo(line)
+        finished = run_audit(out, inputs=inputs, config=config, reporter=terminal, command=command_line())
+    _print(audit_lines(finished))
 
 
 @app.command()
+@takes_settings("sheet.image_column", "sheet.label_column", "sheet.positive")
 def relabel(
+    given: Given,
     sheet: Sheet,
-    reviewed: Annotated[Path, typer.Argument(help="The filled-in review workbook.", show_default=False)],
+    reviewed: Annotated[Path, typer.Argument(help="Review workbook, filled in.", show_default=False)],
     out: Annotated[Path, typer.Option("--out", help="The copy to write; must not exist.", show_default=False)],
-    images: Annotated[Path | None, typer.Option("--images", help="Folder with the sheet's images.")] = None,
-    image_column: ImageColumn = None,
-    label_column: LabelColumn = None,
-    positive: Positive = None,
+    images: Annotated[Path | None, typer.Option(help="Folder with the sheet's images.")] = None,
 ) -> None:
-    """Apply a clinician's review to a copy of the sheet, with a log of what changed; the original is not touched."""
+    """Apply a clinician's review to a copy of the sheet and log what changed; the original is not touched."""
     from sonoproof.data.cohort.relabel import CHANGE_COLUMNS, apply_review
     from sonoproof.runfolder import write_table
 
-    chosen = _settled(_sheet_flags(image_column, label_column, positive, []), config=None, settings=[])
-    changes = apply_review(sheet, reviewed=reviewed, out=out, config=chosen.sheet, images=images)
+    changes = apply_review(sheet, reviewed=reviewed, out=out, config=given.over(Config()).sheet, images=images)
     log = out.with_name(f"{out.stem}_changes.csv")
     write_table(log, changes, columns=CHANGE_COLUMNS)
-    typer.echo(f"{out}: {len(changes)} labels changed; {log} says which")
+    typer.echo(f"{out}: {len(changes)} labels changed, listed in {log}")
 
 
 @app.command()
 def compare(
     runs: Annotated[list[Path], typer.Argument(help="Two or more run folders.", show_default=False)],
-    part: Annotated[str, typer.Option("--part", help="Part to compare: val, test or oof.")] = "val",
+    part: Annotated[str, typer.Option(help="Part to compare: val, test or oof.")] = "val",
 ) -> None:
-    """Compare the predictions of runs on the same rows: differences with intervals, paired by group."""
+    """Compare the predictions of several runs on the same rows: differences with intervals, paired by group."""
     from sonoproof.reporting.terminal.comparison import comparison_lines
 
-    for line in comparison_lines(runs, part=part):
-        typer.echo(line)
+    _print(comparison_lines(runs, part=part))
 
 
 @app.command("check-table")
 def check_table(
-    n: Annotated[int, typer.Option("--n", help="Rows.", show_default=False)],
-    positives: Annotated[int, typer.Option("--positives", help="Rows of the positive class.", show_default=False)],
-    accuracy: Annotated[str | None, typer.Option("--accuracy", help="As printed, for example .8428.")] = None,
-    precision: Annotated[str | None, typer.Option("--precision", help="As printed.")] = None,
-    recall: Annotated[str | None, typer.Option("--recall", help="As printed.")] = None,
-    specificity: Annotated[str | None, typer.Option("--specificity", help="As printed.")] = None,
-    npv: Annotated[str | None, typer.Option("--npv", help="As printed.")] = None,
-    f1: Annotated[str | None, typer.Option("--f1", help="As printed.")] = None,
+    n: Annotated[int, typer.Option(help="Number of rows.", show_default=False)],
+    positives: Annotated[int, typer.Option(help="Number of rows of the positive class.", show_default=False)],
+    accuracy: Figure = None,
+    precision: Figure = None,
+    recall: Figure = None,
+    specificity: Figure = None,
+    npv: Figure = None,
+    f1: Figure = None,
 ) -> None:
-    """Say whether any confusion matrix gives the figures of a published table; exit with 1 if none does."""
+    """Check whether any confusion matrix gives the figures of a published table; exit with 1 if none does."""
     from sonoproof.errors import ConfigError
     from sonoproof.evaluation.check_table import check_table as check
 
@@ -212,40 +168,44 @@ def check_table(
     except ValueError as error:
         raise ConfigError(str(error)) from error
     typer.echo(found.statement)
-    for cells in found.possible:
-        typer.echo("  " + "  ".join(f"{name} {count}" for name, count in cells.items()))
+    _print("  " + "  ".join(f"{name} {count}" for name, count in cells.items()) for cells in found.possible)
     if not found.n_possible:
         raise typer.Exit(1)
 
 
 @app.command()
-def fit(run_folder: Run, device: Device = None, settings: Settings = []) -> None:  # noqa: B006
+@takes_settings("model.device")
+def fit(given: Given, run_folder: Run) -> None:
     """Train again, from the run folder's records and split."""
-    _rerun(run_folder, "fit", settings=settings, device=device)
+    _do_again("fit", run_folder, given)
 
 
 @app.command()
-def calibrate(run_folder: Run, device: Device = None, settings: Settings = []) -> None:  # noqa: B006
-    """Choose calibration, threshold and abstention again, on rows that are not reported."""
-    _rerun(run_folder, "calibrate", settings=settings, device=device)
+@takes_settings("model.device")
+def calibrate(given: Given, run_folder: Run) -> None:
+    """Choose calibration, threshold and abstention again, on rows whose results are not reported."""
+    _do_again("calibrate", run_folder, given)
 
 
 @app.command()
-def evaluate(run_folder: Run, settings: Settings = []) -> None:  # noqa: B006
+@takes_settings()
+def evaluate(given: Given, run_folder: Run) -> None:
     """Evaluate again, from the run folder's predictions."""
-    _rerun(run_folder, "evaluate", settings=settings)
+    _do_again("evaluate", run_folder, given)
 
 
 @app.command()
-def explain(run_folder: Run, settings: Settings = []) -> None:  # noqa: B006
+@takes_settings()
+def explain(given: Given, run_folder: Run) -> None:
     """Explain again, from the run folder's model and predictions."""
-    _rerun(run_folder, "explain", settings=settings)
+    _do_again("explain", run_folder, given)
 
 
 @app.command()
-def report(run_folder: Run, settings: Settings = []) -> None:  # noqa: B006
+@takes_settings()
+def report(given: Given, run_folder: Run) -> None:
     """Write the report again, from the files of the run folder."""
-    _rerun(run_folder, "report", settings=settings)
+    _do_again("report", run_folder, given)
 
 
 @app.command()
@@ -255,8 +215,7 @@ def verify(run_folder: Run) -> None:
     from sonoproof.verification import verify_run
 
     found = verify_run(RunFolder(run_folder))
-    for line in found.differences:
-        typer.echo(line)
+    _print(found.differences)
     typer.echo(
         f"{found.files:,} hashes checked, {len(found.recomputed)} files computed again and compared: "
         f"{f'{len(found.differences):,} differences' if found.differences else 'all agree'}"
@@ -274,9 +233,9 @@ def verify(run_folder: Run) -> None:
 def predict(
     model: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder, or an exported model.", show_default=False)],
     paths: Annotated[list[Path], typer.Argument(help="Image files and folders.", show_default=False)],
-    out: Annotated[Path | None, typer.Option("--out", help="File to write: csv, xlsx or parquet.")] = None,
-    engine: Annotated[str, typer.Option("--engine", help="auto, torch, onnxruntime or openvino.")] = "auto",
-    device: Device = None,
+    out: Annotated[Path | None, typer.Option(help="File to write: csv, xlsx or parquet.")] = None,
+    engine: Annotated[str, typer.Option(help="auto, torch, onnxruntime or openvino.")] = "auto",
+    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
 ) -> None:
     """Predict image files with a run's model: one row for each file asked for."""
     from sonoproof.console import Terminal
@@ -299,7 +258,7 @@ def predict(
 @app.command()
 def export(
     run_folder: Run,
-    out: Annotated[Path, typer.Option("--out", help="File to write: *.onnx.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="File to write: *.onnx.", show_default=False)],
     int8: Annotated[bool, typer.Option("--int8", help="In 8-bit integers, if validation allows it.")] = False,
 ) -> None:
     """Export a run's model as one ONNX file, if the file answers as the model does."""
@@ -310,21 +269,21 @@ def export(
 
 @app.command()
 def phantom(
-    out: Annotated[Path, typer.Option("--out", help="Folder to write; new or empty.", show_default=False)],
-    patients: Annotated[int, typer.Option("--patients", help="Patients.")] = 60,
-    frames: Annotated[int, typer.Option("--frames", help="Frames of each patient.")] = 10,
-    size: Annotated[int, typer.Option("--size", help="Longer side of a frame in pixels.")] = 224,
-    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same bytes.")] = 0,
-    polycystic: Annotated[float, typer.Option("--polycystic", help="Share of polycystic patients.")] = 0.5,
+    out: Annotated[Path, typer.Option(help="Folder to write; new or empty.", show_default=False)],
+    patients: Annotated[int, typer.Option(help="Patients.")] = 60,
+    frames: Annotated[int, typer.Option(help="Frames of each patient.")] = 10,
+    size: Annotated[int, typer.Option(help="Longer side of a frame in pixels.")] = 224,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 0,
+    polycystic: Annotated[float, typer.Option(help="Share of polycystic patients.")] = 0.5,
     caliper: Annotated[bool, typer.Option("--caliper", help="Plant a caliper that follows the class.")] = False,
     text: Annotated[bool, typer.Option("--text", help="Plant text that follows the class.")] = False,
     size_shortcut: Annotated[
         bool, typer.Option("--size-shortcut", help="Plant a size that follows the class.")
     ] = False,
-    wrong_labels: Annotated[float, typer.Option("--wrong-labels", help="Share of wrong labels.")] = 0.0,
-    duplicates: Annotated[float, typer.Option("--duplicates", help="Share of exact duplicates.")] = 0.0,
-    recrops: Annotated[float, typer.Option("--recrops", help="Re-cropped copies, as a share of the frames.")] = 0.0,
-    unreadable: Annotated[float, typer.Option("--unreadable", help="Share of damaged files.")] = 0.0,
+    wrong_labels: Annotated[float, typer.Option(help="Share of wrong labels.")] = 0.0,
+    duplicates: Annotated[float, typer.Option(help="Share of exact duplicates.")] = 0.0,
+    recrops: Annotated[float, typer.Option(help="Re-cropped copies, as a share of the frames.")] = 0.0,
+    unreadable: Annotated[float, typer.Option(help="Share of damaged files.")] = 0.0,
 ) -> None:
     """Simulate a cohort of ovarian ultrasound whose truth is known."""
     from sonoproof.console import Terminal
@@ -376,16 +335,14 @@ def main() -> None:
         raise SystemExit(stopped.exit_code) from None
 
 
-def _rerun(folder: Path, name: str, *, settings: list[str], device: str | None = None) -> None:
-    from sonoproof.config import load_config, override
+def _do_again(name: str, folder: Path, given: Given) -> None:
     from sonoproof.console import Terminal
     from sonoproof.pipeline import rerun
     from sonoproof.runfolder import RunFolder
 
     run_folder = RunFolder(folder)
-    chosen = override(load_config(run_folder.config), _given({"model": {"device": device}}), origin="command line")
     with Terminal() as terminal:
-        rerun(run_folder, name=name, config=load_config(settings=settings, over=chosen), reporter=terminal)
+        rerun(run_folder, name=name, config=given.over(load_config(run_folder.config)), reporter=terminal)
     _show_result(run_folder)
 
 
@@ -395,34 +352,12 @@ def _write_any_name() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
-def _sheet_flags(
-    image_column: str | None, label_column: str | None, positive: str | None, group_columns: list[str]
-) -> Flags:
-    return {
-        "sheet": {
-            "image_column": image_column,
-            "label_column": label_column,
-            "positive": positive,
-            "group_columns": group_columns or None,
-        }
-    }
-
-
-def _settled(flags: Flags, *, config: Path | None, settings: list[str]) -> Config:
-    """Defaults, then the file, then the flags, then ``--set``."""
-    from sonoproof.config import load_config, override
-
-    return load_config(settings=settings, over=override(load_config(config), _given(flags), origin="command line"))
-
-
-def _given(flags: Flags) -> Flags:
-    """Only what was said on the command line: what was not said is left to the file and the defaults."""
-    given = {name: _given(value) if isinstance(value, dict) else value for name, value in flags.items()}
-    return {name: value for name, value in given.items() if value is not None}
-
-
 def _show_result(run_folder: RunFolder) -> None:
     from sonoproof.reporting.terminal.summary import summary_lines
 
-    for line in summary_lines(run_folder):
+    _print(summary_lines(run_folder))
+
+
+def _print(lines: Iterable[str]) -> None:
+    for line in lines:
         typer.echo(line)

@@ -5,8 +5,8 @@ decision to Sonoproof. Unknown keys, wrong types and values out of range are err
 What a run used is written back to ``RUN/config.toml``.
 """
 
+from sonoproof.config.checking import settings_of
 from sonoproof.config.reading import load_config, override, to_toml
-from sonoproof.config.setting import Setting, settings_of
 from sonoproof.config.tables import (
     DEFAULT_BACKBONE,
     TABLES,
@@ -35,7 +35,6 @@ __all__ = [
     "FramesConfig",
     "ModelConfig",
     "ReportConfig",
-    "Setting",
     "SheetConfig",
     "SplitConfig",
     "load_config",

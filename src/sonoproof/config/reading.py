@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sonoproof.config.setting import settings_of, suggestion
+from sonoproof.config.checking import checked, settings_of, suggestion
 from sonoproof.config.tables import SEEDED_TABLES, TABLES, Config
 from sonoproof.errors import ConfigError
 
@@ -43,12 +43,11 @@ def override(config: Config, values: Mapping[str, Any], *, origin: str) -> Confi
         ConfigError: A table, key or value is not valid; the message names ``origin``.
     """
     changed: dict[str, Any] = {}
-    run_settings = settings_of(Config)
     for name, value in values.items():
-        if name in run_settings:
-            changed[name] = run_settings[name].checked(value, name=f"{origin}: {name}")
+        if name == "seed":
+            changed[name] = checked(value, settings_of(Config)[name], name=f"{origin}: {name}")
         elif name not in TABLES:
-            raise ConfigError(f"{origin}: there is no table {name!r}{suggestion(name, [*run_settings, *TABLES])}")
+            raise ConfigError(f"{origin}: there is no table {name!r}{suggestion(name, TABLES)}")
         elif not isinstance(value, Mapping):
             raise ConfigError(f"{origin}: {name} must be a table of settings")
         else:
@@ -70,14 +69,14 @@ def _override_table(current: Any, values: Mapping[str, Any], *, name: str) -> An
     for key in values:
         if key not in settings:
             raise ConfigError(f"{name} has no setting {key!r}{suggestion(key, settings)}")
-    checked = {key: settings[key].checked(value, name=f"{name}.{key}") for key, value in values.items()}
-    return dataclasses.replace(current, **checked)
+    changed = {key: checked(value, settings[key], name=f"{name}.{key}") for key, value in values.items()}
+    return dataclasses.replace(current, **changed)
 
 
 def _parse_setting(setting: str) -> dict[str, Any]:
     name, equals, text = (part.strip() for part in setting.partition("="))
     table, dot, key = name.partition(".")
-    if not equals or not table or bool(dot) != bool(key) or not (dot or table in settings_of(Config)):
+    if not equals or not table or bool(dot) != bool(key) or not (dot or table == "seed"):
         raise ConfigError(f"--set {setting}: write it as table.key=value, for example fit.epochs=20")
     try:
         value = tomllib.loads(f"value = {text}")["value"]

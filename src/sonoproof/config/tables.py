@@ -6,16 +6,16 @@ The docstrings are the text of ``docs/settings.md``.
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
-
-from sonoproof.config.setting import NOT_A_SETTING, Between, settings_of
 
 __all__ = [
     "DEFAULT_BACKBONE",
     "SEEDED_TABLES",
     "TABLES",
     "AuditConfig",
+    "Between",
     "CalibrateConfig",
     "Config",
     "EvaluateConfig",
@@ -29,7 +29,29 @@ __all__ = [
 ]
 
 DEFAULT_BACKBONE = "google/mobilenet_v1_1.0_224"
-Share = Annotated[float, Between(0, 1)]
+
+
+@dataclass(frozen=True)
+class Between:
+    """The range of a number, both ends included.
+
+    Attributes:
+        low: Lowest value.
+        high: Highest value.
+        unset: Number that stands for None in the settings files of earlier versions.
+    """
+
+    low: float
+    high: float = math.inf
+    unset: float | None = None
+
+    def is_unset(self, value: Any) -> bool:
+        """Whether a value, as read, stands for None."""
+        return self.unset is not None and value == self.unset and not isinstance(value, bool)
+
+    def __str__(self) -> str:
+        low, high = (f"{end:,.12g}" for end in (self.low, self.high))
+        return f"at least {low}" if math.isinf(self.high) else f"between {low} and {high}"
 
 
 @dataclass(frozen=True)
@@ -42,7 +64,7 @@ class _Seeded:
     """
 
     seed: Annotated[int | None, Between(0)] = None
-    run_seed: int = field(default=0, metadata=NOT_A_SETTING)
+    run_seed: int = field(default=0, metadata={"setting": False})
 
     @property
     def effective_seed(self) -> int:
@@ -216,7 +238,7 @@ class CalibrateConfig:
 
     method: Literal["temperature", "platt", "isotonic", "none"] = "temperature"
     policy: Literal["fixed", "youden", "sensitivity", "specificity", "cost"] = "fixed"
-    target: Share = 0.9
+    target: Annotated[float, Between(0, 1)] = 0.9
     cost_false_positive: Annotated[float, Between(1e-9, 1e9)] = 1.0
     cost_false_negative: Annotated[float, Between(1e-9, 1e9)] = 1.0
     prevalence: Annotated[float | None, Between(1e-9, 0.999999, unset=0)] = None
@@ -240,7 +262,7 @@ class EvaluateConfig(_Seeded):
             likely to be positive decides) or ``vote``.
     """
 
-    threshold: Share = 0.5
+    threshold: Annotated[float, Between(0, 1)] = 0.5
     confidence: Annotated[float, Between(0.5, 0.999)] = 0.95
     resamples: Annotated[int, Between(100, 1_000_000)] = 2000
     stratified: bool = True
@@ -323,8 +345,11 @@ class Config:
     def effective(self, name: str) -> dict[str, Any]:
         """The settings of a table by key, with the seed that the stage draws with."""
         table = getattr(self, name)
-        values = {key: getattr(table, key) for key in settings_of(type(table))}
-        return values | ({"seed": table.effective_seed} if isinstance(table, _Seeded) else {})
+        values = dataclasses.asdict(table)
+        if isinstance(table, _Seeded):
+            values["seed"] = table.effective_seed
+            del values["run_seed"]
+        return values
 
 
 TABLES = tuple(table.name for table in dataclasses.fields(Config) if table.name != "seed")
