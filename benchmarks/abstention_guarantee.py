@@ -56,7 +56,7 @@ def guarantees(*, groups: int, splits: int, error: float, risk: float, new_group
         limit = conformal_quantile(known, groups=known_groups, error=error)
         by_rows = conformal_quantile(known, groups=np.arange(known.n), error=error)
         own = (np.arange(fresh.n), fresh.targets.astype(int))
-        sure = Abstention(error=error, quantile=limit).sure(fresh.logits, called=fresh.called)
+        sure = Abstention(error=error, quantile=limit).sure(fresh.logits, predicted=fresh.called)
         kept = accepted(fresh, confidence=abstention_confidence(known, groups=known_groups, risk=risk))
         wrong = fresh.called != fresh.targets
         found["covered"].append(mean_over_groups(prediction_sets(fresh.logits, quantile=limit)[own], new))

@@ -94,7 +94,7 @@ def _measured(run: RunFolder, config: Config) -> tuple[pd.DataFrame, dict[str, b
     turn = right.groupby("group").cumcount()
     chosen = right.iloc[np.argsort(turn.to_numpy(), kind="stable")[:FRAMES]]
     frames = context.frames(list(chosen["image_id"]))
-    positive = list(chosen["predicted"] == bundle.positive)
+    positive = list(chosen["predicted"] == bundle.spec.classes.positive)
     rows, gates = [], {}
     for name in (*METHODS, "edges (knows no model)"):
         explain = explainer(name, settings=SETTINGS) if name in METHODS else lambda _logit, frame: edge_map(frame)

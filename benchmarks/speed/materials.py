@@ -14,21 +14,22 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from sonoproof.classes import Classes
 from sonoproof.config import ModelConfig, SheetConfig, load_config
 from sonoproof.data.cohort.cohort import build_cohort
 from sonoproof.data.frames.preprocessing import Preprocessing
 from sonoproof.explanation.attribution import ClassLogit, logit_gradients
 from sonoproof.inference.export import export_onnx
-from sonoproof.inference.model_spec import CARD_VERSION
-from sonoproof.inference.quantise import quantised
+from sonoproof.inference.quantise import quantise
 from sonoproof.phantom import PhantomConfig, write_cohort
 from sonoproof.pipeline import run
 from sonoproof.runfolder import RunFolder, atomic_path
 from sonoproof.stages.context import Inputs
 from sonoproof.training.batches import to_network
 from sonoproof.training.bundle import ModelBundle, load_bundle, save_bundle
+from sonoproof.training.layers import settle_batch_norm
 from sonoproof.training.model import BinaryClassifier, load_backbone
-from sonoproof.training.module import settle_batch_norm
+from sonoproof.training.model_spec import SPEC_VERSION, ModelSpec
 
 __all__ = ["FRAMES", "SIDES_PX", "SIZE", "Materials", "prepare_materials", "write_peer_weights"]
 
@@ -91,7 +92,7 @@ def prepare_materials(folder: Path) -> Materials:
     """Make the materials, unless they are there."""
     materials = Materials(folder)
     ready = folder / "ready.json"
-    wanted = json.dumps({"frames": FRAMES, "size": SIZE, "materials": MATERIALS_VERSION, "card": CARD_VERSION})
+    wanted = json.dumps({"frames": FRAMES, "size": SIZE, "materials": MATERIALS_VERSION, "card": SPEC_VERSION})
     if ready.is_file() and ready.read_text(encoding="utf-8") == wanted:
         return materials
     if ready.is_file():  # of another version
@@ -136,14 +137,14 @@ def _write_model(materials: Materials) -> ModelBundle:
     canvases = np.stack([preprocessing(np.ascontiguousarray(_read(path)[..., ::-1])) for path in paths])
     classifier = load_backbone(ModelConfig(backbone="random", width=1.0), seed=SEED, image_size=SIZE)
     _train(classifier, to_network(canvases), _targets(materials))
-    settle_batch_norm(classifier, [(to_network(canvases[:32]), torch.zeros(32))], device=torch.device("cpu"))
-    bundle = ModelBundle(classifier.eval(), negative="healthy", positive="unhealthy", preprocessing=preprocessing)
+    settle_batch_norm(classifier, [to_network(canvases[:32])], device=torch.device("cpu"))
+    bundle = ModelBundle(classifier.eval(), ModelSpec(Classes("healthy", "unhealthy"), preprocessing))
     save_bundle(bundle, materials.model)
     np.savez(materials.canvases, canvases=canvases[:8])
     exported = materials.folder / "fp32.onnx"
     export_onnx(bundle, out=exported)
     with atomic_path(materials.int8) as temporary:
-        temporary.write_bytes(quantised(exported.read_bytes(), frames=canvases[:32]))
+        temporary.write_bytes(quantise(exported.read_bytes(), frames=canvases[:32]))
     return load_bundle(materials.model)
 
 

@@ -47,7 +47,7 @@ def works(materials: Materials) -> dict[str, Prepare]:
     def agree() -> Prepared:
         """Logits of the frames that both sides are given."""
         canvases = np.load(materials.canvases)["canvases"]
-        loaded = TorchEngine(load_bundle(materials.model), device=torch.device("cpu"))
+        loaded = TorchEngine(load_bundle(materials.model), device="cpu")
         return lambda: {"units": len(canvases), "logits": loaded.logits(canvases).tolist()}
 
     def decode_augment(kind: str) -> Prepared:

@@ -246,7 +246,7 @@ def predict(
         check_out(out)
     _write_any_name()
     with Terminal() as terminal:
-        answers = predict_paths(model, paths, engine=engine, device=device, reporter=terminal)
+        answers = predict_paths(model, paths, engine=engine, device=device or "auto", reporter=terminal)
     if out is None:
         print_answers(answers, sys.stdout)
         return

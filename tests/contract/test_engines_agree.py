@@ -81,7 +81,7 @@ def test_calibration_and_threshold_of_the_bundle_are_those_of_every_engine(
     for answer in answers(saved, frames[:3], engine="onnxruntime"):
         by_hand = 1.0 / (1.0 + np.exp(-(0.7 * answer.logit - 0.2)))
         assert answer.probability == pytest.approx(by_hand, abs=1e-12)
-        assert answer.threshold == loaded.operating_point.threshold == 0.35
+        assert answer.threshold == loaded.spec.decision.operating_point.threshold == 0.35
         assert answer.predicted == ("unhealthy" if by_hand >= 0.35 else "healthy")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 from pathlib import Path
@@ -14,7 +13,7 @@ import numpy.typing as npt
 import onnxruntime
 import pytest
 from PIL import Image
-from tests.unit.inference.conftest import lively_bundle
+from tests.unit.inference.conftest import lively_bundle, with_spec
 
 from sonoproof.config import FramesConfig
 from sonoproof.data.frames.decode import decode_bytes
@@ -69,12 +68,14 @@ def files(scans: list[Pixels], tmp_path_factory: pytest.TempPathFactory) -> list
 def bundle(request: pytest.FixtureRequest, files: list[Path]) -> ModelBundle:
     """A small network that is sure of some of the frames only, and to which some are unlike."""
     plain = lively_bundle(size=SIZE)
-    canvases = np.stack([plain.preprocessing(decode_bytes(f.read_bytes(), max_pixels=10**6).pixels) for f in files])
+    canvases = np.stack(
+        [plain.spec.preprocessing(decode_bytes(f.read_bytes(), max_pixels=10**6).pixels) for f in files]
+    )
     abstention = Abstention(error=0.1 if request.param < 1 else 0.0, quantile=request.param)
-    return dataclasses.replace(
+    return with_spec(
         plain,
-        decision=Decision(plain.calibration, OperatingPoint(threshold=0.5), abstention),
-        likeness=fit_novelty(canvases[::2], held_out=canvases[1::5], groups=np.arange(len(canvases[1::5]))),
+        decision=Decision(plain.spec.decision.calibration, OperatingPoint(threshold=0.5), abstention),
+        novelty=fit_novelty(canvases[::2], held_out=canvases[1::5], groups=np.arange(len(canvases[1::5]))),
     )
 
 
@@ -112,7 +113,7 @@ def test_the_lines_of_the_page_answer_as_predict_does(
         if wanted.answer != UNLIKE:  # the one answer that the page says it cannot give
             assert found["answer"] == wanted.answer, file.name
             answers.add(found["answer"])
-    assert answers == {"healthy", "unhealthy", *(["not sure"] if bundle.abstention.error else [])}
+    assert answers == {"healthy", "unhealthy", *(["not sure"] if bundle.spec.decision.abstention.error else [])}
     assert np.ptp([answer.probability for answer in predicted]) > 0.1
 
 
@@ -122,16 +123,16 @@ def test_likeness_is_had_from_the_file_as_the_metadata_say(
     said = _metadata(exported)
     assert "NoveltyScorer.from_dict(card['likeness']).score(frames)" in said["unlike"]
     card = json.loads(said["sonoproof"])
-    frames = np.stack([bundle.preprocessing(decode_bytes(f.read_bytes(), max_pixels=10**6).pixels) for f in files])
+    frames = np.stack([bundle.spec.preprocessing(decode_bytes(f.read_bytes(), max_pixels=10**6).pixels) for f in files])
     score = NoveltyScorer.from_dict(card["likeness"]).score(frames)
-    assert score == pytest.approx([answer.unlike for answer in predicted], abs=1e-6)
+    assert score == pytest.approx([answer.novelty for answer in predicted], abs=1e-6)
     assert [answer.answer == UNLIKE for answer in predicted] == (score > 1).tolist()
     assert 0 < (score > 1).sum() < len(score)
 
 
 def test_the_words_hold_the_numbers_of_the_answer(exported: Path, bundle: ModelBundle) -> None:
-    said, abstention = _metadata(exported), bundle.abstention
-    assert f"from probability {bundle.operating_point.threshold!r} on" in said["operating_point"]
+    said, abstention = _metadata(exported), bundle.spec.decision.abstention
+    assert f"from probability {bundle.spec.decision.operating_point.threshold!r} on" in said["operating_point"]
     if abstention.error:
         assert f"'unhealthy' is possible if 1 - p <= {abstention.quantile!r}" in said["not_sure"]
         assert f"'healthy' if p <= {abstention.quantile!r}" in said["not_sure"]
@@ -140,7 +141,7 @@ def test_the_words_hold_the_numbers_of_the_answer(exported: Path, bundle: ModelB
 
 
 def test_what_was_not_learned_is_not_promised(tmp_path: Path) -> None:
-    export_onnx(dataclasses.replace(lively_bundle(size=33), likeness=None), out=tmp_path / "model.onnx")
+    export_onnx(with_spec(lively_bundle(size=33), novelty=None), out=tmp_path / "model.onnx")
     assert _metadata(tmp_path / "model.onnx")["unlike"].startswith("not known")
 
 
@@ -169,7 +170,7 @@ def test_the_steps_of_before_input_give_the_canvas(
 
 @pytest.mark.parametrize("aspect", ["pad", "stretch", "crop"])
 def test_the_words_name_the_operations_of_each_aspect(aspect: Aspect, tmp_path: Path) -> None:
-    bundle = dataclasses.replace(lively_bundle(size=33), preprocessing=Preprocessing(33, aspect=aspect))
+    bundle = with_spec(lively_bundle(size=33), preprocessing=Preprocessing(33, aspect=aspect))
     export_onnx(bundle, out=tmp_path / "model.onnx")
     words = _metadata(tmp_path / "model.onnx")["before_input"]
     order = ["(min(w, width), min(h, height)), interpolation=cv2.INTER_AREA", "interpolation=cv2.INTER_LINEAR_EXACT"]

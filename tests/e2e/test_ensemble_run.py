@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from collections.abc import Sequence
@@ -24,7 +25,7 @@ from sonoproof.stages.context import Inputs, RunContext
 from sonoproof.training.batches import to_network
 from sonoproof.training.bundle import load_bundle
 from sonoproof.training.ensemble import Ensemble
-from sonoproof.training.fit import Parts, fit
+from sonoproof.training.fit import Parts, TrainingJob, fit
 from sonoproof.verification import verify_run
 
 FOLDS = 3
@@ -44,20 +45,19 @@ class Watched:
     given: dict[str, Parts] = field(default_factory=dict)
     loaded: dict[str, set[str]] = field(default_factory=dict)
 
-    def fit(self, run: RunFolder, **how: Any) -> object:
+    def fit(self, job: TrainingJob, run: RunFolder, **how: Any) -> object:
         name = "/".join(run.root.parts[-2:]) if run.root.parent.name == "folds" else run.root.name
-        seen, load = self.loaded.setdefault(name, set()), how["load"]
+        seen = self.loaded.setdefault(name, set())
 
         def watched(image_ids: Sequence[str]) -> npt.NDArray[np.uint8]:
             seen.update(image_ids)
-            return load(image_ids)  # type: ignore[no-any-return]
+            return job.load(image_ids)
 
         self.trained.append(name)
-        self.given[name] = how["parts"]
-        how["load"] = watched
+        self.given[name] = job.parts
         if name == self.kill and self.trained.count(name) == 1:
             how["progress"] = self._kill_after_an_epoch
-        return fit(run, **how)
+        return fit(dataclasses.replace(job, load=watched), run, **how)
 
     def _kill_after_an_epoch(self, done: int, _total: int) -> None:
         if done > 1:

@@ -19,6 +19,7 @@ from torch import nn
 from sonoproof.errors import ConfigError
 from sonoproof.explanation.attribution import ClassLogit, integrated_gradients, logit_gradients
 from sonoproof.explanation.baselines import make_baselines
+from sonoproof.training.batches import to_network
 from sonoproof.training.ensemble import members_of
 
 __all__ = ["FURTHER_METHODS", "METHODS", "Explainer", "MethodSettings", "explainer", "network_input"]
@@ -74,8 +75,7 @@ def network_input(levels: NDArray[Any], *, like: nn.Module) -> torch.Tensor:
         float32 in [-1, 1], shape (N, 3, H, W).
     """
     device = next((parameter.device for parameter in like.parameters()), torch.device("cpu"))
-    tensor = torch.from_numpy(np.ascontiguousarray(levels)).to(device=device, dtype=torch.float32)
-    return tensor.permute(0, 3, 1, 2).contiguous() / 127.5 - 1.0
+    return to_network(np.ascontiguousarray(levels), device=device).contiguous()
 
 
 def _saliency(logit: ClassLogit, frame: Frame, *, settings: MethodSettings) -> NDArray[Any]:  # noqa: ARG001

@@ -16,6 +16,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from sonoproof.training.ensemble import members_of
+from sonoproof.training.layers import settle_batch_norm
 
 __all__ = ["randomised_cascade"]
 
@@ -50,7 +51,8 @@ def randomised_cascade(
         for layer in itertools.chain(*layers[done:edge]):
             _draw(layer, generator)
         done = edge
-        _settle_batch_norms(randomised, [*itertools.chain(*layers[:done])], settle)
+        norms = [layer for layer in itertools.chain(*layers[:done]) if isinstance(layer, _BatchNorm)]
+        settle_batch_norm(randomised, [settle], device=settle.device, norms=norms)
         yield done / len(layers), randomised
 
 
@@ -67,17 +69,3 @@ def _draw(layer: nn.Module, generator: torch.Generator) -> None:
             parameter.copy_(spread * torch.randn(parameter.shape, generator=generator))
         else:
             parameter.fill_(1.0 if name == "weight" else 0.0)
-
-
-@torch.no_grad()
-def _settle_batch_norms(network: nn.Module, drawn: list[nn.Module], frames: torch.Tensor) -> None:
-    norms = [layer for layer in drawn if isinstance(layer, _BatchNorm)]
-    momenta = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None  # a plain average
-        norm.train()
-    network(frames)
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm.momentum = momentum
-        norm.eval()

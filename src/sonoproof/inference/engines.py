@@ -1,4 +1,4 @@
-"""What computes logits: PyTorch, ONNX Runtime or OpenVINO, each behind the same two words. Imports none until asked."""
+"""What computes logits: PyTorch, ONNX Runtime or OpenVINO, behind one interface; each is imported when it is opened."""
 
 from __future__ import annotations
 
@@ -7,23 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from sonoproof.errors import BundleError, ConfigError, MissingExtra
-from sonoproof.inference.model_spec import ModelSpec
+from sonoproof.training.model_spec import ModelSpec
+from sonoproof.types import FloatArray, UInt8Array
 
 if TYPE_CHECKING:
-    import torch
-
     from sonoproof.training.bundle import ModelBundle
 
-__all__ = ["CARD_KEY", "ENGINES", "Engine", "OnnxRuntimeEngine", "OpenVinoEngine", "TorchEngine", "check_engine"]
-
-UInt8 = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float64]
+__all__ = ["ENGINES", "SPEC_KEY", "Engine", "OnnxRuntimeEngine", "OpenVinoEngine", "TorchEngine", "check_engine"]
 
 ENGINES = ("auto", "torch", "onnxruntime", "openvino")
-CARD_KEY = "sonoproof"
+SPEC_KEY = "sonoproof"
 
 
 class Engine(Protocol):
@@ -31,13 +26,13 @@ class Engine(Protocol):
 
     Attributes:
         name: The engine's name on the command line.
-        card: What turns its logits into answers.
+        spec: What turns its logits into answers.
     """
 
     name: str
-    card: ModelSpec
+    spec: ModelSpec
 
-    def logits(self, frames: UInt8) -> Floats:
+    def logits(self, frames: UInt8Array) -> FloatArray:
         """(N) logits of the positive class, before calibration, of (N, size, size, 3) uint8 canvases."""
 
 
@@ -46,17 +41,22 @@ class TorchEngine:
 
     Args:
         bundle: The model.
-        device: Where it runs.
+        device: Where it runs: ``auto``, ``cpu`` or ``cuda``.
+
+    Raises:
+        ConfigError: ``cuda`` was asked for and there is none.
     """
 
     name = "torch"
 
-    def __init__(self, bundle: ModelBundle, *, device: torch.device) -> None:
-        self.card = ModelSpec.of_bundle(bundle)
-        self._device = device
-        self._classifier = bundle.classifier.to(device).eval()
+    def __init__(self, bundle: ModelBundle, *, device: str = "auto") -> None:
+        from sonoproof.training.model import resolve_device
 
-    def logits(self, frames: UInt8) -> Floats:
+        self.spec = bundle.spec
+        self._device = resolve_device(device)
+        self._classifier = bundle.classifier.to(self._device).eval()
+
+    def logits(self, frames: UInt8Array) -> FloatArray:
         """(N) logits of (N, size, size, 3) uint8 canvases."""
         import torch
 
@@ -76,7 +76,7 @@ class OnnxRuntimeEngine:
 
     Raises:
         MissingExtra: ONNX Runtime is not installed.
-        BundleError: The file is no model that was exported here.
+        BundleError: The file is not a model that Sonoproof exported.
     """
 
     name = "onnxruntime"
@@ -86,25 +86,25 @@ class OnnxRuntimeEngine:
             import onnxruntime
         except ImportError as error:
             raise MissingExtra("the engine onnxruntime", extra="export") from error
+        kinds = vars(onnxruntime.capi.onnxruntime_pybind11_state).values()
+        faults: tuple[type[Exception], ...] = (
+            *(kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Exception)),
+            ValueError,
+        )
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or processors()
-        state = onnxruntime.capi.onnxruntime_pybind11_state
-        faults = (
-            state.Fail, state.InvalidArgument, state.InvalidGraph, state.InvalidProtobuf, state.NoSuchFile,
-            state.NotImplemented, state.RuntimeException, ValueError,
-        )  # fmt: skip
         try:
             source = model if isinstance(model, bytes) else str(model)
             self._session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
         except faults as error:
             raise BundleError(f"{_named(model)}: cannot be opened by ONNX Runtime ({error})") from error
-        self.card = _card(self._session.get_modelmeta().custom_metadata_map, model)
+        self.spec = _read_spec(self._session.get_modelmeta().custom_metadata_map, model)
 
-    def logits(self, frames: UInt8) -> Floats:
+    def logits(self, frames: UInt8Array) -> FloatArray:
         """(N) logits of (N, size, size, 3) uint8 canvases."""
         return np.asarray(self._session.run(["logit"], {"frames": frames})[0], np.float64)
 
-    def answers(self, frames: UInt8) -> tuple[Floats, Floats]:
+    def outputs(self, frames: UInt8Array) -> tuple[FloatArray, FloatArray]:
         """(N) logits and (N) probabilities as the graph itself computes them."""
         logit, probability = self._session.run(["logit", "probability"], {"frames": frames})
         return np.asarray(logit, np.float64), np.asarray(probability, np.float64)
@@ -119,7 +119,7 @@ class OpenVinoEngine:
 
     Raises:
         MissingExtra: OpenVINO is not installed.
-        BundleError: The file is no model that was exported here.
+        BundleError: The file is not a model that Sonoproof exported.
     """
 
     name = "openvino"
@@ -139,9 +139,9 @@ class OpenVinoEngine:
             self._compiled = openvino.Core().compile_model(read, "CPU", settings)
         except RuntimeError as error:
             raise BundleError(f"{model}: cannot be opened by OpenVINO ({error})") from error
-        self.card = _card(_openvino_metadata(read), model)
+        self.spec = _read_spec(_openvino_metadata(read), model)
 
-    def logits(self, frames: UInt8) -> Floats:
+    def logits(self, frames: UInt8Array) -> FloatArray:
         """(N) logits of (N, size, size, 3) uint8 canvases."""
         return np.array(self._compiled(frames)["logit"], np.float64)
 
@@ -163,17 +163,19 @@ def processors() -> int:
     return os.cpu_count() or 1
 
 
-def _card(metadata: dict[str, str], model: Path | bytes) -> ModelSpec:
-    if CARD_KEY not in metadata:
-        raise BundleError(f"{_named(model)}: was not written by `sonoproof export`; how to prepare frames is not in it")
-    return ModelSpec.from_json(metadata[CARD_KEY])
+def _read_spec(metadata: dict[str, str], model: Path | bytes) -> ModelSpec:
+    if SPEC_KEY not in metadata:
+        raise BundleError(
+            f"{_named(model)}: was not written by `sonoproof export`, so it does not say how to prepare frames"
+        )
+    return ModelSpec.from_json(metadata[SPEC_KEY])
 
 
 def _openvino_metadata(model: Any) -> dict[str, str]:
     """The metadata of an ONNX file as OpenVINO keeps it."""
-    if not model.has_rt_info(["framework", CARD_KEY]):
+    if not model.has_rt_info(["framework", SPEC_KEY]):
         return {}
-    return {CARD_KEY: str(model.get_rt_info(["framework", CARD_KEY]).value)}
+    return {SPEC_KEY: str(model.get_rt_info(["framework", SPEC_KEY]).value)}
 
 
 def _named(model: Path | bytes) -> str:

@@ -1,7 +1,7 @@
 """A run's model as one ONNX file that answers alone: scaling, network and calibration in the graph, the rest as text.
 
-Decoding a file, bringing it to the canvas and the answer stay outside of the graph; how is written in the metadata
-(`sonoproof.inference.onnx_metadata`).
+Decoding a file, bringing it to the canvas and the answer stay outside of the graph; the metadata describe how they are
+done (`sonoproof.inference.onnx_metadata`).
 """
 
 from __future__ import annotations
@@ -9,26 +9,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
 from sonoproof.errors import BundleError, ConfigError, MissingExtra
-from sonoproof.inference.engines import CARD_KEY, OnnxRuntimeEngine, TorchEngine
-from sonoproof.inference.model_spec import ModelSpec
-from sonoproof.inference.onnx_metadata import words_of
+from sonoproof.inference.engines import SPEC_KEY, OnnxRuntimeEngine, TorchEngine
+from sonoproof.inference.onnx_metadata import describe
 from sonoproof.inference.parity import BATCHES, TOLERANCE, Parity, measure_parity
 from sonoproof.runfolder import atomic_path
-from sonoproof.training.model import resolve_device
-from sonoproof.training.verdict import calibrated
+from sonoproof.types import FloatArray, UInt8Array
 
 if TYPE_CHECKING:
     import onnx
 
     from sonoproof.training.bundle import ModelBundle
 
-__all__ = ["check_export_name", "export_onnx", "require_parity", "serialised"]
-
-Floats = npt.NDArray[np.float64]
+__all__ = ["check_export_name", "export_onnx", "require_parity", "to_onnx"]
 
 
 def export_onnx(bundle: ModelBundle, *, out: Path) -> Parity:
@@ -47,7 +40,7 @@ def export_onnx(bundle: ModelBundle, *, out: Path) -> Parity:
         BundleError: The exported model differs from the bundle by more than 1e-4; no file is written.
     """
     check_export_name(out)
-    content = serialised(bundle)
+    content = to_onnx(bundle)
     parity = require_parity(bundle, content)
     with atomic_path(out) as temporary:
         temporary.write_bytes(content)
@@ -64,20 +57,22 @@ def check_export_name(out: Path) -> None:
         raise ConfigError(f"{out}: a model is exported as ONNX; name the file *.onnx")
 
 
-def serialised(bundle: ModelBundle) -> bytes:
+def to_onnx(bundle: ModelBundle) -> bytes:
     """The bytes of the ONNX file of a bundle, with its metadata.
 
     Raises:
         MissingExtra: The libraries of the extra ``export`` are not installed.
+        BundleError: The backbone cannot be expressed in ONNX.
     """
     try:
         import onnx
 
-        from sonoproof.inference.mobilenet_graph import classifier_graph
+        from sonoproof.inference.onnx_graph import add_probability
     except ImportError as error:
         raise MissingExtra("exporting a model", extra="export") from error
-    model = classifier_graph(bundle)
-    _describe(model, ModelSpec.of_bundle(bundle))
+    model = _logit_graph(bundle)
+    add_probability(model, bundle.spec.decision.calibration)
+    onnx.helper.set_model_props(model, {SPEC_KEY: bundle.spec.to_json(), **describe(bundle.spec)})
     onnx.checker.check_model(model)
     content: bytes = model.SerializeToString()
     return content
@@ -89,15 +84,14 @@ def require_parity(bundle: ModelBundle, content: bytes) -> Parity:
     Raises:
         BundleError: They differ by more than 1e-4.
     """
-    exported = OnnxRuntimeEngine(content)
-    loaded = TorchEngine(bundle, device=resolve_device("cpu"))
+    exported, loaded = OnnxRuntimeEngine(content), TorchEngine(bundle, device="cpu")
 
-    def reference(frames: npt.NDArray[np.uint8]) -> tuple[Floats, Floats]:
+    def reference(frames: UInt8Array) -> tuple[FloatArray, FloatArray]:
         logits = loaded.logits(frames)
-        return logits, calibrated(logits, calibration=bundle.calibration)
+        return logits, bundle.spec.decision.probability(logits)
 
     parity = measure_parity(
-        reference, exported.answers, wanted=bundle.preprocessing, stated=exported.card.preprocessing
+        reference, exported.outputs, wanted=bundle.spec.preprocessing, stated=exported.spec.preprocessing
     )
     if not parity.holds:
         raise BundleError(
@@ -108,8 +102,12 @@ def require_parity(bundle: ModelBundle, content: bytes) -> Parity:
     return parity
 
 
-def _describe(model: onnx.ModelProto, card: ModelSpec) -> None:
-    """Say in the metadata what the graph takes and gives, for Sonoproof (`CARD_KEY`) and for any other reader."""
-    import onnx
+def _logit_graph(bundle: ModelBundle) -> onnx.ModelProto:
+    """The graph from frames to the logit: written out where the backbone is a MobileNet V1, else by the exporter."""
+    from sonoproof.inference.exporter import exported_graph
+    from sonoproof.inference.mobilenet_graph import is_mobilenet_v1, mobilenet_graph
 
-    onnx.helper.set_model_props(model, {CARD_KEY: card.to_json(), **words_of(card)})
+    classifier, size = bundle.classifier.to("cpu").eval(), bundle.spec.preprocessing.size
+    if all(is_mobilenet_v1(member.network) for member in classifier.members):
+        return mobilenet_graph(classifier.members, size=size)
+    return exported_graph(classifier, size=size)

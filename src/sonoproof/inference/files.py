@@ -2,57 +2,55 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from sonoproof.concurrency import map_in_order
 from sonoproof.config import FramesConfig
 from sonoproof.data.folder.imagefolder import IMAGE_SUFFIXES, FolderContents, printable_name, search_folder
 from sonoproof.data.frames.facts import decode
 from sonoproof.errors import CohortError, FrameError
 from sonoproof.inference.engines import Engine, processors
-from sonoproof.inference.model_spec import ModelSpec
-from sonoproof.training.verdict import answers_of
+from sonoproof.inference.scoring import check_finite, judge, score
+from sonoproof.progress import SILENT, Progress, Say
+from sonoproof.types import UInt8Array
 
 __all__ = ["FileAnswer", "list_files", "predict_files"]
 
-Say = Callable[[str], None]
-Progress = Callable[[int, int], None]
-UInt8 = npt.NDArray[np.uint8]
-Canvas = UInt8 | str
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FileAnswer:
-    r"""The answer for one image file; the fields are the columns of the file of predictions.
+    r"""The answer for one image file; the fields are the columns of the file of predictions, in their order.
 
     Attributes:
-        path: The file, as it was asked for; bytes of its name that are no UTF-8 are written as ``\xe9``.
-        predicted: Name of the class; empty where the file cannot be read.
+        path: The file, as it was asked for; bytes of its name that are not UTF-8 are written as ``\xe9``.
+        predicted: Name of the predicted class; empty where the file cannot be read.
         answer: The same, or "not sure", or "unlike the training frames".
         probability: Of the positive class; NaN where the file cannot be read.
         logit: Of the positive class, before calibration; NaN where the file cannot be read.
         positive_class: Name of the positive class.
-        threshold: Probability from which a frame is called positive.
-        unlike: How unlike the training frames, more than 1 is unlike; NaN where that is not known.
+        threshold: Probability from which a frame is predicted positive.
+        novelty: Above 1, the frame does not resemble the training frames; NaN where that is not known. Its column is
+            ``unlike``.
         reason: Why the file cannot be read, or empty.
     """
 
     path: str
-    predicted: str
-    answer: str
-    probability: float
-    logit: float
+    predicted: str = ""
+    answer: str = ""
+    probability: float = math.nan
+    logit: float = math.nan
     positive_class: str
     threshold: float
-    unlike: float
-    reason: str
+    novelty: float = field(default=math.nan, metadata={"column": "unlike"})
+    reason: str = ""
 
 
 def list_files(paths: Sequence[Path], *, say: Say) -> list[Path]:
@@ -119,7 +117,7 @@ def predict_files(
     files: Sequence[Path],
     frames: FramesConfig,
     batch: int = 8,
-    progress: Progress | None = None,
+    progress: Progress = SILENT.progress,
 ) -> list[FileAnswer]:
     """Predict image files; a file that cannot be read gets an answer with its reason and no prediction.
 
@@ -127,72 +125,63 @@ def predict_files(
         engine: The model.
         files: The files.
         frames: Limit on the size of images, and the threads that decode.
-        batch: Frames a batch; more do not fit into a processor's cache and take longer each.
+        batch: Frames per batch; more do not fit into a processor's cache and take longer each.
         progress: Told the files done and the files in all.
 
     Returns:
-        One answer a file, in their order.
+        One answer per file, in their order.
 
     Raises:
         FrameError: The model gives no finite number for a file that can be read.
     """
+
+    def read(file: Path) -> _Read:
+        try:
+            return _Read(file, engine.spec.preprocessing(decode(file, max_pixels=frames.max_pixels)))
+        except FrameError as error:
+            return _Read(file, None, reason=error.reason)
+
     answers: list[FileAnswer] = []
-    for chunk, canvases in _decoded_ahead(engine.card, files=files, frames=frames, batch=batch):
-        answers += _answered(engine, chunk, canvases)
-        if progress is not None:
-            progress(len(answers), len(files))
+    decoded = map_in_order(read, files, workers=frames.workers or processors())
+    while chunk := list(itertools.islice(decoded, batch)):
+        answers += _answers(engine, chunk)
+        progress(len(answers), len(files))
     return answers
 
 
-def _decoded_ahead(
-    card: ModelSpec, *, files: Sequence[Path], frames: FramesConfig, batch: int
-) -> Iterator[tuple[Sequence[Path], list[Canvas]]]:
-    """Chunks of files with their canvases; the next chunk is decoded while the caller works on this one."""
+@dataclass(frozen=True)
+class _Read:
+    """A file with its canvas, or with the reason why there is none."""
 
-    def canvas(file: Path) -> Canvas:
-        try:
-            return card.preprocessing(decode(file, max_pixels=frames.max_pixels))
-        except FrameError as error:
-            return error.reason
-
-    if len(files) == 1:  # a thread would only be waited for
-        yield files, [canvas(files[0])]
-        return
-    chunks = [files[start : start + batch] for start in range(0, len(files), batch)]
-    with ThreadPoolExecutor(frames.workers or processors(), thread_name_prefix="decode") as pool:
-        waiting: list[Future[Canvas]] = [pool.submit(canvas, file) for file in chunks[0]] if chunks else []
-        for chunk, following in zip(chunks, [*chunks[1:], ()], strict=True):
-            ready = [future.result() for future in waiting]
-            waiting = [pool.submit(canvas, file) for file in following]
-            yield chunk, ready
+    file: Path
+    canvas: UInt8Array | None
+    reason: str = ""
 
 
-def _answered(engine: Engine, files: Sequence[Path], canvases: Sequence[Canvas]) -> list[FileAnswer]:
-    readable = [position for position, canvas in enumerate(canvases) if not isinstance(canvas, str)]
-    logits, unlike = np.full(len(files), np.nan), np.full(len(files), np.nan)
-    if readable:
-        frames = np.stack([canvases[position] for position in readable])
-        logits[readable] = engine.logits(frames)
-        if engine.card.likeness is not None:
-            unlike[readable] = engine.card.likeness.score(frames)
-        for position in readable:
-            if not math.isfinite(logits[position]):
-                raise FrameError("the model gave no finite number", path=files[position])
-    decision = engine.card.decision
-    called = np.where(decision.called(logits), engine.card.positive, engine.card.negative)
-    said = answers_of(called, sure=decision.sure(logits), unlike=unlike)
-    probabilities = decision.probability(logits)
-    return [
+def _answers(engine: Engine, chunk: Sequence[_Read]) -> list[FileAnswer]:
+    """The answers for a batch of files; only those that could be read are predicted."""
+    classes, point = engine.spec.classes, engine.spec.decision.operating_point
+    answers = [
         FileAnswer(
-            path=printable_name(str(file)),
-            predicted="" if isinstance(canvas, str) else str(called[k]),
-            answer="" if isinstance(canvas, str) else str(said[k]),
-            probability=float(probabilities[k]),
-            logit=float(logits[k]),
-            positive_class=engine.card.positive,
-            threshold=decision.operating_point.threshold,
-            unlike=float(unlike[k]),
-            reason=canvas if isinstance(canvas, str) else "",
+            path=printable_name(str(read.file)),
+            positive_class=classes.positive,
+            threshold=point.threshold,
+            reason=read.reason,
         )
-        for k, (file, canvas) in enumerate(zip(files, canvases, strict=True))
+        for read in chunk
     ]
+    canvases = {place: read.canvas for place, read in enumerate(chunk) if read.canvas is not None}
+    if canvases:
+        scores = score(engine, np.stack(list(canvases.values())))
+        check_finite(scores, names=[chunk[place].file for place in canvases])
+        verdicts = judge(scores, engine.spec)
+        for k, place in enumerate(canvases):
+            answers[place] = dataclasses.replace(
+                answers[place],
+                predicted=str(verdicts.predicted[k]),
+                answer=str(verdicts.answers[k]),
+                probability=float(verdicts.probabilities[k]),
+                logit=float(scores.logits[k]),
+                novelty=float(scores.novelty[k]),
+            )
+    return answers

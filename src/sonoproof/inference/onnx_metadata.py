@@ -1,92 +1,90 @@
-"""An exported model in words, for who has the file and not Sonoproof: from the bytes of an image to the answer.
+"""An exported model described for readers who have the file but not Sonoproof: from an image's bytes to the answer.
 
-The words name operations, not intentions: what shrinks "by averaging" gives other probabilities with every library.
+The descriptions name operations, not intentions: shrinking "by averaging" gives other probabilities with every library.
 """
 
 from __future__ import annotations
 
-from sonoproof.inference.model_spec import ModelSpec
+from sonoproof.training.model_spec import ModelSpec
 from sonoproof.training.verdict import NOT_SURE, UNLIKE
 
-__all__ = ["words_of"]
+__all__ = ["describe"]
 
 _DECODING = (
-    "RGB, 8 bits a sample. Grey stands in all three channels; a palette is its colours. "
-    "Samples of 16 bits: round(sample * 255 / white), white the smallest of 255, 4095 and 65535 that is not below the "
-    "largest colour sample of the file; a TIFF in which zero is white is inverted. "
-    "Alpha: round(colour * alpha / its largest value), laid on black; what is named transparent is black. "
-    "Turned upright by the EXIF or TIFF orientation. Colour profiles and gamma are not applied. JPEG as libjpeg "
-    "decodes by default (cv2.imread and Pillow give the same bytes); CMYK by Pillow's convert('RGB'). "
-    "A file of several pages, LAB or floating-point pixels is refused. "
-    "round() takes halves to the even number, here and below"
+    "RGB, 8 bits per sample. A grey image has the same value in all three channels; a palette is replaced by its "
+    "colours. Samples of 16 bits: round(sample * 255 / white), where white is the smallest of 255, 4095 and 65535 that "
+    "is not below the largest colour sample of the file; a TIFF in which zero is white is inverted. "
+    "Alpha: round(colour * alpha / its largest value), on black; transparent colours become black. "
+    "Turned upright by the EXIF or TIFF orientation. Colour profiles and gamma are not applied. JPEG is decoded as "
+    "libjpeg does by default (cv2.imread and Pillow give the same bytes); CMYK as by Pillow's convert('RGB'). "
+    "Files of several pages, LAB and floating-point pixels are refused. "
+    "round() rounds halves to the even number, here and below"
+)
+_RESIZING = (
+    "First cv2.resize(image, (min(w, width), min(h, height)), interpolation=cv2.INTER_AREA), "
+    "then cv2.resize(that, (w, h), interpolation=cv2.INTER_LINEAR_EXACT), both from bytes to bytes; "
+    "a step to the same size changes nothing."
+)
+_INTER_AREA = (
+    "INTER_AREA weighs each pixel by the share of it that is covered: Pillow's BOX, INTER_AREA in one step where "
+    "one side grows, and averages that are not rounded to bytes give other answers"
+)
+_NOVELTY = (
+    f"The answer is {UNLIKE!r}, before any other, where the novelty score is above 1: the distance of the canvas to "
+    "the training frames, as a share of a limit. The graph does NOT compute it, and it cannot be had from the outputs; "
+    "without it, a photograph or noise is answered with a class. `sonoproof predict` on this file computes it, as does "
+    "sonoproof.training.novelty.NoveltyScorer.from_dict(card['likeness']).score(frames), which needs numpy and OpenCV; "
+    "card is the JSON of the entry `sonoproof`, with what the score compares with (points, centre, spread, limit)"
 )
 
 
-def words_of(card: ModelSpec) -> dict[str, str]:
-    """What stands in an exported model's metadata for any reader, in the order in which it is needed.
+def describe(spec: ModelSpec) -> dict[str, str]:
+    """The entries of an exported model's metadata that any reader understands, in the order in which they are needed.
 
     Args:
-        card: What the model is, beside its network.
+        spec: What the model is, apart from its network.
     """
-    size, threshold = card.preprocessing.size, float(card.operating_point.threshold)
+    size, classes = spec.preprocessing.size, spec.classes
+    threshold = float(spec.decision.operating_point.threshold)
     return {
         "decoding": _DECODING,
-        "before_input": _canvas(card),
+        "before_input": _describe_canvas(spec),
         "input": f"frames: (n, {size}, {size}, 3) uint8, RGB, upright, not scaled; x/127.5-1 is in the graph",
-        "output": f"logit and calibrated probability of the class {card.positive!r}, (n) each; "
-        "the logit is that before calibration",
-        "operating_point": f"{card.positive!r} from probability {threshold!r} on, else {card.negative!r}; "
-        "`sonoproof predict` names it as `predicted`. not_sure and unlike go before it",
-        "not_sure": _not_sure(card),
-        "unlike": _unlike(card),
+        "output": f"logit and calibrated probability of the class {classes.positive!r}, (n) each; "
+        "the logit is the one before calibration",
+        "operating_point": f"{classes.positive!r} from probability {threshold!r} on, else {classes.negative!r}; "
+        "`sonoproof predict` calls this `predicted`. not_sure and unlike take precedence over it",
+        "not_sure": _describe_abstention(spec),
+        "unlike": _NOVELTY
+        if spec.novelty is not None
+        else f"not known: what the training frames look like was not learned; no answer is {UNLIKE!r}",
     }
 
 
-def _canvas(card: ModelSpec) -> str:
-    size = card.preprocessing.size
+def _describe_canvas(spec: ModelSpec) -> str:
+    size = spec.preprocessing.size
     extent = {
         "pad": f"longer = max(width, height); w = max(1, round({size} * width / longer)), "
         f"h = max(1, round({size} * height / longer))",
         "stretch": f"w = h = {size}, the aspect ratio not kept",
         "crop": "side = min(width, height); keep image[top : top + side, left : left + side] with "
         f"top = (height - side) // 2, left = (width - side) // 2, and go on with width = height = side; w = h = {size}",
-    }[card.preprocessing.aspect]
-    canvas = (
-        f"Put it into a black canvas of {size} x {size} at row ({size} - h) // 2 and column ({size} - w) // 2. "
-        if card.preprocessing.aspect == "pad"
-        else ""
-    )
+    }[spec.preprocessing.aspect]
+    canvas = f"Put it into a black canvas of {size} x {size} at row ({size} - h) // 2 and column ({size} - w) // 2. "
     return (
-        f"image: (height, width, 3) bytes as decoded. {extent}. "
-        "First cv2.resize(image, (min(w, width), min(h, height)), interpolation=cv2.INTER_AREA), "
-        "then cv2.resize(that, (w, h), interpolation=cv2.INTER_LINEAR_EXACT), both from bytes to bytes; "
-        f"a step to the same size changes nothing. {canvas}"
-        "INTER_AREA weighs each pixel by the share of it that is covered: Pillow's BOX, INTER_AREA in one step where "
-        "one side grows, and averages that are not rounded to bytes give other answers"
+        f"image: (height, width, 3) bytes as decoded. {extent}. {_RESIZING} "
+        f"{canvas if spec.preprocessing.aspect == 'pad' else ''}{_INTER_AREA}"
     )
 
 
-def _not_sure(card: ModelSpec) -> str:
-    abstention = card.abstention
+def _describe_abstention(spec: ModelSpec) -> str:
+    abstention, classes = spec.decision.abstention, spec.classes
     if not abstention.error:
         return f"never: every frame is answered with its class, or {UNLIKE!r}"
     limit = float(abstention.quantile)
     return (
-        f"{NOT_SURE!r} is the answer unless the class called, and no other, is possible. "
-        f"With p = 1 / (1 + exp(-logit)), of the output `logit`, which is not the calibrated one, {card.positive!r} is "
-        f"possible if 1 - p <= {limit!r}, and {card.negative!r} if p <= {limit!r}. "
-        "The graph does not compute it; its logit suffices"
-    )
-
-
-def _unlike(card: ModelSpec) -> str:
-    if card.likeness is None:
-        return "not known: what the training frames look like was not learned; no frame is called unlike them"
-    return (
-        f"{UNLIKE!r} is the answer, before any other, where the distance of the canvas to the training frames, as a "
-        "share of the limit, is more than 1. "
-        "It is NOT in the graph and cannot be had from its outputs: without it a "
-        "photograph or noise is answered with a class. `sonoproof predict` on this file computes it, as does "
-        "sonoproof.training.novelty.NoveltyScorer.from_dict(card['likeness']).score(frames), which needs numpy and "
-        "OpenCV; card is the JSON of the metadata `sonoproof`, with the reference (points, centre, spread, limit)"
+        f"The answer is {NOT_SURE!r} unless the predicted class is possible and the other is not. "
+        f"With p = 1 / (1 + exp(-logit)), where logit is the output of that name, before calibration, "
+        f"{classes.positive!r} is possible if 1 - p <= {limit!r}, and {classes.negative!r} if p <= {limit!r}. "
+        "The graph does not compute it; its logit is enough"
     )

@@ -7,22 +7,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from sonoproof.data.frames.preprocessing import Preprocessing
+from sonoproof.types import FloatArray, UInt8Array
 
 __all__ = ["BATCHES", "TOLERANCE", "Parity", "measure_parity", "parity_frames"]
 
-UInt8 = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float64]
-Answers = Callable[[UInt8], tuple[Floats, Floats]]
+# Logits and probabilities of canvases, (N) each.
+Outputs = Callable[[UInt8Array], tuple[FloatArray, FloatArray]]
 
 TOLERANCE = 1e-4
 BATCHES = (1, 2, 7)
-# (width, height): one pixel, thin, odd, square, larger and smaller than any network's input.
-SIZES = (
-    (1, 1), (5, 9), (1023, 17), (97, 641), (225, 223), (301, 457), (333, 111), (640, 480), (224, 224), (799, 601),
-)  # fmt: skip
+# Of the frames: one pixel, thin, odd, square, larger and smaller than any network's input.
+WIDTHS = (1, 5, 1023, 97, 225, 301, 333, 640, 224, 799)
+HEIGHTS = (1, 9, 17, 641, 223, 457, 111, 480, 224, 601)
 
 
 @dataclass(frozen=True)
@@ -43,13 +41,13 @@ class Parity:
         return self.logit <= TOLERANCE and self.probability <= TOLERANCE
 
 
-def parity_frames() -> list[UInt8]:
-    """One frame, (height, width, 3), for each of `SIZES`: speckle on a slope, the same every time."""
+def parity_frames() -> list[UInt8Array]:
+    """One frame, (height, width, 3), for each width and height: speckle on a slope, the same every time."""
     rng = np.random.default_rng(0)
-    return [_speckle(width, height, rng=rng) for width, height in SIZES]
+    return [_speckle(width, height, rng=rng) for width, height in zip(WIDTHS, HEIGHTS, strict=True)]
 
 
-def measure_parity(reference: Answers, candidate: Answers, *, wanted: Preprocessing, stated: Preprocessing) -> Parity:
+def measure_parity(reference: Outputs, candidate: Outputs, *, wanted: Preprocessing, stated: Preprocessing) -> Parity:
     """Compare two models on the parity set.
 
     Args:
@@ -71,7 +69,7 @@ def measure_parity(reference: Answers, candidate: Answers, *, wanted: Preprocess
     )
 
 
-def _speckle(width: int, height: int, *, rng: np.random.Generator) -> UInt8:
+def _speckle(width: int, height: int, *, rng: np.random.Generator) -> UInt8Array:
     slope = np.linspace(0.1, 1.0, height)[:, None] * np.linspace(1.0, 0.4, width)
     speckle = rng.rayleigh(0.4, (height, width))
     grey = np.clip(255.0 * slope * speckle, 0.0, 255.0)

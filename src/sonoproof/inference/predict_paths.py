@@ -5,30 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 from sonoproof.config import FramesConfig, load_config
 from sonoproof.data.folder.imagefolder import printable_name
 from sonoproof.errors import BundleError
 from sonoproof.inference.engine_selection import open_engine
 from sonoproof.inference.files import FileAnswer, list_files, predict_files
+from sonoproof.progress import SILENT, Reporter
 from sonoproof.runfolder import RunFolder
 
 __all__ = ["predict_paths"]
 
-ORDER = "the model is named first, the images after it"
-
-
-class _Reporter(Protocol):
-    def stage(self, name: str) -> None: ...
-
-    def say(self, line: str) -> None: ...
-
-    def progress(self, done: int, total: int) -> None: ...
+ORDER = "name the model first, then the images"
 
 
 def predict_paths(
-    folder: Path, paths: Sequence[Path], *, engine: str = "auto", device: str | None = None, reporter: _Reporter
+    folder: Path, paths: Sequence[Path], *, engine: str = "auto", device: str = "auto", reporter: Reporter = SILENT
 ) -> list[FileAnswer]:
     """Predict image files: one answer for each.
 
@@ -36,7 +28,7 @@ def predict_paths(
         folder: A run folder, the folder of a saved model, or an exported model.
         paths: Image files, and folders searched for images.
         engine: ``auto``, ``torch``, ``onnxruntime`` or ``openvino``.
-        device: ``auto``, ``cpu`` or ``cuda``; None for ``auto``.
+        device: ``auto``, ``cpu`` or ``cuda``.
         reporter: Told how far it is.
 
     Raises:
@@ -44,18 +36,31 @@ def predict_paths(
     """
     _check_model(folder)
     files = list_files(paths, say=reporter.say)
-    settings = RunFolder(folder).config
-    frames = load_config(settings).frames if settings.is_file() else FramesConfig()
+    frames = _frames_config(folder)
     opened = open_engine(folder, engine=engine, device=device, say=reporter.say)
     reporter.stage("predicting")
     return predict_files(opened, files=files, frames=frames, progress=reporter.progress)
 
 
+def _frames_config(model: Path) -> FramesConfig:
+    """The limits of the run that a model is of; the defaults for a model that lies outside of a run.
+
+    ``RUN``, ``RUN/model`` and ``RUN/seeds/1/model`` name models of the same run.
+    """
+    if model.is_dir():
+        if RunFolder(model).config.is_file():
+            return load_config(RunFolder(model).config).frames
+        for run in map(RunFolder, model.resolve().parents[:3]):
+            if run.config.is_file() and run.manifest.is_file():
+                return load_config(run.config).frames
+    return FramesConfig()
+
+
 def _check_model(model: Path) -> None:
-    """Tell a path that was mistaken for the model's from a model that is damaged, which opening it finds.
+    """Refuse what was never a model; whether a model is damaged, opening it finds out.
 
     Raises:
-        BundleError: There is nothing, or something else than a model.
+        BundleError: There is nothing at the path, or something that is not a model.
     """
     named = printable_name(str(model))
     try:
@@ -66,12 +71,14 @@ def _check_model(model: Path) -> None:
         raise BundleError(f"{named}: cannot be read ({error.strerror})") from error
     if not model.is_dir():
         if model.suffix.lower() != ".onnx":
-            raise BundleError(f"{named}: is not a run folder, nor an exported .onnx model; {ORDER}")
+            raise BundleError(f"{named}: is neither a run folder nor an exported .onnx model; {ORDER}")
         return
     if not os.access(model, os.R_OK | os.X_OK):
-        raise BundleError(f"{named}: cannot be read; ask for read permission")
+        raise BundleError(f"{named}: cannot be read: permission denied")
     if (model / "model" / "model.json").is_file() or (model / "model.json").is_file():
         return
     if RunFolder(model).config.is_file():
-        raise BundleError(f"{named}: holds no usable model; the run has not come so far: finish it with --resume")
-    raise BundleError(f"{named}: holds no usable model: it is not a run folder, nor an exported .onnx model; {ORDER}")
+        raise BundleError(f"{named}: holds no model yet; finish the run with --resume")
+    raise BundleError(
+        f"{named}: holds no usable model: it is neither a run folder nor an exported .onnx model; {ORDER}"
+    )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["check_format", "check_out", "print_answers", "write_answers", "write_file_answers"]
 
 FORMATS = (".csv", ".xlsx", ".parquet")
-ANSWER_COLUMNS = tuple(field.name for field in dataclasses.fields(FileAnswer))
+ANSWER_COLUMNS = tuple(field.metadata.get("column", field.name) for field in dataclasses.fields(FileAnswer))
 LONGEST_HEADER = 1_000  # characters; that of predictions has fewer
 
 
@@ -93,7 +93,7 @@ def write_file_answers(answers: Sequence[FileAnswer], path: Path) -> None:
     if path.suffix.lower() != ".csv":
         import pandas as pd  # slow to import, and csv needs no table
 
-        write_answers(pd.DataFrame([dataclasses.asdict(answer) for answer in answers]), path)
+        write_answers(pd.DataFrame(map(dataclasses.astuple, answers), columns=ANSWER_COLUMNS), path)
         return
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         print_answers(answers, file)

@@ -9,15 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.metrics import roc_auc_score
 
 from sonoproof.errors import BundleError, MissingExtra
+from sonoproof.types import BoolArray, FloatArray, UInt8Array
 
-__all__ = ["MAX_AUC_CHANGE", "MAX_MEAN_CHANGE", "Change", "change_of", "quantised", "require_small"]
-
-UInt8 = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float64]
+__all__ = ["MAX_AUC_CHANGE", "MAX_MEAN_CHANGE", "Change", "compare", "quantise", "require_small"]
 
 MAX_AUC_CHANGE = 0.002
 MAX_MEAN_CHANGE = 0.01
@@ -46,7 +43,7 @@ class Change:
         )
 
 
-def quantised(content: bytes, *, frames: UInt8) -> bytes:
+def quantise(content: bytes, *, frames: UInt8Array) -> bytes:
     """An exported model with its convolutions in 8-bit integers, weights by channel.
 
     Args:
@@ -84,7 +81,7 @@ def quantised(content: bytes, *, frames: UInt8) -> bytes:
     return whole
 
 
-def change_of(before: Floats, after: Floats, *, positive: npt.NDArray[np.bool_]) -> Change:
+def compare(before: FloatArray, after: FloatArray, *, positive: BoolArray) -> Change:
     """Compare (N) probabilities before and after, of rows whose class is known."""
     both = bool(positive.any() and not positive.all())
     return Change(
@@ -116,8 +113,8 @@ def require_small(change: Change, *, engine: str) -> None:
 class _Frames:
     """What the quantiser reads: one batch after another, then None."""
 
-    def __init__(self, frames: UInt8) -> None:
-        self._rest: Iterator[UInt8] = (frames[k : k + 8] for k in range(0, len(frames), 8))
+    def __init__(self, frames: UInt8Array) -> None:
+        self._rest: Iterator[UInt8Array] = (frames[k : k + 8] for k in range(0, len(frames), 8))
 
     def get_next(self) -> dict[str, Any] | None:
         batch = next(self._rest, None)

@@ -13,7 +13,8 @@ import pandas as pd
 from sonoproof.evaluation.choosing.choose import choose_decision
 from sonoproof.evaluation.choosing.cross_fit import cross_fit_decisions
 from sonoproof.evaluation.choosing.rows import CalibrationRows, ChoosingRows, novelty_rows, rows_to_choose_on
-from sonoproof.inference.predict import Scores, answer_rows, score
+from sonoproof.inference.predict import answer_rows
+from sonoproof.inference.scoring import Scores
 from sonoproof.runfolder import PREDICTION_COLUMNS, RunFolder, read_json, read_table
 from sonoproof.stages.context import RunContext
 from sonoproof.training.bundle import ModelBundle, forget_decision, save_decision
@@ -30,7 +31,7 @@ def calibrate(context: RunContext) -> list[Path]:
     decision, facts = decide(context, context.bundle)
     for line in _describe(decision, positive=context.classes.positive):
         context.say(line)
-    return save_decision(decision, context.run.model, likeness=_novelty(context), facts=facts)
+    return save_decision(decision, context.run.model, novelty=_novelty(context), facts=facts)
 
 
 def decide(context: RunContext, bundle: ModelBundle) -> tuple[Decision, dict[str, Any]]:
@@ -79,8 +80,8 @@ def cross_fitted(context: RunContext, records: pd.DataFrame, *, bundle: ModelBun
     )
 
     def decided(places: npt.NDArray[np.intp], decision: Decision) -> pd.DataFrame:
-        own = Scores(scores.logits[places], scores.unlike[places])
-        return answer_rows(records.iloc[places], bundle=replace(bundle, decision=decision), scores=own)
+        own = Scores(scores.logits[places], scores.novelty[places])
+        return answer_rows(records.iloc[places], spec=replace(bundle.spec, decision=decision), scores=own)
 
     return found.apply(decided)
 
@@ -95,16 +96,15 @@ def out_of_fold(context: RunContext) -> pd.DataFrame:
 def _rows(context: RunContext, bundle: ModelBundle) -> ChoosingRows:
     """The rows of the run that may choose for a model."""
 
-    def scores(rows: pd.DataFrame) -> FloatArray:
-        image_ids = list(rows["image_id"])
-        return score(bundle, image_ids=image_ids, load=context.frames, device=context.device, progress=context.progress)
+    def logits(rows: pd.DataFrame) -> FloatArray:
+        return context.score(bundle, rows).logits
 
     run = context.run
     has_folds = context.config.split.folds and run.out_of_fold.is_file()
     return rows_to_choose_on(
         context.split_records,
         positive=context.classes.positive,
-        score=scores,
+        score=logits,
         out_of_fold=read_table(run.out_of_fold, columns=PREDICTION_COLUMNS) if has_folds else None,
         members=len(bundle.classifier.members),
         least_groups=context.config.calibrate.least_groups,

@@ -7,7 +7,6 @@ from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
-import torch
 
 from sonoproof.classes import Classes
 from sonoproof.config import Config
@@ -15,12 +14,14 @@ from sonoproof.data.frames.frames import Frames, Masks
 from sonoproof.data.frames.preprocessing import Preprocessing
 from sonoproof.data.frames.store import FrameStore, open_store
 from sonoproof.data.split.leakage import check_no_leak
+from sonoproof.inference.engines import TorchEngine
+from sonoproof.inference.scoring import Scores, score_rows
 from sonoproof.parts import REPORTED, Part
 from sonoproof.progress import SILENT, Reporter
 from sonoproof.runfolder import PREDICTION_COLUMNS, RECORD_COLUMNS, SPLIT_COLUMNS, RunFolder, read_json, read_table
 from sonoproof.training.bundle import ModelBundle, load_bundle
 from sonoproof.training.features import FrameFeatures
-from sonoproof.training.model import backbone_image_size, resolve_device
+from sonoproof.training.model import backbone_image_size
 
 __all__ = ["Inputs", "RunContext"]
 
@@ -152,7 +153,7 @@ class RunContext:
         """The saved model."""
         return load_bundle(self.run.model)
 
-    @property
-    def device(self) -> torch.device:
-        """Where networks run."""
-        return resolve_device(self.config.model.device)
+    def score(self, bundle: ModelBundle, rows: pd.DataFrame) -> Scores:
+        """The logits and the novelty of rows, in their order."""
+        engine = TorchEngine(bundle, device=self.config.model.device)
+        return score_rows(engine, list(rows["image_id"]), load=self.frames, progress=self.progress)

@@ -42,7 +42,7 @@ def explain(context: RunContext) -> list[Path]:
             references=_references(context),
             masks=context.masks,
             random_labels=random_labels,
-            to_probability=context.bundle.decision.probability,
+            to_probability=context.bundle.spec.decision.probability,
             progress=context.progress,
         )
     draw_explanations(*folders, dpi=context.config.explain.dpi, progress=context.progress)

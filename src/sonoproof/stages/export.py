@@ -4,28 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from sonoproof.config import load_config
 from sonoproof.errors import BundleError
 from sonoproof.inference.engine_selection import exported_engines
 from sonoproof.inference.engines import Engine, TorchEngine
-from sonoproof.inference.export import check_export_name, export_onnx, require_parity, serialised
-from sonoproof.inference.quantise import Change, change_of, quantised, require_small
+from sonoproof.inference.export import check_export_name, export_onnx, require_parity, to_onnx
+from sonoproof.inference.quantise import Change, compare, quantise, require_small
+from sonoproof.inference.scoring import score_rows
 from sonoproof.runfolder import RunFolder, atomic_path
 from sonoproof.sampling import evenly_spread
 from sonoproof.stages.context import RunContext
-from sonoproof.training.batches import LoadFrames
 from sonoproof.training.bundle import ModelBundle, load_bundle
-from sonoproof.training.model import resolve_device
-from sonoproof.training.verdict import calibrated
+from sonoproof.types import FloatArray, LoadFrames
 
 __all__ = ["export_run"]
 
 CALIBRATION_FRAMES = 200
-BATCH = 32
 
 
 def export_run(folder: Path, *, out: Path, int8: bool = False) -> str:
@@ -65,24 +61,20 @@ def _export_int8(run: RunFolder, bundle: ModelBundle, *, out: Path) -> dict[str,
     load = context.frames
     learned = list(table.loc[table["part"] == "fit", "image_id"])
     some = [learned[k] for k in evenly_spread(len(learned), CALIBRATION_FRAMES)]
-    single = serialised(bundle)
+    single = to_onnx(bundle)
     require_parity(bundle, single)
-    content = quantised(single, frames=load(some))
-    before = _probabilities(TorchEngine(bundle, device=resolve_device("cpu")), bundle, rows=rows, load=load)
+    content = quantise(single, frames=load(some))
+    before = _probabilities(TorchEngine(bundle, device="cpu"), rows, load=load)
     changes: dict[str, Change] = {}
     with atomic_path(out) as temporary:
         temporary.write_bytes(content)
         for name, engine in exported_engines(temporary).items():
-            after = _probabilities(engine, bundle, rows=rows, load=load)
-            changes[name] = change_of(before, after, positive=(rows["label"] == bundle.positive).to_numpy())
+            after = _probabilities(engine, rows, load=load)
+            changes[name] = compare(before, after, positive=(rows["label"] == bundle.spec.classes.positive).to_numpy())
             require_small(changes[name], engine=name)
     return changes
 
 
-def _probabilities(
-    engine: Engine, bundle: ModelBundle, *, rows: pd.DataFrame, load: LoadFrames
-) -> npt.NDArray[np.float64]:
-    image_ids = list(rows["image_id"])
-    starts = range(0, len(image_ids), BATCH)
-    logits = np.concatenate([engine.logits(load(image_ids[k : k + BATCH])) for k in starts])
-    return calibrated(logits, calibration=bundle.calibration)
+def _probabilities(engine: Engine, rows: pd.DataFrame, *, load: LoadFrames) -> FloatArray:
+    scores = score_rows(engine, list(rows["image_id"]), load=load)
+    return engine.spec.decision.probability(scores.logits)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from sonoproof.inference.predict import Scores, answer_rows, score_frames
+from sonoproof.inference.predict import answer_rows
 from sonoproof.inference.prediction_files import write_answers
 from sonoproof.parts import Part
 from sonoproof.reporting.workbooks.challenge_sheet import write_challenge_sheet
@@ -45,13 +45,10 @@ def predict_part(
         bundle: The model.
         run: The folder that holds the model and its decision.
     """
-    image_ids = list(rows["image_id"])
-    scores: Scores = score_frames(
-        bundle, image_ids=image_ids, load=context.frames, device=context.device, progress=context.progress
-    )
+    scores = context.score(bundle, rows)
     if is_cross_fitted(run, part):
         return cross_fitted(context, rows.drop(columns="fold"), bundle=bundle, scores=scores)
-    return answer_rows(rows, bundle=bundle, scores=scores)
+    return answer_rows(rows, spec=bundle.spec, scores=scores)
 
 
 def _write_predictions(run: RunFolder, part: Part, predictions: pd.DataFrame, rows: pd.DataFrame) -> list[Path]:

@@ -39,7 +39,7 @@ def _train_and_predict(context: RunContext) -> None:
     bundle = train(context, context.split_records, into=run)
     decision, facts = decide(context, bundle)
     save_decision(decision, run.model, facts=facts)
-    bundle = replace(bundle, decision=decision)
+    bundle = replace(bundle, spec=replace(bundle.spec, decision=decision))
     for part, rows in context.reported_records.items():
         predictions = predict_part(context, part, rows, bundle=bundle, run=run)
         write_table(run.predictions(part), predictions, columns=PREDICTION_COLUMNS)

@@ -12,14 +12,15 @@ import pandas as pd
 from sonoproof.config import SplitConfig
 from sonoproof.data.split.split import split_groups
 from sonoproof.errors import ConfigError
-from sonoproof.inference.predict import predict_records
+from sonoproof.inference.predict import answer_rows
 from sonoproof.runfolder import PREDICTION_COLUMNS, RunFolder, read_table, sha256_of_file, write_table
 from sonoproof.stages.context import RunContext
 from sonoproof.training.batches import Rows
 from sonoproof.training.bundle import ModelBundle, load_bundle, save_bundle
 from sonoproof.training.checkpoints import HISTORY_COLUMNS
 from sonoproof.training.ensemble import Ensemble
-from sonoproof.training.fit import Parts, fit
+from sonoproof.training.fit import Parts, TrainingJob, fit
+from sonoproof.training.model_spec import ModelSpec
 
 __all__ = ["begin_in", "fold_parts", "train", "train_folds"]
 
@@ -82,19 +83,16 @@ def fold_parts(table: pd.DataFrame, *, config: SplitConfig, positive: str) -> li
 
 
 def _train_network(context: RunContext, parts: Parts, *, into: RunFolder) -> ModelBundle:
-    return fit(
-        into,
+    records = sha256_of_file(context.run.records)
+    job = TrainingJob(
         parts=parts,
         load=context.frames,
         load_features=context.features,
-        preprocessing=context.preprocessing,
-        classes=context.classes.names,
-        cohort_sha256=sha256_of_file(context.run.records),
+        spec=ModelSpec(context.classes, context.preprocessing, cohort_sha256=records),
         model=context.config.model,
         config=context.config.fit,
-        resume=context.resume,
-        progress=context.progress,
     )
+    return fit(job, into, resume=context.resume, progress=context.progress)
 
 
 def _train_fold(context: RunContext, parts: Parts, *, held_out: pd.DataFrame, into: RunFolder) -> pd.DataFrame:
@@ -103,7 +101,7 @@ def _train_fold(context: RunContext, parts: Parts, *, held_out: pd.DataFrame, in
         learned = len(parts.train) + len(parts.stop)
         context.say(f"fold {int(into.root.name) + 1}: {learned:,} frames to fit, {len(held_out):,} held out")
         bundle = _train_network(context, parts, into=into)
-        found = predict_records(bundle, records=held_out, load=context.frames, device=context.device)
+        found = answer_rows(held_out, spec=bundle.spec, scores=context.score(bundle, held_out))
         write_table(into.predictions("oof"), found, columns=PREDICTION_COLUMNS)
     return read_table(into.predictions("oof"), columns=PREDICTION_COLUMNS)
 

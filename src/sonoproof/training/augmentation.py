@@ -12,16 +12,14 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from sonoproof.config import FitConfig
+from sonoproof.types import FloatArray, UInt8Array
 
 __all__ = ["Augmentation", "augment", "augment_on_device", "draw"]
-
-UInt8 = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ class Augmentation:
         return cls(zoom=config.zoom, shear_degrees=config.shear_degrees, flip=config.flip, seed=config.effective_seed)
 
 
-def draw(image_ids: Sequence[str], *, augmentation: Augmentation, epoch: int, size: int) -> npt.NDArray[np.float64]:
+def draw(image_ids: Sequence[str], *, augmentation: Augmentation, epoch: int, size: int) -> FloatArray:
     """Draw one affine map for each image.
 
     Args:
@@ -74,7 +72,7 @@ def draw(image_ids: Sequence[str], *, augmentation: Augmentation, epoch: int, si
     return np.concatenate([linear, shift[:, :, None]], axis=2)
 
 
-def augment(frames: UInt8, maps: npt.NDArray[np.float64]) -> UInt8:
+def augment(frames: UInt8Array, maps: FloatArray) -> UInt8Array:
     """Apply affine maps to frames; outside of the frame its nearest edge is repeated.
 
     Args:
@@ -97,7 +95,7 @@ def augment(frames: UInt8, maps: npt.NDArray[np.float64]) -> UInt8:
     return changed
 
 
-def augment_on_device(frames: Tensor, maps: npt.NDArray[np.float64]) -> Tensor:
+def augment_on_device(frames: Tensor, maps: FloatArray) -> Tensor:
     """The same as `augment`, where the frames are: on a GPU it costs next to nothing.
 
     Between pixels it interpolates exactly, where OpenCV rounds the place to 1/32 of a pixel and the value to a level.
@@ -119,7 +117,7 @@ def augment_on_device(frames: Tensor, maps: npt.NDArray[np.float64]) -> Tensor:
     return changed.contiguous(memory_format=torch.channels_last)
 
 
-def _uniform(image_id: str, *, seed: int, epoch: int) -> npt.NDArray[np.float64]:
+def _uniform(image_id: str, *, seed: int, epoch: int) -> FloatArray:
     """Four uniform numbers in [0, 1) from a hash: no state to save, none to restore."""
     digest = hashlib.blake2b(f"{seed}\0{epoch}\0{image_id}".encode(), digest_size=32).digest()
     return np.frombuffer(digest, dtype="<u8").astype(np.float64) / 2.0**64

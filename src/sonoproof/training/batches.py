@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import functools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -13,12 +13,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from sonoproof.concurrency import map_in_order
 from sonoproof.training.augmentation import Augmentation, augment, augment_on_device, draw
+from sonoproof.types import IntArray, LoadFrames
 
-__all__ = ["Batch", "FeatureBatches", "LoadFrames", "OrderedBatches", "Rows", "ShuffledBatches", "to_network"]
+__all__ = ["Batch", "FeatureBatches", "OrderedBatches", "Rows", "ShuffledBatches", "scale_levels", "to_network"]
 
-# Image ids in, (N, H, W, 3) uint8 frames of the network's size out, in the order asked for.
-LoadFrames = Callable[[Sequence[str]], npt.NDArray[np.uint8]]
 # (N, 3, H, W) frames or (N, D) features, and (N) targets.
 Batch = tuple[Tensor, Tensor]
 
@@ -46,19 +46,28 @@ class Rows:
     def __len__(self) -> int:
         return len(self.image_ids)
 
+    def take(self, places: npt.NDArray[np.intp]) -> Rows:
+        """The rows at these places."""
+        image_ids, groups = (tuple(names[k] for k in places) for names in (self.image_ids, self.groups))
+        return Rows(image_ids, self.targets[places], groups)
 
-def to_network(frames: npt.NDArray[np.uint8], *, device: torch.device | None = None) -> Tensor:
+
+def to_network(frames: npt.NDArray[Any], *, device: torch.device | None = None) -> Tensor:
     """Frames as the network takes them.
 
     Args:
-        frames: (N, H, W, 3) uint8.
+        frames: (N, H, W, 3) levels in [0, 255], of any number type.
         device: Where the tensor goes; None for the CPU.
 
     Returns:
         (N, 3, H, W) float32 in [-1, 1], ``x / 127.5 - 1``, in channels-last memory: the frames' own layout.
     """
-    tensor = torch.from_numpy(frames).to(device)
-    return tensor.permute(0, 3, 1, 2).to(torch.float32).div_(127.5).sub_(1.0)
+    return scale_levels(torch.from_numpy(frames).to(device))
+
+
+def scale_levels(frames: Tensor) -> Tensor:
+    """The same as `to_network`, of a tensor."""
+    return frames.permute(0, 3, 1, 2).to(torch.float32, copy=True).div_(127.5).sub_(1.0)
 
 
 class OrderedBatches:
@@ -67,7 +76,7 @@ class OrderedBatches:
     Args:
         rows: The rows.
         load: Gives the frames.
-        batch: Frames a batch at most.
+        batch: Frames per batch, about; batches are of equal size.
         device: Where the batches go; None for the CPU.
     """
 
@@ -81,15 +90,15 @@ class OrderedBatches:
         return len(self._parts)
 
     def __iter__(self) -> Iterator[Batch]:
-        return _ahead(self._prepare, self._parts)
+        return map_in_order(self._prepare, self._parts, workers=1)
 
-    def _prepare(self, part: npt.NDArray[np.int64]) -> Batch:
+    def _prepare(self, part: IntArray) -> Batch:
         frames = self._load([self.rows.image_ids[k] for k in part])
         return to_network(frames, device=self._device), torch.from_numpy(self.rows.targets[part])
 
 
 class FeatureBatches:
-    """Features that are known, in place of the frames they are of; all rows in one batch.
+    """Known features in place of frames; all rows in one batch.
 
     Args:
         features: (N, D) what the last layer sees.
@@ -112,9 +121,9 @@ class ShuffledBatches:
     Args:
         rows: The rows.
         load: Gives the frames.
-        batch: Frames a batch, about: batches are of equal size, so that none is too small for batch norm.
+        batch: Frames per batch, about: batches are of equal size, so that none is too small for batch norm.
         augmentation: How frames are changed; its seed is also that of the order.
-        epoch: Tells the number of the epoch when a pass begins.
+        epoch: Gives the number of the epoch when a pass begins.
         device: Where the batches go; on a GPU frames are sent as bytes and changed there. None for the CPU.
     """
 
@@ -141,9 +150,10 @@ class ShuffledBatches:
     def __iter__(self) -> Iterator[Batch]:
         epoch = self._epoch()
         order = np.random.default_rng([self._augmentation.seed, epoch]).permutation(len(self.rows))
-        return _ahead(lambda part: self._prepare(part, epoch), _equal_parts(order, batch=self._batch))
+        parts = _equal_parts(order, batch=self._batch)
+        return map_in_order(functools.partial(self._prepare, epoch=epoch), parts, workers=1)
 
-    def _prepare(self, part: npt.NDArray[np.int64], epoch: int) -> Batch:
+    def _prepare(self, part: IntArray, *, epoch: int) -> Batch:
         image_ids = [self.rows.image_ids[k] for k in part]
         frames = self._load(image_ids)
         maps = draw(image_ids, augmentation=self._augmentation, epoch=epoch, size=frames.shape[1])
@@ -153,21 +163,7 @@ class ShuffledBatches:
         return augment_on_device(to_network(frames, device=self._device), maps), targets
 
 
-def _equal_parts(order: npt.NDArray[np.int64], *, batch: int) -> list[npt.NDArray[np.int64]]:
+def _equal_parts(order: IntArray, *, batch: int) -> list[IntArray]:
     if not len(order):
         return []
     return list(np.array_split(order, max(1, round(len(order) / batch))))
-
-
-def _ahead(
-    prepare: Callable[[npt.NDArray[np.int64]], Batch], parts: Sequence[npt.NDArray[np.int64]]
-) -> Iterator[Batch]:
-    """Prepare the next batch in a thread while the present one is used."""
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches") as pool:
-        waiting = pool.submit(prepare, parts[0]) if parts else None
-        for following in [*parts[1:], None]:
-            if waiting is None:
-                return
-            ready = waiting.result()
-            waiting = pool.submit(prepare, following) if following is not None else None
-            yield ready

@@ -1,73 +1,59 @@
 """The saved model: everything that predicting, explaining and exporting need, and nothing that runs on loading.
 
-``weights.safetensors`` holds the numbers and ``model.json`` what they are, both written by training;
-``decision.json`` and ``likeness.safetensors`` hold what was chosen after it. There is no pickle in it.
+``weights.safetensors`` holds the numbers and ``model.json`` describes them, both written by training;
+``decision.json`` and ``likeness.safetensors`` hold what was chosen afterwards. No file is a pickle.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import safetensors.numpy
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from sonoproof.classes import Classes
 from sonoproof.data.frames.preprocessing import Preprocessing
 from sonoproof.errors import BundleError, RunFolderError
 from sonoproof.runfolder import atomic_path, read_json, sha256_of_file, write_json
 from sonoproof.training.ensemble import Classifier, Ensemble
 from sonoproof.training.model import Architecture, BinaryClassifier, rebuild
+from sonoproof.training.model_spec import ModelSpec
 from sonoproof.training.novelty import NoveltyScorer
-from sonoproof.training.verdict import Calibration, Decided, Decision, OperatingPoint
+from sonoproof.training.verdict import Decision
+from sonoproof.types import Json
 
-__all__ = [
-    "Calibration",
-    "Decision",
-    "ModelBundle",
-    "OperatingPoint",
-    "forget_decision",
-    "load_bundle",
-    "save_bundle",
-    "save_decision",
-]
+__all__ = ["ModelBundle", "forget_decision", "load_bundle", "save_bundle", "save_decision"]
 
 WEIGHTS = "weights.safetensors"
 SETTINGS = "model.json"
 SCHEMA = "model"
-# A reader that knows one network only must refuse several; what holds one network stays readable to it.
+# A version that knows single networks only must refuse an ensemble; a single network stays readable to it.
 VERSION_WITH_MEMBERS = 2
 DECISION = "decision.json"
 DECISION_SCHEMA = "decision"
-LIKENESS = "likeness.safetensors"
+NOVELTY = "likeness.safetensors"
+
+Content = TypeVar("Content")
 
 
 @dataclass(frozen=True)
-class ModelBundle(Decided):
+class ModelBundle:
     """A trained classifier with all it needs.
 
     Attributes:
         classifier: The network, or an ensemble of networks, in evaluation mode.
-        negative: Name of the negative class.
-        positive: Name of the positive class.
-        preprocessing: How a frame becomes the network's input.
-        decision: How a logit becomes a probability, a call and an answer.
-        likeness: What the training frames look like; None where it was not learned.
-        cohort_sha256: Hash of the records it was trained on.
+        spec: What turns its logits into answers.
         training: How it was trained (recipe, epoch chosen, …), for the reader.
     """
 
     classifier: Classifier
-    negative: str
-    positive: str
-    preprocessing: Preprocessing
-    decision: Decision = field(default_factory=Decision)
-    likeness: NoveltyScorer | None = None
-    cohort_sha256: str = ""
+    spec: ModelSpec
     training: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -77,36 +63,36 @@ def save_bundle(bundle: ModelBundle, folder: Path) -> None:
     What was chosen for earlier weights is removed: it does not hold for these.
     """
     forget_decision(folder)
-    members = bundle.classifier.members
+    members, spec = bundle.classifier.members, bundle.spec
     with atomic_path(folder / WEIGHTS) as temporary:
-        save_file(_state(members), temporary, metadata={"format": "pt"})
+        save_file(_tensors(members), temporary, metadata={"format": "pt"})
     write_json(
         folder / SETTINGS,
         {
             "architecture": dataclasses.asdict(bundle.classifier.architecture),
             **({"members": len(members)} if len(members) > 1 else {}),
-            "classes": {"negative": bundle.negative, "positive": bundle.positive},
-            "preprocessing": bundle.preprocessing.to_dict(),
-            "cohort_sha256": bundle.cohort_sha256,
+            "classes": dataclasses.asdict(spec.classes),
+            "preprocessing": spec.preprocessing.to_dict(),
+            "cohort_sha256": spec.cohort_sha256,
             "training": bundle.training,
             "weights_sha256": sha256_of_file(folder / WEIGHTS),
         },
         schema=SCHEMA,
         version=VERSION_WITH_MEMBERS if len(members) > 1 else 1,
     )
-    if bundle.decision != Decision() or bundle.likeness is not None:
-        save_decision(bundle.decision, folder, likeness=bundle.likeness)
+    if spec.decision != Decision() or spec.novelty is not None:
+        save_decision(spec.decision, folder, novelty=spec.novelty)
 
 
 def save_decision(
-    decision: Decision, folder: Path, *, likeness: NoveltyScorer | None = None, facts: Mapping[str, Any] | None = None
+    decision: Decision, folder: Path, *, novelty: NoveltyScorer | None = None, facts: Json | None = None
 ) -> list[Path]:
     """Write what was chosen after training beside the weights that it was chosen for.
 
     Args:
         decision: Calibration, operating point and abstention.
         folder: The folder of the saved model.
-        likeness: What the training frames look like, if learned.
+        novelty: What the training frames look like, if learned.
         facts: How it was chosen, for the reader.
 
     Returns:
@@ -114,13 +100,13 @@ def save_decision(
     """
     forget_decision(folder)
     written = []
-    if likeness is not None:
-        with atomic_path(folder / LIKENESS) as temporary:
-            safetensors.numpy.save_file(likeness.__dict__, temporary)
-        written.append(folder / LIKENESS)
+    if novelty is not None:
+        with atomic_path(folder / NOVELTY) as temporary:
+            safetensors.numpy.save_file(novelty.__dict__, temporary)
+        written.append(folder / NOVELTY)
     hashes = {
         "weights_sha256": sha256_of_file(folder / WEIGHTS),
-        "likeness_sha256": sha256_of_file(folder / LIKENESS) if likeness is not None else None,
+        "likeness_sha256": sha256_of_file(folder / NOVELTY) if novelty is not None else None,
     }
     write_json(folder / DECISION, {**dataclasses.asdict(decision), **(facts or {}), **hashes}, schema=DECISION_SCHEMA)
     return [*written, folder / DECISION]
@@ -128,7 +114,7 @@ def save_decision(
 
 def forget_decision(folder: Path) -> None:
     """Remove what was chosen for other weights."""
-    for name in (DECISION, LIKENESS):
+    for name in (DECISION, NOVELTY):
         (folder / name).unlink(missing_ok=True)
 
 
@@ -139,90 +125,77 @@ def load_bundle(folder: Path) -> ModelBundle:
         folder: The folder with ``model.json`` and ``weights.safetensors``, or a run folder that holds ``model/``.
 
     Raises:
-        BundleError: It is missing, damaged, or a file is not the one that another names by its hash.
+        BundleError: It is missing or damaged, or a file is not the one that another names by its hash.
     """
     try:
         if not (folder / SETTINGS).is_file() and (folder / "model" / SETTINGS).is_file():
             folder = folder / "model"
         content = read_json(folder / SETTINGS, schema=SCHEMA)
-        state = _checked_weights(folder / WEIGHTS, sha256=content["weights_sha256"])
-        decision, likeness = _decided(folder, weights_sha256=content["weights_sha256"])
-        return _assemble(content, state, decision=decision, likeness=likeness)
-    except (RunFolderError, PermissionError, KeyError, TypeError) as error:
+        state = _load_tensors(folder / WEIGHTS, load_file, sha256=content["weights_sha256"], written_for=SETTINGS)
+        spec = ModelSpec(
+            classes=Classes.from_dict(content["classes"]),
+            preprocessing=Preprocessing.from_dict(content["preprocessing"]),
+            cohort_sha256=content["cohort_sha256"],
+        )
+        spec = _with_decision(spec, folder, weights_sha256=content["weights_sha256"])
+        return ModelBundle(_rebuild(content, state), spec, training=content["training"])
+    except (RunFolderError, PermissionError, KeyError, TypeError, ValueError) as error:
         raise BundleError(f"{folder}: holds no usable model ({error})") from error
 
 
-def _checked_weights(path: Path, *, sha256: str) -> dict[str, torch.Tensor]:
-    try:
-        if sha256_of_file(path) != sha256:
-            raise BundleError(f"{path}: the weights are not those that {SETTINGS} was written for; train again")
-        return load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise BundleError(f"{path}: cannot be read ({error})") from error
-
-
-def _decided(folder: Path, *, weights_sha256: str) -> tuple[Decision, NoveltyScorer | None]:
-    """What was chosen for these weights; nothing where nothing was."""
+def _with_decision(spec: ModelSpec, folder: Path, *, weights_sha256: str) -> ModelSpec:
+    """The specification with what was chosen for these weights, if anything was."""
     if not (folder / DECISION).is_file():
-        return Decision(), None
+        return spec
     content = read_json(folder / DECISION, schema=DECISION_SCHEMA)
     if content["weights_sha256"] != weights_sha256:
         raise BundleError(f"{folder / DECISION}: was chosen for other weights; calibrate again")
-    return Decision.from_dict(content), _checked_likeness(folder / LIKENESS, sha256=content["likeness_sha256"])
+    novelty = None
+    if content["likeness_sha256"] is not None:
+        sha256, load = content["likeness_sha256"], safetensors.numpy.load_file
+        novelty = NoveltyScorer(**_load_tensors(folder / NOVELTY, load, sha256=sha256, written_for=DECISION))
+    return dataclasses.replace(spec, decision=Decision.from_dict(content), novelty=novelty)
 
 
-def _checked_likeness(path: Path, *, sha256: str | None) -> NoveltyScorer | None:
-    if sha256 is None:
-        return None
+def _load_tensors(path: Path, load: Callable[[Path], Content], *, sha256: str, written_for: str) -> Content:
+    """The content of a file of tensors, if its hash is the one that is recorded for it."""
     try:
         if sha256_of_file(path) != sha256:
-            raise BundleError(f"{path}: is not the file that {DECISION} was written for; calibrate again")
-        return NoveltyScorer(**safetensors.numpy.load_file(path))
+            again = "train" if written_for == SETTINGS else "calibrate"
+            raise BundleError(f"{path}: is not the file that {written_for} was written for; {again} again")
+        return load(path)
     except (OSError, SafetensorError) as error:
         raise BundleError(f"{path}: cannot be read ({error})") from error
 
 
-def _state(members: Sequence[BinaryClassifier]) -> dict[str, torch.Tensor]:
-    """The tensors of all members by name; of several, each under its own prefix."""
+def _tensors(members: Sequence[BinaryClassifier]) -> dict[str, torch.Tensor]:
+    """The tensors of all members by name; if there are several, each member's under its own prefix."""
     return {
-        f"{_prefix(number, of=len(members))}{name}": tensor.detach().cpu().contiguous()
-        for number, member in enumerate(members)
+        f"{prefix}{name}": tensor.detach().cpu().contiguous()
+        for prefix, member in zip(_prefixes(len(members)), members, strict=True)
         for name, tensor in member.network.state_dict().items()
     }
 
 
-def _prefix(number: int, *, of: int) -> str:
-    return f"member{number}." if of > 1 else ""
+def _prefixes(members: int) -> list[str]:
+    return [f"member{number}." for number in range(members)] if members > 1 else [""]
 
 
-def _rebuilt(architecture: Architecture, state: Mapping[str, torch.Tensor], *, members: int) -> Classifier:
+def _rebuild(content: Json, state: dict[str, torch.Tensor]) -> Classifier:
+    """The network, or the ensemble, from its description and its tensors."""
+    described, members = dict(content["architecture"]), content.get("members", 1)
+    described["mean"], described["std"] = tuple(described["mean"]), tuple(described["std"])
     if not isinstance(members, int) or members < 1:
         raise BundleError(f"the number of members must be 1 or more, not {members!r}")
-    if members == 1:
-        return rebuild(architecture, dict(state))
-    prefixes = [_prefix(number, of=members) for number in range(members)]
+    prefixes = _prefixes(members)
     strays = [name for name in state if not name.startswith(tuple(prefixes))]
     if strays:
         raise BundleError(f"the weights belong to no member of the ensemble of {members}: {strays[0]}")
-    return Ensemble([rebuild(architecture, _of_member(state, prefix)) for prefix in prefixes]).eval()
-
-
-def _of_member(state: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
-
-
-def _assemble(
-    content: Mapping[str, Any], state: dict[str, torch.Tensor], *, decision: Decision, likeness: NoveltyScorer | None
-) -> ModelBundle:
-    described = dict(content["architecture"])
-    described["mean"], described["std"] = tuple(described["mean"]), tuple(described["std"])
-    return ModelBundle(
-        classifier=_rebuilt(Architecture(**described), state, members=content.get("members", 1)),
-        negative=content["classes"]["negative"],
-        positive=content["classes"]["positive"],
-        preprocessing=Preprocessing.from_dict(content["preprocessing"]),
-        decision=decision,
-        likeness=likeness,
-        cohort_sha256=content["cohort_sha256"],
-        training=content["training"],
-    )
+    networks = [
+        rebuild(
+            Architecture(**described),
+            {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)},
+        )
+        for prefix in prefixes
+    ]
+    return Ensemble(networks).eval() if members > 1 else networks[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,11 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from sonoproof.errors import ConfigError
+from sonoproof.progress import SILENT, Progress
 from sonoproof.runfolder import atomic_path, write_table
 from sonoproof.training.module import TrainingModule
 from sonoproof.training.recipes import BETTER
+from sonoproof.types import Json
 
 __all__ = [
     "HISTORY_COLUMNS",
@@ -28,10 +29,8 @@ __all__ = [
 ]
 
 BEST, LAST = "best.ckpt", "last.ckpt"
-METRICS = ("loss", "recall", "accuracy", "precision", "auc")
-HISTORY_COLUMNS = (
-    "epoch", "phase", *(f"{part}_{metric}" for part in ("fit", "val") for metric in METRICS), "learning_rate", "chosen",
-)  # fmt: skip
+MEASURED = tuple(f"{part}_{metric}" for part in ("fit", "val") for metric in BETTER)
+HISTORY_COLUMNS = ("epoch", "phase", *MEASURED, "learning_rate", "chosen")
 
 
 class AtomicCheckpoints(TorchCheckpointIO):
@@ -40,7 +39,7 @@ class AtomicCheckpoints(TorchCheckpointIO):
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
         """Write a checkpoint; `storage_options` are not used on local disks."""
         del storage_options
-        # Into memory first: of a full disk torch.save says only "unexpected pos", which no reader understands.
+        # Into memory first: on a full disk torch.save says only "unexpected pos", which no reader understands.
         content = io.BytesIO()
         torch.save(checkpoint, content)
         with atomic_path(Path(path)) as temporary:
@@ -56,13 +55,7 @@ class History(Callback):
         progress: Told the epochs done and the epochs at most.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        *,
-        rows: list[dict[str, Any]],
-        progress: Callable[[int, int], None] | None = None,
-    ) -> None:
+    def __init__(self, path: Path, *, rows: list[dict[str, Any]], progress: Progress = SILENT.progress) -> None:
         self.path = path
         self.rows = rows
         self._progress = progress
@@ -81,8 +74,7 @@ class History(Callback):
             {"epoch": trainer.current_epoch + 1, "phase": "network", **metrics, "learning_rate": pl_module.rate}
         )
         self.write()
-        if self._progress is not None:
-            self._progress(trainer.current_epoch + 1, trainer.max_epochs or 0)
+        self._progress(trainer.current_epoch + 1, trainer.max_epochs or 0)
 
     def write(self, *, chosen: int | None = None) -> None:
         """Write the rows; `chosen` is the epoch whose weights are kept."""
@@ -116,7 +108,7 @@ class PortableCheckpoint(ModelCheckpoint):
         super().load_state_dict(_renamed(state_dict, folder=str(self.dirpath)))
 
 
-def _renamed(state: Mapping[str, Any], *, folder: str) -> dict[str, Any]:
+def _renamed(state: Json, *, folder: str) -> dict[str, Any]:
     def moved(path: str) -> str:
         return str(Path(folder) / Path(path).name) if path else ""
 
@@ -137,9 +129,15 @@ def best_and_last(folder: Path, *, monitor: str | None, patience: int) -> list[C
         patience: Epochs without improvement before training stops.
     """
     checkpoint = PortableCheckpoint(
-        dirpath=folder, filename="best", monitor=monitor, mode=_mode(monitor), save_top_k=1, save_last=True,
-        save_on_train_epoch_end=True, enable_version_counter=False,
-    )  # fmt: skip
+        dirpath=folder,
+        filename="best",
+        monitor=monitor,
+        mode=_mode(monitor),
+        save_top_k=1,
+        save_last=True,
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
+    )
     if monitor is None:
         return [checkpoint]
     stopping = EarlyStopping(
@@ -158,7 +156,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return content
 
 
-def is_finished(checkpoint: Mapping[str, Any], *, epochs: int) -> bool:
+def is_finished(checkpoint: Json, *, epochs: int) -> bool:
     """Whether the training that wrote this last checkpoint had nothing more to do."""
     if checkpoint["epoch"] + 1 >= epochs:
         return True

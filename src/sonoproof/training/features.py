@@ -1,9 +1,9 @@
-"""Features of the frames under a network, computed once and kept on disk."""
+"""Features of frames under a network, computed once and kept on disk."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -16,14 +16,17 @@ from sonoproof.manifest import fingerprint
 from sonoproof.progress import SILENT, Progress
 from sonoproof.runfolder import atomic_path
 from sonoproof.sampling import evenly_spread
-from sonoproof.training.batches import LoadFrames, to_network
+from sonoproof.training.batches import to_network
+from sonoproof.training.layers import SETTLE_FRAMES, settle_batch_norm
 from sonoproof.training.model import BinaryClassifier, load_backbone, resolve_device
-from sonoproof.training.module import SETTLE_FRAMES, settle_batch_norm
-from sonoproof.types import Float32Array
+from sonoproof.types import Float32Array, LoadFrames
 
-__all__ = ["FrameFeatures", "cached_features", "extract_features", "network_key"]
+__all__ = ["FrameFeatures", "LoadFeatures", "cached_features", "extract_features", "network_key"]
 
 BATCH = 32
+
+LoadFeatures = Callable[[Sequence[str]], Float32Array]
+"""Gives the features of image ids under the backbone: (N, D), in the order asked for."""
 
 
 class FrameFeatures:
@@ -78,7 +81,7 @@ class FrameFeatures:
         if not classifier.architecture.pretrained:
             some = [self._image_ids[k] for k in evenly_spread(len(self._image_ids), SETTLE_FRAMES)]
             batches = (to_network(self._frames(some[k : k + BATCH])) for k in range(0, len(some), BATCH))
-            settle_batch_norm(classifier, ((batch, batch) for batch in batches), device=torch.device("cpu"))
+            settle_batch_norm(classifier, batches, device=torch.device("cpu"))
         return classifier
 
 
@@ -99,7 +102,7 @@ def cached_features(
         image_ids: The frames.
         load: Gives the frames.
         folder: Where features are kept.
-        content_key: Names the content behind the image ids and their preprocessing.
+        content_key: Changes with the content of the frames and with their preprocessing.
         device: Where the network runs.
         progress: Told the frames done and the frames in all.
 

@@ -1,4 +1,4 @@
-"""The training stage: rows and frames in, a saved model and its history out.
+"""A training: rows and frames in, a saved model and its history out.
 
 Killed at any moment, it goes on from the last whole epoch and ends with bitwise the weights of an uninterrupted run
 on the same machine: the order of the frames and their augmentation depend on (seed, epoch, image) alone, and the
@@ -11,21 +11,22 @@ import contextlib
 import logging
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import lightning.pytorch as pl
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from sonoproof.config import FitConfig, ModelConfig
-from sonoproof.data.frames.preprocessing import Preprocessing
 from sonoproof.errors import CohortError
+from sonoproof.progress import SILENT, Progress
 from sonoproof.runfolder import RunFolder
+from sonoproof.sampling import evenly_spread
 from sonoproof.training.augmentation import Augmentation
-from sonoproof.training.batches import FeatureBatches, LoadFrames, OrderedBatches, Rows, ShuffledBatches
+from sonoproof.training.batches import FeatureBatches, OrderedBatches, Rows, ShuffledBatches
 from sonoproof.training.bundle import ModelBundle, save_bundle
 from sonoproof.training.checkpoints import (
     BEST,
@@ -36,17 +37,16 @@ from sonoproof.training.checkpoints import (
     is_finished,
     read_checkpoint,
 )
-from sonoproof.training.features import extract_features
+from sonoproof.training.features import LoadFeatures, extract_features
 from sonoproof.training.head import LinearHead, fit_head
+from sonoproof.training.layers import SETTLE_FRAMES, settle_batch_norm
 from sonoproof.training.model import BinaryClassifier, load_backbone, resolve_device
-from sonoproof.training.module import SETTLE_FRAMES, TrainingModule, epoch_metrics, settle_batch_norm
+from sonoproof.training.model_spec import ModelSpec
+from sonoproof.training.module import TrainingModule, epoch_metrics
 from sonoproof.training.recipes import BETTER, Recipe, recipe_for
+from sonoproof.types import Json, LoadFrames
 
-__all__ = ["LoadFeatures", "Parts", "fit"]
-
-Progress = Callable[[int, int], None]
-# Image ids in, (N, D) features of the backbone out, in the order asked for.
-LoadFeatures = Callable[[Sequence[str]], npt.NDArray[np.float32]]
+__all__ = ["Parts", "TrainingJob", "fit"]
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Parts:
     Attributes:
         train: Rows whose gradients move the weights.
         stop: Rows set aside from the fit part, on which the checkpoint is chosen; may be empty.
-        val: Rows that are reported on; may be empty where these are not to be seen by this training.
+        val: Rows that are reported on; may be empty where this training is not to see them.
     """
 
     train: Rows
@@ -64,33 +64,34 @@ class Parts:
     val: Rows
 
 
-def fit(
-    run: RunFolder,
-    *,
-    parts: Parts,
-    load: LoadFrames,
-    load_features: LoadFeatures,
-    preprocessing: Preprocessing,
-    classes: tuple[str, str],
-    cohort_sha256: str,
-    model: ModelConfig,
-    config: FitConfig,
-    resume: bool = False,
-    progress: Progress | None = None,
-) -> ModelBundle:
-    """Train, write ``history.csv``, ``checkpoints/`` and ``model/``, and return the model.
+@dataclass(frozen=True)
+class TrainingJob:
+    """What a training is given.
 
-    Args:
-        run: The run folder.
+    Attributes:
         parts: The rows.
         load: Gives the frames of image ids, as the network takes them.
         load_features: Gives their features under the backbone; called where the recipe fits the last layer first or
             does not train the base.
-        preprocessing: How the frames were made, saved with the model.
-        classes: Names of the negative and of the positive class.
-        cohort_sha256: Hash of the records, saved with the model.
+        spec: What is saved with the network: the classes, how the frames were made, and of which records.
         model: Where the weights come from and where the network runs.
         config: How it is trained.
+    """
+
+    parts: Parts
+    load: LoadFrames
+    load_features: LoadFeatures
+    spec: ModelSpec
+    model: ModelConfig
+    config: FitConfig
+
+
+def fit(job: TrainingJob, run: RunFolder, *, resume: bool = False, progress: Progress = SILENT.progress) -> ModelBundle:
+    """Train, write ``history.csv``, ``checkpoints/`` and ``model/``, and return the model.
+
+    Args:
+        job: What to train on, and how.
+        run: The run folder.
         resume: Whether to go on from the last whole epoch.
         progress: Told the epochs done and the epochs at most.
 
@@ -98,64 +99,60 @@ def fit(
         CohortError: The training rows hold one class only.
         ConfigError: The backbone cannot be loaded, or training diverged.
     """
-    _check_two_classes(parts.train, classes)
-    device = resolve_device(model.device)
+    _check_two_classes(job)
+    device, config = resolve_device(job.model.device), job.config
     with _threads(config.threads), torch.random.fork_rng():
-        classifier = load_backbone(model, seed=config.effective_seed, image_size=preprocessing.size).to(device)
+        classifier = load_backbone(job.model, seed=config.effective_seed, image_size=job.spec.preprocessing.size).to(
+            device
+        )
         recipe = recipe_for(config, pretrained=classifier.architecture.pretrained)
-        if not len(parts.val):
+        if not len(job.parts.val):
             recipe = replace(recipe, chosen_on="stop")
-        trainer = _Training(
-            run, classifier=classifier, recipe=recipe, parts=parts, load=load, load_features=load_features,
-            config=config, device=device,
-        )  # fmt: skip
-        chosen = trainer.train(resume=resume, progress=progress)
+        training = _Training(job, run, recipe, classifier, device)
+        chosen = training.train(resume=resume, progress=progress)
     bundle = ModelBundle(
         classifier=classifier.cpu().eval(),
-        negative=classes[0],
-        positive=classes[1],
-        preprocessing=preprocessing,
-        cohort_sha256=cohort_sha256,
-        training={**recipe.__dict__, "epoch_chosen": chosen, "monitor": trainer.monitor, "seed": config.effective_seed},
+        spec=job.spec,
+        training={
+            **recipe.__dict__,
+            "epoch_chosen": chosen,
+            "monitor": training.monitor,
+            "seed": config.effective_seed,
+        },
     )
     save_bundle(bundle, run.model)
     return bundle
 
 
+@dataclass(frozen=True)
 class _Training:
     """One training from start to end; holds what its steps share."""
 
-    def __init__(
-        self,
-        run: RunFolder,
-        *,
-        classifier: BinaryClassifier,
-        recipe: Recipe,
-        parts: Parts,
-        load: LoadFrames,
-        load_features: LoadFeatures,
-        config: FitConfig,
-        device: torch.device,
-    ) -> None:
-        self.run = run
-        self.classifier = classifier
-        self.recipe = recipe
-        self.parts = parts
-        self.load = load
-        self.load_features = load_features
-        self.config = config
-        self.device = device
-        self.measured = {part: rows for part, rows in (("val", parts.val), ("stop", parts.stop)) if len(rows)}
-        chosen_on = recipe.chosen_on if recipe.chosen_on in self.measured else None
-        self.monitor = f"{chosen_on}_{config.monitor}" if chosen_on else None
+    job: TrainingJob
+    run: RunFolder
+    recipe: Recipe
+    classifier: BinaryClassifier
+    device: torch.device
 
-    def train(self, *, resume: bool, progress: Progress | None) -> int:
+    @cached_property
+    def measured(self) -> dict[str, Rows]:
+        """The rows that every epoch is measured on, by the name of their part."""
+        parts = self.job.parts
+        return {part: rows for part, rows in (("val", parts.val), ("stop", parts.stop)) if len(rows)}
+
+    @cached_property
+    def monitor(self) -> str | None:
+        """The metric by which the epoch is chosen, as ``part_metric``; None where there are no rows to choose on."""
+        chosen_on = self.recipe.chosen_on
+        return f"{chosen_on}_{self.job.config.monitor}" if chosen_on in self.measured else None
+
+    def train(self, *, resume: bool, progress: Progress) -> int:
         """Train the network in place; return the epoch whose weights it ends with (0: the fitted last layer)."""
         if not resume:
             self._forget_checkpoints()
         if self.recipe.batch_norm == "frozen" and not self.classifier.architecture.pretrained:
             # The start statistics of a random network let the signal die out on its way: the features would be zero.
-            settle_batch_norm(self.classifier, self._settling(), device=self.device)
+            settle_batch_norm(self.classifier, (frames for frames, _ in self._settling()), device=self.device)
         rows = [self._fit_head()] if self.recipe.head_first else []
         start = {name: tensor.detach().clone() for name, tensor in self.classifier.state_dict().items()}
         history = History(self.run.history, rows=rows, progress=progress)
@@ -171,19 +168,17 @@ class _Training:
 
     def _fit_head(self) -> dict[str, Any]:
         """Fit the last layer on cached features, and measure it as epoch 0."""
-        features = {part: self.load_features(rows.image_ids) for part, rows in self._all_rows().items()}
-        train = self.parts.train
+        rows = {"fit": self.job.parts.train, **self.measured}
+        features = {part: self.job.load_features(of_part.image_ids) for part, of_part in rows.items()}
         head = fit_head(
-            features["fit"], train.targets, np.asarray(train.groups), balanced=self.recipe.balanced,
-            seed=self.config.effective_seed,
-        )  # fmt: skip
+            features["fit"], rows["fit"], balanced=self.recipe.balanced, seed=self.job.config.effective_seed
+        )
         _set_head(self.classifier, head)
+        logits = {part: (values @ head.weight + head.bias).astype(np.float32) for part, values in features.items()}
         metrics = {
             f"{part}_{name}": value
-            for part, rows in self._all_rows().items()
-            for name, value in epoch_metrics(
-                (features[part] @ head.weight + head.bias).astype(np.float32), rows.targets
-            ).items()
+            for part, of_part in rows.items()
+            for name, value in epoch_metrics(logits[part], of_part.targets).items()
         }
         return {"epoch": 0, "phase": "head", **metrics, "learning_rate": float("nan")}
 
@@ -220,7 +215,7 @@ class _Training:
         self.classifier.to(self.device)
 
     def _module(self, *, steps: int) -> TrainingModule:
-        targets = self.parts.train.targets
+        targets = self.job.parts.train.targets
         balance = float((targets < 0.5).sum() / (targets > 0.5).sum())
         return TrainingModule(
             self.classifier,
@@ -232,24 +227,29 @@ class _Training:
         )
 
     def _settling(self) -> OrderedBatches:
-        return self._ordered(_spread(self.parts.train, count=SETTLE_FRAMES))
+        rows = self.job.parts.train
+        return self._ordered(rows.take(evenly_spread(len(rows), SETTLE_FRAMES)))
 
     def _shuffled(self, epoch: Callable[[], int]) -> ShuffledBatches:
         return ShuffledBatches(
-            self.parts.train, load=self.load, batch=self.config.batch,
-            augmentation=Augmentation.from_config(self.config), epoch=epoch, device=self.device,
-        )  # fmt: skip
+            self.job.parts.train,
+            load=self.job.load,
+            batch=self.job.config.batch,
+            augmentation=Augmentation.from_config(self.job.config),
+            epoch=epoch,
+            device=self.device,
+        )
 
     def _ordered(self, rows: Rows) -> OrderedBatches:
-        return OrderedBatches(rows, load=self.load, batch=self.config.batch, device=self.device)
+        return OrderedBatches(rows, load=self.job.load, batch=self.job.config.batch, device=self.device)
 
     def _measuring(self, rows: Rows) -> OrderedBatches | FeatureBatches:
         """What every epoch is measured on; under a base that is not trained, features do not change."""
         if self.recipe.train_base:
             return self._ordered(rows)
         if self.classifier.architecture.pretrained:
-            return FeatureBatches(self.load_features(rows.image_ids), rows.targets)
-        features = extract_features(self.classifier, image_ids=rows.image_ids, load=self.load, device=self.device)
+            return FeatureBatches(self.job.load_features(rows.image_ids), rows.targets)
+        features = extract_features(self.classifier, image_ids=rows.image_ids, load=self.job.load, device=self.device)
         return FeatureBatches(features, rows.targets)
 
     def _best_epoch(self, rows: list[dict[str, Any]]) -> int:
@@ -258,21 +258,18 @@ class _Training:
             return int(rows[-1]["epoch"])
         # The checkpoint compares in single precision, and so does this.
         values = np.asarray([row[self.monitor] for row in rows], dtype=np.float32)
-        sign = 1.0 if BETTER[self.config.monitor] == "min" else -1.0
+        sign = 1.0 if BETTER[self.job.config.monitor] == "min" else -1.0
         ranked = np.where(np.isnan(values), np.inf, sign * values)
         return int(rows[int(ranked.argmin())]["epoch"])
-
-    def _all_rows(self) -> dict[str, Rows]:
-        return {"fit": self.parts.train, **self.measured}
 
     def _forget_checkpoints(self) -> None:
         for name in (BEST, LAST):
             (self.run.checkpoints / name).unlink(missing_ok=True)
 
 
-def _check_two_classes(rows: Rows, classes: tuple[str, str]) -> None:
-    for target, name in enumerate(classes):
-        if not (rows.targets == target).any():
+def _check_two_classes(job: TrainingJob) -> None:
+    for target, name in enumerate(job.spec.classes.names):
+        if not (job.parts.train.targets == target).any():
             raise CohortError(f"there is no training row of the class {name!r}; nothing can be learned")
 
 
@@ -282,22 +279,12 @@ def _set_head(classifier: BinaryClassifier, head: LinearHead) -> None:
         classifier.head.bias.fill_(head.bias)
 
 
-def _spread(rows: Rows, *, count: int) -> Rows:
-    """At most `count` rows, evenly spread over all."""
-    kept = np.unique(np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int))
-    return Rows(
-        image_ids=tuple(rows.image_ids[k] for k in kept),
-        targets=rows.targets[kept],
-        groups=tuple(rows.groups[k] for k in kept),
-    )
-
-
-def _network_state(checkpoint: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+def _network_state(checkpoint: Json) -> dict[str, torch.Tensor]:
     prefix = "classifier."
     return {name.removeprefix(prefix): tensor for name, tensor in checkpoint["state_dict"].items()}
 
 
-def _callback_state(checkpoint: Mapping[str, Any], callback: type[pl.Callback]) -> dict[str, Any]:
+def _callback_state(checkpoint: Json, callback: type[pl.Callback]) -> dict[str, Any]:
     state: dict[str, Any] = checkpoint["callbacks"][callback.__qualname__]
     return state
 
@@ -306,17 +293,21 @@ def _quiet_trainer(**settings: Any) -> pl.Trainer:
     """A trainer that leaves the terminal to us."""
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     return pl.Trainer(
-        logger=False, enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
-        inference_mode=False, **settings,
-    )  # fmt: skip
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        inference_mode=False,
+        **settings,
+    )
 
 
 @contextlib.contextmanager
 def _needless_warnings_off() -> Iterator[None]:
-    """Three warnings that nobody who trains can act on.
+    """Silence three warnings that nobody who trains can act on.
 
-    Lightning up to 2.6 calls what PyTorch 2.13 deprecates; it finds the checkpoints that it is to go on from; and it
-    finds the network as it was after measuring it, which it then puts into training mode itself.
+    Lightning up to 2.6 calls what PyTorch 2.13 deprecates; it finds the checkpoints that it is to resume from; and it
+    finds the network in evaluation mode after measuring it, and then puts it into training mode itself.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Found .* module.s. in eval mode at the start of training")

@@ -1,7 +1,7 @@
-"""The last layer, fitted in closed form's stead: a regularised logistic regression on cached features.
+"""The last layer fitted on cached features: a regularised logistic regression.
 
-Fitting it takes seconds, so its one free number, the strength of the penalty, is chosen by cross-validation in
-which groups stay whole.
+Fitting it takes seconds, so its one free number, the strength of the penalty, is chosen by cross-validation that keeps
+groups whole.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedGroupKFold
 
+from sonoproof.training.batches import Rows
+from sonoproof.types import FloatArray
+
 __all__ = ["LinearHead", "fit_head"]
 
-Floats = npt.NDArray[np.float64]
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 FOLDS = 5
 
@@ -31,45 +33,31 @@ class LinearHead:
         inverse_penalty: The inverse penalty strength C that was chosen.
     """
 
-    weight: Floats
+    weight: FloatArray
     bias: float
     inverse_penalty: float
 
 
-def fit_head(
-    features: npt.NDArray[np.float32],
-    targets: npt.NDArray[np.float32],
-    groups: npt.NDArray[np.str_],
-    *,
-    balanced: bool,
-    seed: int,
-) -> LinearHead:
+def fit_head(features: npt.NDArray[np.float32], rows: Rows, *, balanced: bool, seed: int) -> LinearHead:
     """Fit the last layer on features.
 
     Args:
         features: (N, D) features.
-        targets: (N) 1.0 for the positive class, 0.0 for the negative; both must be there.
-        groups: (N) names of groups that stay whole in the choice of the penalty.
+        rows: (N) rows that they are of, of both classes; their groups stay whole in the choice of the penalty.
         balanced: Whether both classes weigh the same.
         seed: Seed of the folds.
     """
     mean, spread = features.mean(axis=0), features.std(axis=0)
     spread = np.where(spread > 1e-6, spread, 1.0)
     standard = ((features - mean) / spread).astype(np.float64)
-    penalty = _choose_penalty(standard, targets, groups, balanced=balanced, seed=seed)
-    fitted = _logistic(penalty, balanced=balanced).fit(standard, targets)
+    penalty = _choose_penalty(standard, rows, balanced=balanced, seed=seed)
+    fitted = _logistic(penalty, balanced=balanced).fit(standard, rows.targets)
     weight = fitted.coef_[0] / spread
     return LinearHead(weight=weight, bias=float(fitted.intercept_[0] - weight @ mean), inverse_penalty=penalty)
 
 
-def _choose_penalty(
-    features: Floats,
-    targets: npt.NDArray[np.float32],
-    groups: npt.NDArray[np.str_],
-    *,
-    balanced: bool,
-    seed: int,
-) -> float:
+def _choose_penalty(features: FloatArray, rows: Rows, *, balanced: bool, seed: int) -> float:
+    targets, groups = rows.targets, np.asarray(rows.groups)
     per_class = [len(np.unique(groups[targets == target])) for target in (0.0, 1.0)]
     folds = min(FOLDS, *per_class)
     if folds < 2:

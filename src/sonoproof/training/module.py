@@ -12,10 +12,10 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from sklearn.metrics import roc_auc_score
-from torch import Tensor, nn
+from torch import Tensor
 
 from sonoproof.training.batches import Batch
-from sonoproof.training.layers import batch_norms
+from sonoproof.training.layers import batch_norms, settle_batch_norm
 from sonoproof.training.model import BinaryClassifier
 from sonoproof.training.recipes import Recipe
 
@@ -102,7 +102,7 @@ class TrainingModule(pl.LightningModule):
     def on_validation_epoch_start(self) -> None:
         """Estimate the batch norm statistics of the present weights, where they are being learned."""
         if self.recipe.batch_norm == "learned":
-            settle_batch_norm(self.classifier, self._settle, device=self.device)
+            settle_batch_norm(self.classifier, (frames for frames, _ in self._settle), device=self.device)
 
     def validation_step(self, batch: Batch, _batch_idx: int, dataloader_idx: int = 0) -> None:
         """Keep the logits of a batch: of frames, or of features where the base that they come from is not trained."""
@@ -156,30 +156,6 @@ def epoch_metrics(logits: npt.NDArray[np.float32], targets: npt.NDArray[np.float
         "precision": hits / calls if calls else math.nan,
         "auc": float(roc_auc_score(positive, logits)) if 0 < positives < len(positive) else math.nan,
     }
-
-
-@torch.no_grad()
-def settle_batch_norm(network: nn.Module, batches: Iterable[Batch], *, device: torch.device) -> None:
-    """Replace the running statistics by those of the present weights, averaged over the batches given.
-
-    The exponential average lags behind weights that move fast, and after few steps it is hardly more than its start
-    value (Wu and Johnson 2021, "Rethinking 'Batch' in BatchNorm", section 3: precise batch norm).
-    """
-    norms = batch_norms(network)
-    if not norms:
-        return
-    was_training = network.training
-    momenta = [norm.momentum for norm in norms]
-    network.eval()
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None  # PyTorch's word for a plain average over all batches
-        norm.train()
-    for frames, _targets in batches:
-        network(frames.to(device))
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm.momentum = momentum
-    network.train(was_training)
 
 
 def _cosine(step: int, *, steps: int) -> float:

@@ -1,8 +1,8 @@
-"""Whether a frame is like those that a model was trained on, or something else: a photograph, noise, a blank screen.
+"""Whether a frame resembles those that a model was trained on, or is a photograph, noise or a blank screen.
 
-The score is the distance to the nearest training frames among simple statistics of the picture. The limit is the level
-that only few held-out frames exceed; no label has a part in it. The network has no part in it either: so every engine
-that runs it says the same, and what the network was never taught to see is seen.
+The novelty score is the distance to the nearest training frames, measured between simple statistics of the pictures, as
+a share of a limit that only few held-out frames exceed. Neither labels nor the network play a part in it: every engine
+gives the same score, and it notices what the network was never taught to see.
 
 References:
     Sun, Ming, Zhu, Li (2022), Out-of-distribution detection with deep nearest neighbors, ICML.
@@ -11,22 +11,23 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["NoveltyScorer", "fit_novelty", "frame_statistics"]
+from sonoproof.training.conformal import group_quantile
+from sonoproof.types import FloatArray, Json, UInt8Array
+
+__all__ = ["NEIGHBOURS", "NoveltyScorer", "fit_novelty", "frame_statistics"]
 
 Floats = npt.NDArray[np.float32]
-Frames = npt.NDArray[np.uint8]
 
-# Distance to the mean of this many nearest training frames.
+# The mean distance to this many nearest training frames is taken.
 NEIGHBOURS = 5
-# Share of held-out frames that may be called unlike, where there are groups enough to measure it.
+# Share of the frames of a new group that may score above 1, where there are groups enough to measure it.
 FALSE_ALARMS = 0.02
 # Side to which larger frames are reduced for the statistics, in pixels: more costs time and tells no more.
 _SIDE = 128
@@ -36,13 +37,13 @@ _MIN_SPREAD = 0.02
 
 @dataclass(frozen=True, eq=False)
 class NoveltyScorer:
-    """The training frames as points, and how far from them a frame may lie.
+    """The training frames as points, and how far from them another frame may lie.
 
     Attributes:
         points: Standardised picture statistics of training frames, float32, shape (R, K).
         centre: Subtracted before, float32, shape (K,).
         spread: Divided by before, float32, shape (K,).
-        limit: Distance from which a frame is called unlike, float32, shape (1,).
+        limit: Distance above which a frame does not resemble them, float32, shape (1,).
     """
 
     points: Floats
@@ -50,8 +51,8 @@ class NoveltyScorer:
     spread: Floats
     limit: Floats
 
-    def score(self, frames: Frames) -> npt.NDArray[np.float64]:
-        """Distance to the nearest training frames as a share of the limit: more than 1 is unlike, shape (N,).
+    def score(self, frames: UInt8Array) -> FloatArray:
+        """Novelty scores, shape (N,): above 1, a frame does not resemble the training frames.
 
         Args:
             frames: Frames as the network takes them, uint8, shape (N, H, W, 3).
@@ -63,7 +64,7 @@ class NoveltyScorer:
         return {name: array.tolist() for name, array in self.__dict__.items()}
 
     @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> NoveltyScorer:
+    def from_dict(cls, content: Json) -> Self:
         """What `to_dict` wrote.
 
         Raises:
@@ -71,8 +72,8 @@ class NoveltyScorer:
         """
         return cls(**{name: np.asarray(values, dtype=np.float32) for name, values in content.items()})
 
-    def _distances(self, frames: Frames) -> npt.NDArray[np.float64]:
-        # In double precision: a score must not depend on the company that a frame is scored in.
+    def _distances(self, frames: UInt8Array) -> FloatArray:
+        # In double precision: a score must not depend on the other frames of the batch.
         points = (frame_statistics(frames).astype(np.float64) - self.centre) / self.spread
         known = self.points.astype(np.float64)
         squared = (points**2).sum(axis=1)[:, None] + (known**2).sum(axis=1) - 2 * points @ known.T
@@ -80,7 +81,7 @@ class NoveltyScorer:
         return np.asarray(np.sqrt(np.maximum(nearest, 0)).mean(axis=1), dtype=np.float64)
 
 
-def fit_novelty(train: Frames, *, held_out: Frames, groups: npt.ArrayLike) -> NoveltyScorer:
+def fit_novelty(train: UInt8Array, *, held_out: UInt8Array, groups: npt.ArrayLike) -> NoveltyScorer:
     """Learn what training frames look like, and from held-out ones how far such frames may lie from them.
 
     Args:
@@ -92,11 +93,13 @@ def fit_novelty(train: Frames, *, held_out: Frames, groups: npt.ArrayLike) -> No
     centre, spread = statistics.mean(axis=0), np.maximum(statistics.std(axis=0), _MIN_SPREAD)
     points = ((statistics - centre) / spread).astype(np.float32)
     fitted = NoveltyScorer(points, centre.astype(np.float32), spread.astype(np.float32), np.ones(1, np.float32))
-    limit = max(_limit(fitted.score(held_out), groups=groups), 1e-6)
+    scores = fitted.score(held_out)
+    limit = group_quantile(scores, groups=groups, error=FALSE_ALARMS)
+    limit = max(float(scores.max()) if limit is None else limit, 1e-6)
     return replace(fitted, limit=np.array([limit], np.float32))
 
 
-def frame_statistics(frames: Frames) -> Floats:
+def frame_statistics(frames: UInt8Array) -> Floats:
     """Brightness, contrast, colour, grain and layout of frames, each of the order of one.
 
     Args:
@@ -108,7 +111,7 @@ def frame_statistics(frames: Frames) -> Floats:
     return np.stack([_statistics(frame) for frame in frames]).astype(np.float32)
 
 
-def _statistics(frame: Frames) -> npt.NDArray[np.float64]:
+def _statistics(frame: UInt8Array) -> FloatArray:
     if max(frame.shape[:2]) > _SIDE:
         frame = np.asarray(cv2.resize(frame, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA), np.uint8)
     colour = frame.astype(np.float32) / 255
@@ -130,30 +133,17 @@ def _statistics(frame: Frames) -> npt.NDArray[np.float64]:
             np.log((down.mean() + 1e-3) / contrast),
             np.log((across.mean() + 1e-3) / contrast),
             np.log((down.mean() + 1e-3) / (across.mean() + 1e-3)),
-            _remembered(grey, lag=2, axis=0),
-            _remembered(grey, lag=2, axis=1),
+            _correlation(grey, lag=2, axis=0),
+            _correlation(grey, lag=2, axis=1),
             corners - grey.mean(),
             grey[half:].mean() - grey[:half].mean(),
         ]
     )
 
 
-def _remembered(grey: Floats, *, lag: int, axis: int) -> float:
+def _correlation(grey: Floats, *, lag: int, axis: int) -> float:
     """Correlation of pixels `lag` apart: high where there are surfaces, low in noise."""
-    first, second = (
-        np.take(grey, range(grey.shape[axis] - lag), axis),
-        np.take(grey, range(lag, grey.shape[axis]), axis),
-    )
+    length = grey.shape[axis]
+    first, second = np.take(grey, range(length - lag), axis), np.take(grey, range(lag, length), axis)
     covariance = float(((first - first.mean()) * (second - second.mean())).mean())
     return covariance / (float(first.std() * second.std()) + 1e-4)
-
-
-def _limit(scores: npt.NDArray[np.float64], *, groups: npt.ArrayLike) -> float:
-    """The score that at most `FALSE_ALARMS` of the frames of a new group exceed, or, with few groups, the highest."""
-    _, group_of_row = np.unique(np.asarray(groups), return_inverse=True)
-    sizes = np.bincount(group_of_row)
-    order = np.argsort(scores)
-    # Every group weighs the same, and the new one counts as one more beyond all.
-    reached = np.cumsum(1 / sizes[group_of_row][order]) / (len(sizes) + 1)
-    enough = np.flatnonzero(reached >= 1 - FALSE_ALARMS - 1e-12)
-    return float(scores[order[enough[0]]] if len(enough) else scores.max())

@@ -1,15 +1,15 @@
-"""The two recipes: ``classic``, the mission as written, and ``default``, what does better on grouped validation."""
+"""The two recipes: ``classic`` trains the last layer alone; ``default`` does better on grouped validation."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from sonoproof.config import FitConfig
 
 __all__ = ["BETTER", "Recipe", "recipe_for"]
 
-# For each metric that can be monitored, whether more or less of it is better.
+# For each metric that can be monitored, whether more or less is better.
 BETTER: dict[str, Literal["min", "max"]] = {
     "loss": "min",
     "recall": "max",
@@ -22,6 +22,8 @@ BETTER: dict[str, Literal["min", "max"]] = {
 @dataclass(frozen=True)
 class Recipe:
     """What training does, once all defaults are filled in.
+
+    The defaults are those that fine-tune a pretrained network.
 
     Attributes:
         name: ``classic`` or ``default``.
@@ -39,32 +41,43 @@ class Recipe:
             training frames before every evaluation.
     """
 
-    name: str
-    head_first: bool
-    train_base: bool
-    epochs: int
-    base_rate: float
-    head_rate: float
-    weight_decay: float
-    patience: int
-    balanced: bool
-    schedule: Literal["constant", "cosine"]
-    chosen_on: Literal["val", "stop"]
-    batch_norm: Literal["frozen", "learned"]
+    name: str = "default"
+    head_first: bool = True
+    train_base: bool = True
+    epochs: int = 8
+    base_rate: float = 1e-4
+    head_rate: float = 1e-4
+    weight_decay: float = 1e-4
+    patience: int = 3
+    balanced: bool = True
+    schedule: Literal["constant", "cosine"] = "cosine"
+    chosen_on: Literal["val", "stop"] = "stop"
+    batch_norm: Literal["frozen", "learned"] = "frozen"
 
 
-_CLASSIC = Recipe(
-    name="classic", head_first=False, train_base=False, epochs=20, base_rate=0.0, head_rate=1e-3, weight_decay=0.0,
-    patience=5, balanced=False, schedule="constant", chosen_on="val", batch_norm="frozen",
-)  # fmt: skip
-_FINE_TUNE = Recipe(
-    name="default", head_first=True, train_base=True, epochs=8, base_rate=1e-4, head_rate=1e-4, weight_decay=1e-4,
-    patience=3, balanced=True, schedule="cosine", chosen_on="stop", batch_norm="frozen",
-)  # fmt: skip
+_FINE_TUNE = Recipe()
 _FROM_SCRATCH = Recipe(
-    name="default", head_first=False, train_base=True, epochs=30, base_rate=2e-3, head_rate=2e-3, weight_decay=0.05,
-    patience=30, balanced=True, schedule="cosine", chosen_on="stop", batch_norm="learned",
-)  # fmt: skip
+    head_first=False,
+    epochs=30,
+    base_rate=2e-3,
+    head_rate=2e-3,
+    weight_decay=0.05,
+    patience=30,
+    batch_norm="learned",
+)
+_CLASSIC = Recipe(
+    name="classic",
+    head_first=False,
+    train_base=False,
+    epochs=20,
+    base_rate=0.0,
+    head_rate=1e-3,
+    weight_decay=0.0,
+    patience=5,
+    balanced=False,
+    schedule="constant",
+    chosen_on="val",
+)
 
 
 def recipe_for(config: FitConfig, *, pretrained: bool) -> Recipe:
@@ -79,15 +92,13 @@ def recipe_for(config: FitConfig, *, pretrained: bool) -> Recipe:
     else:
         recipe = _FINE_TUNE if pretrained else _FROM_SCRATCH
     rate = config.learning_rate
-    return Recipe(
-        **{
-            **recipe.__dict__,
-            "epochs": config.epochs or recipe.epochs,
-            "base_rate": (rate or recipe.base_rate) if recipe.train_base else 0.0,
-            "head_rate": rate or recipe.head_rate,
-            "weight_decay": _weight_decay(config, recipe),
-            "patience": config.patience or recipe.patience,
-        }
+    return replace(
+        recipe,
+        epochs=config.epochs or recipe.epochs,
+        base_rate=(rate or recipe.base_rate) if recipe.train_base else 0.0,
+        head_rate=rate or recipe.head_rate,
+        weight_decay=_weight_decay(config, recipe),
+        patience=config.patience or recipe.patience,
     )
 
 

@@ -1,38 +1,33 @@
-"""From a logit to what is said: the calibrated probability, the call, and whether the model is sure enough to answer.
+"""From a logit to an answer: the calibrated probability, the predicted class, and whether the model is sure of it.
 
-Nothing is chosen here: these are the choices of `sonoproof.evaluation.choosing` as they travel with the weights.
-Needs numpy alone, as inference may.
+Nothing is chosen here: these are the choices of `sonoproof.evaluation.choosing` as they are saved with the weights.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
+
+from sonoproof.types import BoolArray, FloatArray, Json
 
 __all__ = [
     "NOT_SURE",
     "UNLIKE",
     "Abstention",
     "Calibration",
-    "Decided",
     "Decision",
     "Method",
     "OperatingPoint",
     "PolicyName",
-    "answers_of",
-    "calibrated",
 ]
 
-FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
 Method = Literal["none", "temperature", "platt", "isotonic"]
 PolicyName = Literal["fixed", "youden", "sensitivity", "specificity", "cost"]
 
-# What stands as the answer where no class is named.
+# The answers that name no class.
 NOT_SURE = "not sure"
 UNLIKE = "unlike the training frames"
 
@@ -45,7 +40,7 @@ class Calibration:
         method: How it was fitted.
         slope: Factor of the logit; 1 / temperature.
         intercept: Added after the factor.
-        knots: For ``isotonic``: pairs of logit and calibrated logit, between which it is linear.
+        knots: For ``isotonic``: pairs of logit and calibrated logit, with straight lines between them.
         low: Lower limit of the temperature, None where it has none.
         high: Its upper limit.
         chosen_on: The rows that it was fitted on, or why it was not, in words.
@@ -65,7 +60,7 @@ class Calibration:
 
     @property
     def temperature(self) -> float:
-        """By what the logit is divided."""
+        """What the logit is divided by."""
         return 1 / self.slope
 
     def apply(self, logits: npt.ArrayLike) -> FloatArray:
@@ -78,7 +73,7 @@ class Calibration:
 
     @property
     def ramps(self) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """The line through K knots as a sum, for graphs that know no tables: starts, widths and slopes, (K - 1,) each.
+        """The line through K knots as a sum, for graphs without tables: starts, widths and slopes, (K - 1,) each.
 
         The calibrated logit is that of the first knot, plus the sum of ``slope * clip(logit - start, 0, width)``.
         """
@@ -89,7 +84,7 @@ class Calibration:
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """From which probability a frame is called positive.
+    """The probability from which a frame is predicted positive.
 
     Attributes:
         threshold: The calibrated probability, itself included.
@@ -114,11 +109,12 @@ class OperatingPoint:
 
 @dataclass(frozen=True)
 class Abstention:
-    """When the model says that it is not sure.
+    """When the model answers that it is not sure.
 
     Attributes:
         error: Share of frames of a new group that may be answered wrongly, on average; 0: it always answers.
-        quantile: Largest misfit, 1 - sigmoid(logit of the class), at which a class is still possible; 1: any.
+        quantile: Largest nonconformity score, 1 - sigmoid(logit of the class), at which a class is still possible;
+            1: any.
         guarantee: What is promised, and under which conditions, in words.
         chosen_on: The rows that it was chosen on, or why it was not, in words.
         n: Number of those rows.
@@ -132,17 +128,17 @@ class Abstention:
     n: int = 0
     n_groups: int = 0
 
-    def sure(self, logits: npt.ArrayLike, *, called: npt.ArrayLike) -> BoolArray:
-        """Whether the class that a row is called, and no other, is possible.
+    def sure(self, logits: npt.ArrayLike, *, predicted: npt.ArrayLike) -> BoolArray:
+        """Whether the predicted class of each row is possible and the other is not.
 
-        The misfit is that of the network's own logit: calibration could only stretch it, and what calibration chose on
-        the same rows would spoil the guarantee.
+        The nonconformity score is that of the network's own logit: calibration could only stretch it, and what was
+        fitted on the same rows would break the guarantee.
 
         Args:
             logits: The network's logits of the positive class, shape (N,).
-            called: True where the row is called positive, shape (N,).
+            predicted: True where the row is predicted positive, shape (N,).
         """
-        scores, positive = np.asarray(logits, dtype=np.float64), np.asarray(called, dtype=bool)
+        scores, positive = np.asarray(logits, dtype=np.float64), np.asarray(predicted, dtype=bool)
         if not self.error:
             return np.ones(len(scores), dtype=np.bool_)
         own = np.where(positive, _sigmoid(-scores), _sigmoid(scores)) <= self.quantile
@@ -152,7 +148,7 @@ class Abstention:
 
 @dataclass(frozen=True)
 class Decision:
-    """All that stands between a logit and an answer."""
+    """Everything between a logit and an answer."""
 
     calibration: Calibration = field(default_factory=Calibration)
     operating_point: OperatingPoint = field(default_factory=OperatingPoint)
@@ -160,19 +156,19 @@ class Decision:
 
     def probability(self, logits: npt.ArrayLike) -> FloatArray:
         """Calibrated probability of the positive class, same shape."""
-        return calibrated(logits, calibration=self.calibration)
+        return _sigmoid(self.calibration.apply(logits))
 
-    def called(self, logits: npt.ArrayLike) -> BoolArray:
-        """True where a row is called positive, same shape."""
+    def predicts_positive(self, logits: npt.ArrayLike) -> BoolArray:
+        """True where a row is predicted positive, same shape."""
         return np.asarray(self.probability(logits) >= self.operating_point.threshold, dtype=np.bool_)
 
     def sure(self, logits: npt.ArrayLike) -> BoolArray:
-        """True where the call is sure enough to be an answer, same shape."""
-        return self.abstention.sure(logits, called=self.called(logits))
+        """True where the model is sure enough of the predicted class to answer with it, same shape."""
+        return self.abstention.sure(logits, predicted=self.predicts_positive(logits))
 
     @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Decision:
-        """The decision that `dataclasses.asdict` made this of.
+    def from_dict(cls, content: Json) -> Self:
+        """The decision that `dataclasses.asdict` turned into this.
 
         Raises:
             KeyError: An entry is missing.
@@ -187,45 +183,11 @@ class Decision:
         )
 
 
-class Decided:
-    """What carries a decision: a saved model, or the card of an exported one."""
-
-    decision: Decision
-
-    @property
-    def calibration(self) -> Calibration:
-        """How a logit becomes a probability."""
-        return self.decision.calibration
-
-    @property
-    def operating_point(self) -> OperatingPoint:
-        """From which probability a frame is called positive."""
-        return self.decision.operating_point
-
-    @property
-    def abstention(self) -> Abstention:
-        """When the model says that it is not sure."""
-        return self.decision.abstention
-
-
-def calibrated(logits: npt.ArrayLike, *, calibration: Calibration) -> FloatArray:
-    """Probability of the positive class for logits, same shape."""
-    return _sigmoid(calibration.apply(logits))
-
-
-def answers_of(predicted: npt.ArrayLike, *, sure: BoolArray, unlike: npt.ArrayLike) -> npt.NDArray[np.str_]:
-    """What is said of rows: the class, or why none is named.
-
-    Args:
-        predicted: Name of the class that each row is called, shape (N,).
-        sure: Whether the call is sure enough, shape (N,).
-        unlike: How unlike the training frames, more than 1 is unlike, NaN where not known, shape (N,).
-    """
-    named = np.where(sure, np.asarray(predicted, dtype=str), NOT_SURE)
-    return np.where(np.asarray(unlike, dtype=np.float64) > 1, UNLIKE, named)
-
-
 def _sigmoid(logits: FloatArray) -> FloatArray:
-    """1 / (1 + exp(-z)), exact in both tails, without overflow; NaN stays NaN in silence."""
+    """1 / (1 + exp(-z)), exact in both tails, without overflow; NaN stays NaN without a warning.
+
+    Not ``scipy.special.expit``, which differs in the last bit, and which takes longer to import than an exported model
+    takes to answer.
+    """
     small = np.exp(-np.abs(logits))
     return np.asarray(np.where(logits >= 0, 1.0, small) / (1.0 + small), dtype=np.float64)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,13 +10,15 @@ import torch
 from PIL import Image
 from torch import nn
 
+from sonoproof.classes import Classes
 from sonoproof.config import ModelConfig
 from sonoproof.data.frames.preprocessing import Preprocessing
 from sonoproof.training.batches import to_network
 from sonoproof.training.bundle import ModelBundle, save_bundle
 from sonoproof.training.ensemble import Ensemble
+from sonoproof.training.layers import settle_batch_norm
 from sonoproof.training.model import load_backbone
-from sonoproof.training.module import settle_batch_norm
+from sonoproof.training.model_spec import ModelSpec
 from sonoproof.training.novelty import fit_novelty
 from sonoproof.training.verdict import Abstention, Calibration, Decision, OperatingPoint
 
@@ -25,22 +28,20 @@ def lively_bundle(*, size: int, seed: int = 0) -> ModelBundle:
     classifier = load_backbone(ModelConfig(backbone="random", width=0.25), seed=seed, image_size=size).eval()
     noise = np.random.default_rng(seed).integers(0, 255, (16, size, size, 3))
     darker = (noise * np.linspace(0.1, 1.0, 16)[:, None, None, None]).astype(np.uint8)
-    batch = (to_network(darker), torch.zeros(16))
-    settle_batch_norm(classifier, [batch], device=torch.device("cpu"))
+    settle_batch_norm(classifier, [to_network(darker)], device=torch.device("cpu"))
     nn.init.normal_(classifier.head.weight, 0.0, 0.1, generator=torch.Generator().manual_seed(seed))
-    return ModelBundle(
-        classifier,
-        negative="healthy",
-        positive="unhealthy",
-        preprocessing=Preprocessing(size),
+    spec = ModelSpec(
+        Classes("healthy", "unhealthy"),
+        Preprocessing(size),
         decision=Decision(
             Calibration(method="platt", slope=0.7, intercept=-0.2, chosen_on="set-aside rows"),
             OperatingPoint(threshold=0.35, policy="fixed", chosen_on="set before training"),
             Abstention(error=0.1, quantile=0.45),
         ),
-        likeness=fit_novelty(darker, held_out=darker[::2], groups=np.arange(8)),
+        novelty=fit_novelty(darker, held_out=darker[::2], groups=np.arange(8)),
         cohort_sha256="cohort",
     )
+    return ModelBundle(classifier, spec)
 
 
 def lively_ensemble(*, size: int, members: int = 3) -> ModelBundle:
@@ -48,6 +49,11 @@ def lively_ensemble(*, size: int, members: int = 3) -> ModelBundle:
     bundles = [lively_bundle(size=size, seed=seed) for seed in range(members)]
     classifier = Ensemble([network for bundle in bundles for network in bundle.classifier.members]).eval()
     return dataclasses.replace(bundles[0], classifier=classifier)
+
+
+def with_spec(bundle: ModelBundle, **changes: Any) -> ModelBundle:
+    """The same network with another specification."""
+    return dataclasses.replace(bundle, spec=dataclasses.replace(bundle.spec, **changes))
 
 
 @pytest.fixture

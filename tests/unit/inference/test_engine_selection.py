@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 import json
 import subprocess
 import sys
@@ -10,30 +9,30 @@ import pytest
 from tests.unit.inference.conftest import lively_bundle
 
 from sonoproof.errors import BundleError, ConfigError, MissingExtra, SonoproofError
-from sonoproof.inference import engine_selection as choice
+from sonoproof.inference import engine_cache, engine_selection
 from sonoproof.inference.engine_selection import open_engine
 from sonoproof.inference.engines import Engine
-from sonoproof.inference.export import export_onnx, serialised
-from sonoproof.inference.model_spec import CARD_VERSION
+from sonoproof.inference.export import export_onnx, to_onnx
 from sonoproof.training.bundle import ModelBundle, save_bundle, save_decision
+from sonoproof.training.model_spec import SPEC_VERSION
 from sonoproof.training.verdict import Calibration, Decision
 
 
-def opened(folder: Path, engine: str = "auto", device: str | None = None) -> tuple[str, list[str]]:
+def opened(folder: Path, engine: str = "auto", device: str = "auto") -> tuple[str, list[str]]:
     said: list[str] = []
     return open_engine(folder, engine=engine, device=device, say=said.append).name, said
 
 
 def test_auto_measures_once_and_remembers(saved: Path) -> None:
     name, said = opened(saved)
-    assert "frames a second" in said[-1]
+    assert "frames per second" in said[-1]
     assert opened(saved) == (name, [])
     assert json.loads((saved / "engines" / "choice.json").read_text())["engine"] == name
 
 
 def test_the_fastest_is_taken(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seconds = {"torch": 1.0, "onnxruntime": 3.0, "openvino": 2.5}
-    monkeypatch.setattr(choice, "_seconds_per_frame", lambda engine: seconds[engine.name])
+    monkeypatch.setattr(engine_selection, "_seconds_per_frame", lambda engine: seconds[engine.name])
     assert opened(saved)[0] == "torch"
     assert opened(saved) == ("torch", [])
     seconds["onnxruntime"] = 1.9  # less than what importing PyTorch costs every time
@@ -42,24 +41,24 @@ def test_the_fastest_is_taken(saved: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_choice_holds_for_the_device_that_was_asked_for(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choice, "_seconds_per_frame", lambda engine: 0.1 if engine.name == "torch" else 1.0)
-    devices: list[str | None] = []
-    in_torch = choice._torch
+    monkeypatch.setattr(engine_selection, "_seconds_per_frame", lambda engine: 0.1 if engine.name == "torch" else 1.0)
+    devices: list[str] = []
+    in_torch = engine_selection._torch
 
-    def noted(folder: Path, *, device: str | None) -> Engine:
+    def noted(folder: Path, *, device: str) -> Engine:
         devices.append(device)
         return in_torch(folder, device=device)
 
-    monkeypatch.setattr(choice, "_torch", noted)
-    for device in (None, None, "cpu", "cpu", None):
+    monkeypatch.setattr(engine_selection, "_torch", noted)
+    for device in ("auto", "auto", "cpu", "cpu", "auto"):
         opened(saved, device=device)
-    assert devices == [None, None, "cpu", "cpu", None]
+    assert devices == ["auto", "auto", "cpu", "cpu", "auto"]
     assert opened(saved, device="cpu")[1] != []  # the last choice was for another device
 
 
 def test_an_engine_installed_later_is_measured_too(saved: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        for library in choice.LIBRARIES:
+        for library in engine_cache.LIBRARIES:
             patch.setitem(sys.modules, library, None)
         assert opened(saved)[0] == "torch"
         assert opened(saved) == ("torch", [])
@@ -70,28 +69,28 @@ def test_a_model_that_changes_while_it_is_exported_is_exported_anew(
     saved: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def calibrated_meanwhile(bundle: ModelBundle) -> bytes:
-        content = serialised(bundle)
-        save_decision(other.decision, saved / "model", likeness=None, facts={})
+        content = to_onnx(bundle)
+        save_decision(other, saved / "model")
         monkeypatch.undo()
         return content
 
-    other = dataclasses.replace(lively_bundle(size=64), decision=Decision(Calibration(method="platt", slope=3.0)))
-    monkeypatch.setattr("sonoproof.inference.export.serialised", calibrated_meanwhile)
+    other = Decision(Calibration(method="platt", slope=3.0))
+    monkeypatch.setattr("sonoproof.inference.export.to_onnx", calibrated_meanwhile)
     opened(saved, "onnxruntime")
     engine = open_engine(saved, engine="onnxruntime", say=lambda _line: None)
-    assert engine.card.decision.calibration.slope == 3.0
+    assert engine.spec.decision.calibration.slope == 3.0
 
 
 def test_damaged_weights_are_noticed_whatever_engine_is_remembered(
     saved: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(choice, "_seconds_per_frame", lambda engine: 1.0)
+    monkeypatch.setattr(engine_selection, "_seconds_per_frame", lambda engine: 1.0)
     assert opened(saved)[0] != "torch"
     weights = saved / "model" / "weights.safetensors"
     content = weights.read_bytes()
     weights.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     for engine in ("auto", "onnxruntime", "torch"):
-        with pytest.raises(BundleError, match="the weights are not those"):
+        with pytest.raises(BundleError, match=r"weights\.safetensors: is not the file that"):
             opened(saved, engine)
     weights.unlink()
     with pytest.raises(BundleError, match=r"no usable model .*weights\.safetensors"):
@@ -125,12 +124,12 @@ def test_another_model_in_the_folder_is_measured_and_exported_anew(saved: Path) 
 
 def test_another_machine_measures_anew(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened(saved)
-    monkeypatch.setattr(choice, "_machine", lambda: "another")
+    monkeypatch.setattr(engine_cache, "_machine", lambda: "another")
     assert opened(saved)[1] != []
 
 
 def test_an_exported_model_that_was_changed_is_not_used(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choice, "_seconds_per_frame", lambda engine: 2.0 if engine.name == "torch" else 1.0)
+    monkeypatch.setattr(engine_selection, "_seconds_per_frame", lambda engine: 2.0 if engine.name == "torch" else 1.0)
     opened(saved)
     file = saved / "engines" / "model.onnx"
     whole = file.read_bytes()
@@ -140,12 +139,12 @@ def test_an_exported_model_that_was_changed_is_not_used(saved: Path, monkeypatch
 
 
 def test_an_exported_model_of_an_earlier_version_is_made_anew(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choice, "_seconds_per_frame", lambda engine: 2.0 if engine.name == "torch" else 1.0)
-    monkeypatch.setattr(choice, "CARD_VERSION", CARD_VERSION - 1)
+    monkeypatch.setattr(engine_selection, "_seconds_per_frame", lambda engine: 2.0 if engine.name == "torch" else 1.0)
+    monkeypatch.setattr(engine_cache, "SPEC_VERSION", SPEC_VERSION - 1)
     opened(saved)
     monkeypatch.undo()
     assert opened(saved)[1] != []
-    assert json.loads((saved / "engines" / "model.json").read_text())["card_version"] == CARD_VERSION
+    assert json.loads((saved / "engines" / "model.json").read_text())["card_version"] == SPEC_VERSION
 
 
 def test_an_engine_that_answers_differently_is_left_out_and_said(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,12 +168,12 @@ def test_a_folder_that_cannot_be_written_to_still_predicts(saved: Path) -> None:
 @pytest.mark.parametrize(
     ("engine", "device", "message"),
     [
-        ("tensorrt", None, "there is no such engine"),
+        ("tensorrt", "auto", "there is no such engine"),
         ("onnxruntime", "cuda", "goes with --engine torch"),
         ("onnxruntime", "tpu", "there is no such device"),
     ],
 )
-def test_what_cannot_be_had_is_said(saved: Path, engine: str, device: str | None, message: str) -> None:
+def test_what_cannot_be_had_is_said(saved: Path, engine: str, device: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         opened(saved, engine, device)
 
@@ -209,7 +208,7 @@ def test_a_file_that_is_no_model_is_said(tmp_path: Path, engine: str, content: b
 
 def test_a_remembered_engine_predicts_without_torch_and_pandas(saved: Path, frames: list[Path]) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(choice, "_seconds_per_frame", lambda engine: 2.0 if engine.name == "torch" else 1.0)
+        patch.setattr(engine_selection, "_seconds_per_frame", lambda engine: 2.0 if engine.name == "torch" else 1.0)
         open_engine(saved, say=lambda _line: None)
     program = (
         "import sys; from sonoproof.cli import app; app(sys.argv[1:], standalone_mode=False); "
@@ -224,7 +223,7 @@ def test_a_remembered_engine_predicts_without_torch_and_pandas(saved: Path, fram
 def test_a_remembered_engine_that_is_not_installed_any_more_is_chosen_anew(
     saved: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(choice, "_seconds_per_frame", lambda engine: 2.0 if engine.name == "torch" else 1.0)
+    monkeypatch.setattr(engine_selection, "_seconds_per_frame", lambda engine: 2.0 if engine.name == "torch" else 1.0)
     assert opened(saved)[0] in ("onnxruntime", "openvino")
     for library in ("onnxruntime", "openvino"):
         monkeypatch.setitem(sys.modules, library, None)

@@ -6,21 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 import onnxruntime
 import pytest
 import torch
-from tests.unit.inference.conftest import lively_bundle, lively_ensemble
+from tests.unit.inference.conftest import lively_bundle, lively_ensemble, with_spec
 from transformers import ResNetConfig, ResNetForImageClassification
 
 from sonoproof.errors import BundleError, ConfigError
-from sonoproof.inference import mobilenet_graph as onnxgraph
+from sonoproof.inference import export, mobilenet_graph, onnx_graph
 from sonoproof.inference.engines import OnnxRuntimeEngine, TorchEngine
 from sonoproof.inference.export import export_onnx
-from sonoproof.inference.quantise import change_of, quantised, require_small
+from sonoproof.inference.quantise import compare, quantise, require_small
 from sonoproof.training.bundle import ModelBundle
 from sonoproof.training.ensemble import Ensemble
+from sonoproof.training.layers import fold_batch_norm
 from sonoproof.training.model import Architecture, BinaryClassifier
 from sonoproof.training.verdict import Calibration, Decision
 
@@ -51,18 +51,17 @@ def test_an_exported_ensemble_answers_as_the_bundle(tmp_path: Path, by_exporter:
     parity = export_onnx(bundle, out=tmp_path / "model.onnx")
     assert parity.holds
     frames = np.random.default_rng(0).integers(0, 255, (3, 33, 33, 3), dtype=np.uint8)
-    alone = [TorchEngine(dataclasses.replace(bundle, classifier=member), device=torch.device("cpu"))
-             for member in bundle.classifier.members]  # fmt: skip
-    by_hand = np.mean([engine.logits(frames) for engine in alone], axis=0)
+    alone = [dataclasses.replace(bundle, classifier=member) for member in bundle.classifier.members]
+    by_hand = np.mean([TorchEngine(one, device="cpu").logits(frames) for one in alone], axis=0)
     assert OnnxRuntimeEngine(tmp_path / "model.onnx").logits(frames) == pytest.approx(by_hand, abs=1e-4)
 
 
 def test_an_exported_ensemble_that_lost_a_member_is_never_published(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    graph, bundle = onnxgraph.classifier_graph, lively_ensemble(size=33)
+    graph, bundle = export._logit_graph, lively_ensemble(size=33)
     fewer = dataclasses.replace(bundle, classifier=Ensemble(bundle.classifier.members[:2]).eval())
-    monkeypatch.setattr(onnxgraph, "classifier_graph", lambda _bundle: graph(fewer))
+    monkeypatch.setattr(export, "_logit_graph", lambda _bundle: graph(fewer))
     with pytest.raises(BundleError, match=r"differs from the saved one by .* no file was written"):
         export_onnx(bundle, out=tmp_path / "model.onnx")
     assert list(tmp_path.iterdir()) == []
@@ -72,7 +71,7 @@ def test_an_ensemble_goes_into_8_bit_integers_whole(tmp_path: Path) -> None:
     frames = np.random.default_rng(0).integers(0, 255, (16, 33, 33, 3), dtype=np.uint8)
     export_onnx(lively_ensemble(size=33), out=tmp_path / "model.onnx")
     single = onnx.load(tmp_path / "model.onnx")
-    content = onnx.load_from_string(quantised((tmp_path / "model.onnx").read_bytes(), frames=frames))
+    content = onnx.load_from_string(quantise((tmp_path / "model.onnx").read_bytes(), frames=frames))
     convolutions = [sum(node.op_type == "Conv" for node in model.graph.node) for model in (single, content)]
     assert convolutions == [3 * 27, 3 * 27]
     assert len({node.op_type for node in content.graph.node} & {"QuantizeLinear", "Mean"}) == 2
@@ -101,7 +100,7 @@ def test_another_reader_finds_names_operating_point_and_preparation(tmp_path: Pa
     card = json.loads(said["sonoproof"])
     assert card["classes"] == {"negative": "healthy", "positive": "unhealthy"}
     assert card["operating_point"]["threshold"] == 0.35
-    assert card["preprocessing"] == bundle.preprocessing.to_dict()
+    assert card["preprocessing"] == bundle.spec.preprocessing.to_dict()
     assert "64 x 64" in said["before_input"]
     assert "'unhealthy'" in said["output"]
 
@@ -109,13 +108,11 @@ def test_another_reader_finds_names_operating_point_and_preparation(tmp_path: Pa
 def test_a_graph_that_differs_is_never_published(
     tmp_path: Path, bundle: ModelBundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folded = onnxgraph._folded
+    def wrongly_folded(*layer: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        weight, bias = fold_batch_norm(*layer)
+        return weight, bias + 1e-3
 
-    def wrongly_folded(*layer: Any) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        weight, bias = folded(*layer)
-        return weight, bias + np.float32(1e-3)
-
-    monkeypatch.setattr(onnxgraph, "_folded", wrongly_folded)
+    monkeypatch.setattr(mobilenet_graph, "fold_batch_norm", wrongly_folded)
     with pytest.raises(BundleError, match=r"differs from the saved one by .* no file was written"):
         export_onnx(bundle, out=tmp_path / "model.onnx")
     assert list(tmp_path.iterdir()) == []
@@ -124,9 +121,8 @@ def test_a_graph_that_differs_is_never_published(
 def test_a_calibration_that_is_lost_is_noticed(
     tmp_path: Path, bundle: ModelBundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    graph = onnxgraph.classifier_graph
-    plain = dataclasses.replace(bundle, decision=Decision())
-    monkeypatch.setattr(onnxgraph, "classifier_graph", lambda _bundle: graph(plain))
+    add_probability = onnx_graph.add_probability
+    monkeypatch.setattr(onnx_graph, "add_probability", lambda model, _: add_probability(model, Calibration()))
     with pytest.raises(BundleError, match="in the probability"):
         export_onnx(bundle, out=tmp_path / "model.onnx")
 
@@ -148,11 +144,11 @@ def test_an_onnx_file_of_another_program_is_refused(tmp_path: Path, bundle: Mode
 def test_8_bit_integers_are_let_through_or_refused_by_their_figures(tmp_path: Path, bundle: ModelBundle) -> None:
     frames = np.random.default_rng(0).integers(0, 255, (16, 64, 64, 3), dtype=np.uint8)
     export_onnx(bundle, out=tmp_path / "model.onnx")
-    content = quantised((tmp_path / "model.onnx").read_bytes(), frames=frames)
+    content = quantise((tmp_path / "model.onnx").read_bytes(), frames=frames)
     operators = {node.op_type for node in onnx.load_from_string(content).graph.node}
     assert "QuantizeLinear" in operators
-    before = OnnxRuntimeEngine(tmp_path / "model.onnx").answers(frames)[1]
-    after = OnnxRuntimeEngine(content).answers(frames)[1]
+    before = OnnxRuntimeEngine(tmp_path / "model.onnx").outputs(frames)[1]
+    after = OnnxRuntimeEngine(content).outputs(frames)[1]
     # Random weights leave 8 bits little to hold on to; what a real model loses is for the gate to say.
     assert 0.0 < np.abs(after - before).mean() < 0.25
 
@@ -160,15 +156,15 @@ def test_8_bit_integers_are_let_through_or_refused_by_their_figures(tmp_path: Pa
 def test_the_gate_of_8_bit_integers() -> None:
     positive = np.array([True, False] * 50)
     before = np.where(positive, 0.8, 0.2) + np.linspace(-0.1, 0.1, 100)
-    require_small(change_of(before, before + 0.009, positive=positive), engine="openvino")
+    require_small(compare(before, before + 0.009, positive=positive), engine="openvino")
     with pytest.raises(BundleError, match=r"in openvino, on 100 validation frames .* changes by 0\.0110"):
-        require_small(change_of(before, before + 0.011, positive=positive), engine="openvino")
+        require_small(compare(before, before + 0.011, positive=positive), engine="openvino")
     swapped = before.copy()
     swapped[:2] = swapped[1::-1]
     with pytest.raises(BundleError, match=r"AUC goes from 1\.0000 to 0\.9"):
-        require_small(change_of(before, swapped, positive=positive), engine="openvino")
+        require_small(compare(before, swapped, positive=positive), engine="openvino")
     with pytest.raises(BundleError, match="AUC goes from nan"):
-        require_small(change_of(before, before, positive=np.ones(100, bool)), engine="openvino")
+        require_small(compare(before, before, positive=np.ones(100, bool)), engine="openvino")
 
 
 @pytest.mark.parametrize("by_exporter", [False, True], ids=["written out", "exporter"])
@@ -176,15 +172,15 @@ def test_a_staircase_of_probabilities_is_exported(tmp_path: Path, bundle: ModelB
     if by_exporter:
         pytest.importorskip("onnxscript")
         bundle = small_resnets()
-    size = bundle.preprocessing.size
+    size = bundle.spec.preprocessing.size
     levels = np.linspace(20, 255, 12)[:, None, None, None]
     frames = (levels * np.random.default_rng(0).random((12, size, size, 3))).astype(np.uint8)
-    before = np.sort(TorchEngine(bundle, device=torch.device("cpu")).logits(frames))[[2, 5, 6, 9]]
+    before = np.sort(TorchEngine(bundle, device="cpu").logits(frames))[[2, 5, 6, 9]]
     after = -1.0 + np.cumsum([0.0, *(np.array([0.5, 3.0, 1.0]) * np.diff(before))])  # some lie beyond either end
     knots = tuple(zip(before.tolist(), after.tolist(), strict=True))
-    stairs = dataclasses.replace(bundle, decision=Decision(Calibration(method="isotonic", knots=knots)))
+    stairs = with_spec(bundle, decision=Decision(Calibration(method="isotonic", knots=knots)))
     assert export_onnx(stairs, out=tmp_path / "model.onnx").holds
-    found, probability = OnnxRuntimeEngine(tmp_path / "model.onnx").answers(frames)
+    found, probability = OnnxRuntimeEngine(tmp_path / "model.onnx").outputs(frames)
     expected = np.interp(found, before, after)
     assert np.ptp(expected) == pytest.approx(np.ptp(after), abs=1e-4)
     assert probability == pytest.approx(1.0 / (1.0 + np.exp(-expected)), abs=1e-4)

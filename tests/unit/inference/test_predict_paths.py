@@ -203,10 +203,10 @@ def test_predictions_are_written_over_those_of_before(predict: Command, tmp_path
     ("run", "words"),
     [
         ("nothere", "nothere: there is no such run folder or exported model"),
-        ("a.png", "a.png: is not a run folder, nor an exported .onnx model; the model is named first"),
-        ("labels.xlsx", "labels.xlsx: is not a run folder, nor an exported .onnx model"),
-        ("frames", "frames: holds no usable model: it is not a run folder, nor an exported .onnx model"),
-        ("begun", "begun: holds no usable model; the run has not come so far: finish it with --resume"),
+        ("a.png", "a.png: is neither a run folder nor an exported .onnx model; name the model first"),
+        ("labels.xlsx", "labels.xlsx: is neither a run folder nor an exported .onnx model"),
+        ("frames", "frames: holds no usable model: it is neither a run folder nor an exported .onnx model"),
+        ("begun", "begun: holds no model yet; finish the run with --resume"),
     ],
 )
 def test_what_is_no_model_is_said_as_such(predict: Command, tmp_path: Path, run: str, words: str) -> None:

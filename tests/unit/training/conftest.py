@@ -8,12 +8,15 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from sonoproof.classes import Classes
 from sonoproof.config import FitConfig, ModelConfig
 from sonoproof.data.frames.preprocessing import Preprocessing
 from sonoproof.runfolder import RunFolder
 from sonoproof.training.batches import Rows
 from sonoproof.training.bundle import ModelBundle
-from sonoproof.training.fit import Parts, fit
+from sonoproof.training.features import LoadFeatures
+from sonoproof.training.fit import Parts, TrainingJob, fit
+from sonoproof.training.model_spec import ModelSpec
 
 SIZE = 32
 
@@ -43,17 +46,17 @@ class Toy:
         return Parts(train=self.rows(0, 64), stop=self.rows(64, 88), val=self.rows(88, 120))
 
     def fit(self, out: Path, config: FitConfig, *, resume: bool = False, width: float = 0.25) -> ModelBundle:
-        return fit(
-            RunFolder(out),
+        job = self.job(config, model=ModelConfig(backbone="random", width=width, device="cpu"))
+        return fit(job, RunFolder(out), resume=resume)
+
+    def job(self, config: FitConfig, *, model: ModelConfig, load_features: LoadFeatures | None = None) -> TrainingJob:
+        return TrainingJob(
             parts=self.parts(),
             load=self.load,
-            load_features=self.load_features,
-            preprocessing=Preprocessing(SIZE),
-            classes=("healthy", "unhealthy"),
-            cohort_sha256="cohort",
-            model=ModelConfig(backbone="random", width=width, device="cpu"),
+            load_features=load_features or self.load_features,
+            spec=ModelSpec(Classes("healthy", "unhealthy"), Preprocessing(SIZE), cohort_sha256="cohort"),
+            model=model,
             config=config,
-            resume=resume,
         )
 
 

@@ -5,17 +5,19 @@ from pathlib import Path
 
 import pytest
 
+from sonoproof.classes import Classes
 from sonoproof.config import ModelConfig
 from sonoproof.data.frames.preprocessing import Preprocessing
 from sonoproof.errors import BundleError
 from sonoproof.training.bundle import ModelBundle, load_bundle, save_bundle
 from sonoproof.training.model import load_backbone
+from sonoproof.training.model_spec import ModelSpec
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     classifier = load_backbone(ModelConfig(backbone="random", width=0.25), seed=0).eval()
-    bundle = ModelBundle(classifier, negative="healthy", positive="unhealthy", preprocessing=Preprocessing(64))
+    bundle = ModelBundle(classifier, ModelSpec(Classes("healthy", "unhealthy"), Preprocessing(64)))
     save_bundle(bundle, tmp_path / "model")
     return tmp_path / "model"
 
@@ -25,7 +27,7 @@ def test_a_changed_byte_of_the_weights_is_noticed(folder: Path) -> None:
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
     weights.write_bytes(content)
-    with pytest.raises(BundleError, match="weights are not those"):
+    with pytest.raises(BundleError, match=r"weights\.safetensors: is not the file that model\.json was written for"):
         load_bundle(folder)
 
 

@@ -12,6 +12,7 @@ from tests.unit.inference.conftest import lively_bundle
 from torch import Tensor
 
 from sonoproof import runfolder
+from sonoproof.classes import Classes
 from sonoproof.config import ModelConfig
 from sonoproof.data.frames.preprocessing import Preprocessing
 from sonoproof.errors import BundleError
@@ -19,6 +20,7 @@ from sonoproof.runfolder import sha256_of_file
 from sonoproof.training.bundle import ModelBundle, load_bundle, save_bundle
 from sonoproof.training.ensemble import Ensemble
 from sonoproof.training.model import BinaryClassifier, load_backbone
+from sonoproof.training.model_spec import ModelSpec
 
 SIZE = 32
 
@@ -29,7 +31,7 @@ def member(seed: int, *, width: float = 0.25) -> BinaryClassifier:
 
 def bundle_of(members: list[BinaryClassifier]) -> ModelBundle:
     classifier = Ensemble(members).eval() if len(members) > 1 else members[0]
-    return ModelBundle(classifier, negative="healthy", positive="unhealthy", preprocessing=Preprocessing(SIZE))
+    return ModelBundle(classifier, ModelSpec(Classes("healthy", "unhealthy"), Preprocessing(SIZE)))
 
 
 @pytest.fixture

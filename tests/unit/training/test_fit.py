@@ -3,7 +3,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +14,16 @@ import torch
 from tests.unit.training.conftest import Toy, make_toy
 
 from sonoproof.config import FitConfig, ModelConfig
-from sonoproof.data.frames.preprocessing import Preprocessing
 from sonoproof.errors import CohortError, ConfigError
 from sonoproof.runfolder import RunFolder, read_table, sha256_of_file
 from sonoproof.training.batches import OrderedBatches, to_network
 from sonoproof.training.bundle import load_bundle
 from sonoproof.training.checkpoints import HISTORY_COLUMNS
-from sonoproof.training.fit import LoadFeatures, Parts, fit
+from sonoproof.training.features import LoadFeatures
+from sonoproof.training.fit import fit
+from sonoproof.training.layers import settle_batch_norm
 from sonoproof.training.model import load_backbone
-from sonoproof.training.module import epoch_metrics, settle_batch_norm
+from sonoproof.training.module import epoch_metrics
 from sonoproof.training.recipes import BETTER, recipe_for
 
 ROOT = Path(__file__).parents[3]
@@ -30,6 +31,10 @@ ROOT = Path(__file__).parents[3]
 
 def weights(out: Path) -> str:
     return sha256_of_file(out / "model" / "weights.safetensors")
+
+
+def train_frames(toy: Toy) -> Iterator[torch.Tensor]:
+    return (frames for frames, _ in OrderedBatches(toy.rows(0, 64), load=toy.load, batch=16))
 
 
 def test_a_network_from_random_weights_learns_and_says_what_it_kept(toy: Toy, tmp_path: Path) -> None:
@@ -109,7 +114,7 @@ def test_early_stopping_stops_and_the_best_epoch_is_kept(toy: Toy, tmp_path: Pat
 def test_the_classic_recipe_trains_the_last_layer_alone(toy: Toy, tmp_path: Path) -> None:
     bundle = toy.fit(tmp_path, FitConfig(recipe="classic", epochs=3, batch=16))
     base = load_backbone(ModelConfig(backbone="random", width=0.25), seed=0, image_size=32)
-    settle_batch_norm(base, OrderedBatches(toy.rows(0, 64), load=toy.load, batch=16), device=torch.device("cpu"))
+    settle_batch_norm(base, train_frames(toy), device=torch.device("cpu"))
     start, end = base.network.state_dict(), bundle.classifier.members[0].network.state_dict()
     changed = {
         name
@@ -133,13 +138,9 @@ def backbone_features(folder: Path, toy: Toy) -> LoadFeatures:
 def test_the_head_is_fitted_first_on_a_pretrained_backbone(toy: Toy, tmp_path: Path) -> None:
     folder = tmp_path / "backbone"
     load_backbone(ModelConfig(backbone="random", width=0.25), seed=9, image_size=32).network.save_pretrained(folder)  # type: ignore[operator]
-    parts = toy.parts()
-    bundle = fit(
-        RunFolder(tmp_path / "run"), parts=parts, load=toy.load, load_features=backbone_features(folder, toy),
-        preprocessing=Preprocessing(32),
-        classes=("healthy", "unhealthy"), cohort_sha256="x",
-        model=ModelConfig(backbone=str(folder), device="cpu"), config=FitConfig(epochs=1, batch=16),
-    )  # fmt: skip
+    model, features = ModelConfig(backbone=str(folder), device="cpu"), backbone_features(folder, toy)
+    job = toy.job(FitConfig(epochs=1, batch=16), model=model, load_features=features)
+    bundle = fit(job, RunFolder(tmp_path / "run"))
     history = pd.read_csv(tmp_path / "run" / "history.csv")
     assert list(history["phase"]) == ["head", "network"]
     assert bundle.training["epoch_chosen"] == history["epoch"][history["stop_loss"].argmin()]
@@ -156,12 +157,9 @@ def test_the_classic_recipe_measures_known_features_and_says_what_the_network_sa
             asked.append(image_ids)  # noqa: B023
             return known(image_ids)  # noqa: B023
 
-        bundle = fit(
-            RunFolder(tmp_path / name), parts=toy.parts(), load=toy.load, load_features=load_features,
-            preprocessing=Preprocessing(32), classes=("healthy", "unhealthy"), cohort_sha256="x",
-            model=ModelConfig(backbone=backbone, width=0.25, device="cpu"),
-            config=FitConfig(recipe="classic", epochs=3, batch=16, learning_rate=0.05),
-        )  # fmt: skip
+        config = FitConfig(recipe="classic", epochs=3, batch=16, learning_rate=0.05)
+        model = ModelConfig(backbone=backbone, width=0.25, device="cpu")
+        bundle = fit(toy.job(config, model=model, load_features=load_features), RunFolder(tmp_path / name))
         parts = toy.parts()
         wanted = [parts.val.image_ids, parts.stop.image_ids] if name == "pretrained" else []
         assert asked == wanted, name
@@ -180,7 +178,7 @@ def test_settled_batch_norm_statistics_are_those_of_all_frames(toy: Toy) -> None
     stem = network.network.get_submodule("mobilenet_v1.conv_stem")
     seen: list[torch.Tensor] = []
     stem.get_submodule("convolution").register_forward_hook(lambda _m, _i, out: seen.append(out.detach().clone()))
-    settle_batch_norm(network, OrderedBatches(toy.rows(0, 64), load=toy.load, batch=16), device=torch.device("cpu"))
+    settle_batch_norm(network, train_frames(toy), device=torch.device("cpu"))
     norm = stem.get_submodule("normalization")
     everything = torch.cat(seen)
     torch.testing.assert_close(norm.running_mean, everything.mean(dim=(0, 2, 3)), rtol=1e-4, atol=1e-5)
@@ -215,15 +213,9 @@ def test_every_monitored_metric_knows_whether_more_is_better() -> None:
 
 
 def test_one_class_is_refused(toy: Toy, tmp_path: Path) -> None:
-    parts = toy.parts()
-    parts.train.targets[:] = 0.0
+    toy.targets[:64] = 0.0
     with pytest.raises(CohortError, match="'unhealthy'"):
-        fit(
-            RunFolder(tmp_path), parts=Parts(parts.train, parts.stop, parts.val), load=toy.load,
-            load_features=toy.load_features,
-            preprocessing=Preprocessing(32), classes=("healthy", "unhealthy"), cohort_sha256="x",
-            model=ModelConfig(backbone="random", width=0.25), config=FitConfig(epochs=1),
-        )  # fmt: skip
+        toy.fit(tmp_path, FitConfig(epochs=1))
 
 
 def test_training_that_diverges_says_so(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,9 +236,8 @@ def test_the_recipe_fills_in_what_is_left_open() -> None:
 def test_the_bundle_comes_back_as_it_was(toy: Toy, tmp_path: Path) -> None:
     saved = toy.fit(tmp_path, FitConfig(epochs=1, batch=16))
     loaded = load_bundle(tmp_path)
-    assert (loaded.negative, loaded.positive) == ("healthy", "unhealthy")
-    assert loaded.preprocessing == saved.preprocessing
-    assert loaded.operating_point == saved.operating_point
+    assert loaded.spec == saved.spec
+    assert loaded.spec.classes.names == ("healthy", "unhealthy")
     with torch.inference_mode():
         frames = to_network(toy.frames[:5])
         assert torch.equal(loaded.classifier(frames), saved.classifier(frames))

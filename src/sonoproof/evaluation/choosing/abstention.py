@@ -17,6 +17,7 @@ import numpy.typing as npt
 from scipy.special import expit
 
 from sonoproof.evaluation.scores.rows import ScoredRows
+from sonoproof.training.conformal import group_quantile
 
 __all__ = ["abstention_confidence", "accepted", "conformal_quantile", "prediction_sets"]
 
@@ -38,13 +39,9 @@ def conformal_quantile(rows: ScoredRows, *, groups: npt.ArrayLike, error: float 
         Between 0 and 1; 1, which puts both classes in every set, where there are too few groups for `error`.
     """
     _check_share(error, name="error")
-    misfit = np.where(rows.targets, expit(-rows.logits), expit(rows.logits))
-    weights, n_groups = _shares(groups)
-    order = np.argsort(misfit)
-    # The new group counts as one more, with a misfit beyond all.
-    reached = np.cumsum(weights[order]) * n_groups / (n_groups + 1)
-    enough = np.flatnonzero(reached >= 1 - error - 1e-12)
-    return float(misfit[order[enough[0]]]) if len(enough) else 1.0
+    nonconformity = np.where(rows.targets, expit(-rows.logits), expit(rows.logits))
+    quantile = group_quantile(nonconformity, groups=groups, error=error)
+    return 1.0 if quantile is None else quantile
 
 
 def prediction_sets(logits: npt.ArrayLike, *, quantile: float) -> BoolArray:

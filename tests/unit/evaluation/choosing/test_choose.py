@@ -76,7 +76,7 @@ def test_isotonic_with_few_groups_is_a_temperature_and_says_so() -> None:
 def test_the_target_sensitivity_is_reached_on_the_calibrated_scale() -> None:
     rows, config = sample(300, gain=3.0), CalibrateConfig(policy="sensitivity", target=0.95)
     found = decided(rows, config)
-    assert found.called(rows.logits)[rows.targets].mean() == pytest.approx(0.95, abs=0.01)
+    assert found.predicts_positive(rows.logits)[rows.targets].mean() == pytest.approx(0.95, abs=0.01)
     assert found.operating_point.target == 0.95
 
 
@@ -94,7 +94,7 @@ def test_who_is_not_sure_is_wrong_more_often_and_errors_stay_below_the_promise()
     wrong, share = [], []
     for seed in range(40):
         found, fresh = decided(sample(80, seed=seed), config), sample(80, seed=1000 + seed)
-        error = found.called(fresh.logits) != fresh.targets
+        error = found.predicts_positive(fresh.logits) != fresh.targets
         sure = found.sure(fresh.logits)
         wrong.append((error & sure).mean())
         share.append(error[~sure].mean() - error[sure].mean())
@@ -133,7 +133,9 @@ def test_a_threshold_chosen_where_it_is_reported_flatters_and_a_cross_fitted_one
             float(METRICS["balanced_accuracy"](dataclasses.replace(scored, called=expit(rows.logits) >= best)))
         )
         found = cross_fit_decisions(rows, config=config, threshold=0.5)
-        called = np.array([found.decisions[f].called(z) for f, z in zip(found.fold, rows.logits, strict=True)])
+        called = np.array(
+            [found.decisions[f].predicts_positive(z) for f, z in zip(found.fold, rows.logits, strict=True)]
+        )
         honest.append(float(METRICS["balanced_accuracy"](dataclasses.replace(scored, called=called))))
     assert np.mean(flattery) > 0.55  # pure noise, seen through the best of all thresholds
     assert abs(np.mean(honest) - 0.5) < 0.03
