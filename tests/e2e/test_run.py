@@ -151,7 +151,7 @@ def test_a_split_that_leaks_is_not_trained_on(finished: RunFolder, tmp_path: Pat
     val = rows.index[rows["part"] == "val"][0]
     rows.loc[val, ["part", "use"]] = ["fit", "train"]
     rows.to_csv(copy.split, index=False)
-    with pytest.raises(LeakageError, match="two sides"):
+    with pytest.raises(LeakageError, match="on two sides"):
         rerun(copy, name="fit", config=small_config(), reporter=Silent())
 
 

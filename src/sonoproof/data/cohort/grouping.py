@@ -1,4 +1,4 @@
-"""Split groups: the frames that must stand on one side, for they share a patient, clip, source or pixels."""
+"""Groups: the frames that must be on one side of a split because they share a patient, clip, source or pixels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sonoproof.errors import CohortError
 
 __all__ = ["assign_groups", "shared_keys"]
 
-# Frames with equal content are one frame, whatever the sheet says.
+# Frames with equal content are the same frame, whatever the sheet says.
 _CONTENT_COLUMNS: Final = ("sha256", "pixel_sha256")
 
 
@@ -23,17 +23,17 @@ def assign_groups(records: pd.DataFrame, *, columns: Sequence[str], by_source: b
     value ("") joins nothing.
 
     Args:
-        records: One row a frame with ``image_id``, the grouping columns and, where known, ``sha256``,
-            ``pixel_sha256`` and ``source``.
+        records: One row per frame with ``image_id``, the grouping columns and, if known, ``sha256``, ``pixel_sha256``
+            and ``source``.
         columns: Grouping columns of the sheet; rows equal in any one of them belong together.
         by_source: Whether look-alike frames (equal ``source``) belong together.
 
     Returns:
-        The name of each row's group, with the records' index: ``patient_id=12`` where one value explains the
-        group, else ``g0001``, … numbered by the smallest ``image_id``. Names do not depend on the row order.
+        The name of each row's group, with the records' index: ``patient_id=12`` if one value explains the group, else
+        ``g0001``, … numbered by the smallest ``image_id``. Names do not depend on the row order.
 
     Raises:
-        CohortError: A column is not there.
+        CohortError: A column is missing.
     """
     ordered = records.sort_values("image_id", kind="stable")
     components = DisjointSet(range(len(ordered)))
@@ -50,10 +50,10 @@ def assign_groups(records: pd.DataFrame, *, columns: Sequence[str], by_source: b
 
 
 def shared_keys(records: pd.DataFrame, *, columns: Sequence[str], by_source: bool) -> Iterator[tuple[str, list[str]]]:
-    """Yield each (column, values) whose equal values may not stand on two sides; a missing value is "".
+    """Yield each (column, values) whose equal values must not be on two sides; a missing value is "".
 
     Raises:
-        CohortError: A grouping column is not there.
+        CohortError: A grouping column is missing.
     """
     unknown = [column for column in columns if column not in records.columns]
     if unknown:
@@ -72,11 +72,11 @@ def _text(value: object) -> str:
 
 def _names(roots: Sequence[int], keys: Sequence[tuple[str, list[str]]]) -> dict[int, str]:
     """The name of each component: the first key that all its rows share, else a number."""
-    rows_of: dict[int, list[int]] = {}
+    rows_by_root: dict[int, list[int]] = {}
     for row, root in enumerate(roots):
-        rows_of.setdefault(root, []).append(row)
+        rows_by_root.setdefault(root, []).append(row)
     names = {}
-    for number, (root, rows) in enumerate(rows_of.items(), start=1):
+    for number, (root, rows) in enumerate(rows_by_root.items(), start=1):
         explained = (
             f"{column}={values[rows[0]]}"
             for column, values in keys

@@ -1,4 +1,4 @@
-"""The check that no group, patient, source or content stands on two sides of a split.
+"""The check that no group, patient, source or content is on two sides of a split.
 
 It does not trust how the groups were made: it looks for the shared values themselves.
 """
@@ -26,18 +26,18 @@ def check_no_leak(
     by_source: bool = True,
     test_folder: bool = False,
 ) -> None:
-    """Raise if frames that belong together stand on two sides: of fit/val/test, of train/stop, of two folds.
+    """Raise if frames that belong together are on two sides: of fit/val/test, of train/stop, or of two folds.
 
     Args:
         split: Table with `SPLIT_COLUMNS`.
         records: Table with `RECORD_COLUMNS` and the grouping columns.
         columns: Grouping columns of the sheet.
         by_source: Whether look-alike frames count as one source.
-        test_folder: Whether frames of the test folder (origin ``test``) are looked at too. They are where they
-            are; that some have a twin in the sheet is the audit's matter, and its settings say what to do.
+        test_folder: Whether frames of the test folder (origin ``test``) are checked too. Their part is given; what to
+            do about a twin in the sheet is a setting of the audit.
 
     Raises:
-        LeakageError: Frames that belong together are on two sides; names them.
+        LeakageError: Frames that belong together are on two sides; the message names them.
         CohortError: The split does not have exactly the records' frames, each once.
     """
     _check_same_frames(split, records)
@@ -53,8 +53,8 @@ def check_no_leak(
         more = f"\n  … and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
         lines = "\n".join(f"  - {fault}" for fault in faults[:_SHOWN])
         raise LeakageError(
-            f"the split is not honest: frames that belong together stand on two sides\n{lines}{more}\n"
-            "make the split again from these records (delete split.csv), or correct the grouping columns"
+            f"the split leaks: frames that belong together are on two sides\n{lines}{more}\n"
+            "delete split.csv and make the split again from these records, or correct the grouping columns"
         )
 
 
@@ -62,17 +62,17 @@ def _check_same_frames(split: pd.DataFrame, records: pd.DataFrame) -> None:
     for name, table in (("split", split), ("records", records)):
         repeated = table.loc[table["image_id"].duplicated(), "image_id"]
         if len(repeated):
-            raise CohortError(f"the {name} has {repeated.iloc[0]!r} more than once")
+            raise CohortError(f"{name}.csv lists {repeated.iloc[0]!r} more than once")
     strays = set(split["image_id"]) ^ set(records["image_id"])
     if strays:
         raise CohortError(
-            f"the split and the records do not have the same frames: {len(strays)} stand in one only "
-            f"(first: {min(strays)!r}); make the split again"
+            f"split.csv and records.csv do not have the same frames: {len(strays)} are in only one of them (for example"
+            f" {min(strays)!r}); make the split again"
         )
 
 
 def _sides(table: pd.DataFrame) -> list[tuple[str, pd.Series[str]]]:
-    """Each boundary with the side every row is on; "" is on none."""
+    """Each boundary with the side that every row is on, "" for none."""
     within_fit = table["use"].where(table["part"] == "fit", "")
     fold = pd.to_numeric(table["fold"].replace("", None))
     folds = fold.map(lambda number: "" if pd.isna(number) else f"fold {int(number)}")
@@ -80,12 +80,12 @@ def _sides(table: pd.DataFrame) -> list[tuple[str, pd.Series[str]]]:
 
 
 def _on_two_sides(boundary: str, key: str, values: Sequence[str], sides: Sequence[str]) -> list[str]:
-    sides_of: dict[str, set[str]] = {}
+    sides_by_value: dict[str, set[str]] = {}
     for value, side in zip(values, sides, strict=True):
         if value:
-            sides_of.setdefault(value, set()).add(side)
+            sides_by_value.setdefault(value, set()).add(side)
     return [
         f"{boundary}: {key} {value!r} is in {' and '.join(sorted(found))}"
-        for value, found in sides_of.items()
+        for value, found in sides_by_value.items()
         if len(found) > 1
     ]

@@ -10,23 +10,25 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from sonoproof.config import SplitConfig
 from sonoproof.data.split.allocation import allocate, most_complete_parts
 from sonoproof.errors import CohortError, ConfigError
 from sonoproof.runfolder import SPLIT_COLUMNS
+from sonoproof.types import BoolArray, IntArray
 
 __all__ = ["split_groups"]
 
-# A test part is set aside unasked only where its intervals would say something.
+StrArray = np.ndarray[tuple[int], np.dtype[np.str_]]
+
+# Without a wish of the user, a test part is set aside only if its intervals would be of use.
 _MIN_GROUPS_FOR_TEST: Final = 10
-_UNASKED_TEST_SHARE: Final = 0.2
-# Fewer groups of a class than this are not divided once more into rows to train and rows to stop on.
+_DEFAULT_TEST_SHARE: Final = 0.2
+# Fewer groups of a class than this are not divided again into rows to train and rows to stop on.
 _MIN_TRAINING_GROUPS: Final = 2
 
-# Each drawing has a stream of its own, so that one more fold changes no part.
+# Each random division has a stream of its own, so that one more fold changes no part.
 _PARTS_STREAM, _STOP_STREAM, _FOLDS_STREAM = range(3)
 
 
@@ -34,12 +36,12 @@ def split_groups(records: pd.DataFrame, *, config: SplitConfig, fold_validation:
     """Divide the records into fit, val and test, the fit rows into train and stop, all but test (or fit) into folds.
 
     Rows of the test folder (origin ``test``) are the test part; then none of the sheet's rows are. No row is set
-    aside to stop on where that would leave fewer than two groups of a class to train on.
+    aside to stop on if that would leave fewer than two groups of a class to train on.
 
     Args:
-        records: One row a frame with ``image_id``, ``origin``, ``label`` and ``group``.
+        records: One row per frame with ``image_id``, ``origin``, ``label`` and ``group``.
         config: Shares of the rows, folds and seed.
-        fold_validation: Whether the validation rows are in the folds too, or only the fit rows are.
+        fold_validation: Whether the validation rows are in the folds too, or only the fit rows.
 
     Returns:
         `SPLIT_COLUMNS` and ``seed``, in the records' order. ``fold`` is a nullable integer. The same records in
@@ -51,12 +53,12 @@ def split_groups(records: pd.DataFrame, *, config: SplitConfig, fold_validation:
     """
     _check_config(config)
     sheet = records[records["origin"] == "sheet"]
-    table = _GroupTable.of(sheet)
+    table = _GroupTable.from_records(sheet)
     parts = _divide_into_parts(table, config=config, has_test_folder=len(sheet) < len(records))
     stop = _choose_stop(table, parts == "fit", config=config)
     divided = parts != "test" if fold_validation else parts == "fit"
     folds = _divide_into_folds(table, divided, config=config)
-    of_group = pd.DataFrame(
+    per_group = pd.DataFrame(
         {
             "part": parts,
             "use": np.where(parts == "fit", np.where(stop, "stop", "train"), "report"),
@@ -64,8 +66,8 @@ def split_groups(records: pd.DataFrame, *, config: SplitConfig, fold_validation:
         },
         index=table.names,
     )
-    of_group.loc[of_group["fold"] < 0, "fold"] = pd.NA
-    return _rows(records, of_group, seed=config.effective_seed)
+    per_group.loc[per_group["fold"] < 0, "fold"] = pd.NA
+    return _spread_over_rows(records, per_group, seed=config.effective_seed)
 
 
 @dataclass(frozen=True)
@@ -80,25 +82,25 @@ class _GroupTable:
 
     names: tuple[str, ...]
     classes: tuple[str, ...]
-    counts: npt.NDArray[np.int64]
+    counts: IntArray
 
     @classmethod
-    def of(cls, sheet: pd.DataFrame) -> _GroupTable:
+    def from_records(cls, sheet: pd.DataFrame) -> _GroupTable:
         unlabelled = sheet.loc[sheet["label"] == "", "image_id"]
         if len(unlabelled):
-            raise CohortError(f"{len(unlabelled)} rows of the sheet have no label (first: {unlabelled.iloc[0]!r})")
+            raise CohortError(f"{len(unlabelled)} rows of the sheet have no label, for example {unlabelled.iloc[0]!r}")
         counts = pd.crosstab(sheet["group"], sheet["label"]).sort_index(axis=0).sort_index(axis=1)
         if counts.shape[1] < 2:
             found = f"only {counts.columns[0]!r}" if counts.shape[1] else "no labelled frame"
             raise CohortError(f"a split needs frames of two classes; there is {found}")
         return cls(tuple(counts.index), tuple(counts.columns), counts.to_numpy(np.int64))
 
-    def groups_per_class(self, among: npt.NDArray[np.bool_] | None = None) -> npt.NDArray[np.int64]:
+    def groups_per_class(self, among: BoolArray | None = None) -> IntArray:
         """Groups that hold each class."""
         held = (self.counts > 0) if among is None else (self.counts[among] > 0)
         return np.asarray(held.sum(axis=0), np.int64)
 
-    def describe(self, among: npt.NDArray[np.bool_] | None = None) -> str:
+    def describe(self, among: BoolArray | None = None) -> str:
         """The number of groups of each class in words."""
         numbers = self.groups_per_class(among)
         return ", ".join(f"{n} of {name!r}" for name, n in zip(self.classes, numbers, strict=True))
@@ -106,20 +108,22 @@ class _GroupTable:
 
 def _check_config(config: SplitConfig) -> None:
     if config.folds == 1:
-        raise ConfigError("split.folds must be 0 or at least 2, not 1")
+        raise ConfigError("split.folds must be 0 or at least 2; one fold would leave nothing to train on")
     test = config.test or 0.0
     if config.val + test >= 1.0:
-        raise ConfigError(f"split.val ({config.val:g}) and split.test ({test:g}) leave no rows to fit; lower them")
+        raise ConfigError(
+            f"split.val ({config.val:g}) and split.test ({test:g}) leave no rows to train on; lower one of them"
+        )
 
 
-def _divide_into_parts(table: _GroupTable, *, config: SplitConfig, has_test_folder: bool) -> npt.NDArray[np.str_]:
+def _divide_into_parts(table: _GroupTable, *, config: SplitConfig, has_test_folder: bool) -> StrArray:
     test = 0.0 if has_test_folder else _test_share(table, config)
     names = np.array(["fit", "val", "test"] if test else ["fit", "val"])
     if most_complete_parts(table.counts) < len(names):
         raise CohortError(
-            f"the rows cannot be divided into {' and '.join(names)} with every class in each: they form "
-            f"{len(table.names)} groups ({table.describe()}), and a group is never divided. "
-            "Give frames of more patients or sources" + (", or set split.test=0" if test else "")
+            f"the rows cannot be divided into {' and '.join(names)} with both classes in each part: they form "
+            f"{len(table.names)} groups ({table.describe()}), and groups are kept whole. "
+            "Add frames of more patients or sources" + (", or set split.test=0" if test else "")
         )
     shares = np.array([1.0 - config.val - test, config.val, test][: len(names)])
     chosen = allocate(table.counts, shares=shares, rng=_stream(config, _PARTS_STREAM))
@@ -130,10 +134,10 @@ def _test_share(table: _GroupTable, config: SplitConfig) -> float:
     if config.test is not None:
         return config.test
     enough = table.groups_per_class().min() >= _MIN_GROUPS_FOR_TEST
-    return _UNASKED_TEST_SHARE if enough and config.val + _UNASKED_TEST_SHARE < 1 else 0.0
+    return _DEFAULT_TEST_SHARE if enough and config.val + _DEFAULT_TEST_SHARE < 1 else 0.0
 
 
-def _choose_stop(table: _GroupTable, fit: npt.NDArray[np.bool_], *, config: SplitConfig) -> npt.NDArray[np.bool_]:
+def _choose_stop(table: _GroupTable, fit: BoolArray, *, config: SplitConfig) -> BoolArray:
     """Whether each group is set aside from the fit part to choose the checkpoint on."""
     nothing = np.zeros(len(fit), np.bool_)
     counts = table.counts[fit]
@@ -147,9 +151,7 @@ def _choose_stop(table: _GroupTable, fit: npt.NDArray[np.bool_], *, config: Spli
     return stop if enough else nothing
 
 
-def _divide_into_folds(
-    table: _GroupTable, divided: npt.NDArray[np.bool_], *, config: SplitConfig
-) -> npt.NDArray[np.int64]:
+def _divide_into_folds(table: _GroupTable, divided: BoolArray, *, config: SplitConfig) -> IntArray:
     """The fold of each group; -1 for none."""
     folds = np.full(len(divided), -1, np.int64)
     if config.folds == 0:
@@ -158,18 +160,18 @@ def _divide_into_folds(
     most = most_complete_parts(counts)
     if most < config.folds:
         raise CohortError(
-            f"{config.folds} folds need every class in each; the groups ({table.describe(divided)}) allow "
-            + (f"{most}: set split.folds={most}" if most >= 2 else "none: set split.folds=0")
+            f"{config.folds} folds need both classes in each fold; the groups ({table.describe(divided)}) allow "
+            + (f"only {most}: set split.folds={most}" if most >= 2 else "no folds: set split.folds=0")
         )
     shares = np.full(config.folds, 1.0 / config.folds)
     folds[divided] = allocate(counts, shares=shares, rng=_stream(config, _FOLDS_STREAM))
     return folds
 
 
-def _rows(records: pd.DataFrame, of_group: pd.DataFrame, *, seed: int) -> pd.DataFrame:
+def _spread_over_rows(records: pd.DataFrame, per_group: pd.DataFrame, *, seed: int) -> pd.DataFrame:
     from_sheet = (records["origin"] == "sheet").to_numpy()
     rows = records[["image_id", "group"]].reset_index(drop=True)
-    rows = rows.join(of_group, on="group")
+    rows = rows.join(per_group, on="group")
     rows.loc[~from_sheet, ["part", "use"]] = ["test", "report"]
     rows.loc[~from_sheet, "fold"] = pd.NA
     return rows[list(SPLIT_COLUMNS)].assign(seed=seed)

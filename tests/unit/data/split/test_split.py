@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from sonoproof.config import SplitConfig
 from sonoproof.data.cohort.grouping import assign_groups
-from sonoproof.data.split.allocation import allocate, most_complete_parts
+from sonoproof.data.split.allocation import _Allocation, allocate, most_complete_parts, score
 from sonoproof.data.split.leakage import check_no_leak
 from sonoproof.data.split.split import split_groups
 from sonoproof.errors import CohortError, ConfigError, LeakageError
@@ -87,6 +87,24 @@ def test_three_groups_of_a_class_among_thousands_go_to_three_parts() -> None:
     assert [len(labels_of(split, records, part)) for part in ("fit", "val", "test")] == [2, 2, 2]
     assert split["part"].eq("val").mean() == pytest.approx(0.2, abs=0.02)
     assert set(split.loc[split["group"] == "g1503", "part"]) == {"fit"}
+
+
+def test_the_worked_example_of_the_allocation_holds() -> None:
+    counts = np.array([(4, 0), (3, 0), (2, 0), (0, 5), (0, 3), (0, 1)], np.int64)
+    shares = np.array([2 / 3, 1 / 3])
+
+    def j(*val: str) -> float:
+        return score(counts, shares=shares, parts=np.array([int(name in val) for name in "ABCDEF"]))
+
+    assert j("C", "E") == pytest.approx(0.0185, abs=5e-5)
+    assert j("C", "E", "F") == pytest.approx(0.0525, abs=5e-5)
+    assert j("E") > 10
+    assert j("B", "E") == pytest.approx(0, abs=1e-12)
+    moved = [set("CE") ^ {name} for name in "ABCDEF"]
+    assert all(j(*val) > j("C", "E") for val in moved)
+    start = _Allocation.greedy(counts, shares, order=np.arange(0), given=dict(enumerate((0, 0, 1, 0, 1, 0))))
+    start.improve()
+    assert start.score() == pytest.approx(0, abs=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +218,7 @@ def test_what_cannot_be_meant_is_an_error() -> None:
     records = cohort([(4, 0)] * 5 + [(0, 6)] * 5)
     with pytest.raises(ConfigError, match=r"split\.folds"):
         split_groups(records, config=SplitConfig(folds=1))
-    with pytest.raises(ConfigError, match="no rows to fit"):
+    with pytest.raises(ConfigError, match="no rows to train on"):
         split_groups(records, config=SplitConfig(val=0.6, test=0.4))
     with pytest.raises(CohortError, match="no label"):
         split_groups(records.assign(label=["", *records["label"][1:]]), config=SplitConfig())
