@@ -73,7 +73,11 @@ def measure_overlays(pixels: Rgb, *, grey: Grey) -> Overlays:
 
 def _near_tissue(grey: Grey) -> Grey:
     """1 where a wide median is lit, and within some pixels of it, where speckles of the sector's edge lie."""
-    lit = (cv2.medianBlur(grey, _SURROUNDINGS_PX) >= _DARK).astype(np.uint8)
+    window = (_SURROUNDINGS_PX, _SURROUNDINGS_PX)
+    bright = (grey >= _DARK).astype(np.uint8)
+    # A median is at least as bright as a level where more than half of its window is: counting is faster than sorting.
+    count = cv2.boxFilter(bright, cv2.CV_32F, window, normalize=False, borderType=cv2.BORDER_REPLICATE)
+    lit = (count > _SURROUNDINGS_PX**2 / 2).astype(np.uint8)
     reach = np.ones((2 * _EDGE_PX + 1, 2 * _EDGE_PX + 1), np.uint8)
     return np.asarray(cv2.dilate(lit, reach), dtype=np.uint8)
 

@@ -78,7 +78,7 @@ def _measure(grey: UInt8Array) -> _Measures:
     edges = np.abs(cv2.Laplacian(grey, cv2.CV_16S))
     some = bool(lit.any())
     return _Measures(
-        brightness=float(np.median(grey[lit])) if some else 0.0,
+        brightness=_median(grey[lit]) if some else 0.0,
         contrast=float(grey.std()),
         dark_share=float(1 - lit.mean()),
         detail=float(edges[lit].mean()) if some else 0.0,
@@ -90,11 +90,20 @@ def _measure(grey: UInt8Array) -> _Measures:
     )
 
 
+def _median(levels: UInt8Array) -> float:
+    """The median, from counts: there are only 256 levels, and sorting takes ten times as long."""
+    below = np.cumsum(np.bincount(levels, minlength=256))
+    middle = np.searchsorted(below, [(len(levels) + 1) // 2, len(levels) // 2 + 1])
+    return float(middle.mean())
+
+
 def _flat_share(lines: UInt8Array) -> float:
     """Share of the lines, from the first on, that are one level and the same."""
-    deviation, level = lines.std(axis=1), lines.mean(axis=1)
-    flat = (deviation <= _FLAT) & (np.abs(level - level[0]) <= _STEP)
-    return float(len(flat) if flat.all() else np.argmin(flat)) / len(flat)
+    first = float(lines[0].mean())
+    for number, line in enumerate(lines):
+        if line.std() > _FLAT or abs(float(line.mean()) - first) > _STEP:
+            return number / len(lines)
+    return 1.0
 
 
 def _strips(grey: UInt8Array, *, depth: int) -> tuple[UInt8Array, UInt8Array, UInt8Array, UInt8Array]:
