@@ -12,9 +12,8 @@ import argparse
 
 import numpy as np
 
-from sonoproof.config import EvaluateConfig
 from sonoproof.evaluation.intervals.delong import delong_test
-from sonoproof.evaluation.intervals.resampling import GroupedRows, Grouping
+from sonoproof.evaluation.intervals.resampling import Bootstrap, GroupedRows, Grouping
 from sonoproof.evaluation.measures.compare import paired_differences
 from sonoproof.evaluation.metrics.metrics import METRICS
 from sonoproof.evaluation.scores.rows import ScoredRows
@@ -28,7 +27,7 @@ def models_of_equal_skill(rng: np.random.Generator, *, groups: int) -> dict[str,
     group = np.repeat(np.arange(groups), sizes)
     targets = rng.permutation(np.arange(groups) % 2 == 0)[group]
     shared = np.where(targets, 0.75, -0.75) + rng.normal(0, 0.4, groups)[group]
-    grouping = Grouping.of(group, targets=targets)
+    grouping = Grouping.from_names(group, targets=targets)
     models = {}
     for name in ("a", "b"):
         own = rng.normal(0, 0.4, groups)[group] + rng.normal(0, 0.8, len(group))
@@ -42,8 +41,8 @@ def false_alarms(*, groups: int, datasets: int, resamples: int, seed: int) -> di
     found = dict.fromkeys((*NAMES, "delong of rows"), 0)
     for _ in range(datasets):
         models = models_of_equal_skill(rng, groups=groups)
-        config = EvaluateConfig(resamples=resamples, seed=int(rng.integers(2**31)))
-        for difference in paired_differences(models, metrics=[METRICS[name] for name in NAMES], config=config):
+        bootstrap = Bootstrap(resamples=resamples, seed=int(rng.integers(2**31)))
+        for difference in paired_differences(models, metrics=[METRICS[name] for name in NAMES], bootstrap=bootstrap):
             found[difference.metric] += difference.test.p < 0.05
         found["delong of rows"] += delong_test(models["a"].rows, second=models["b"].rows).p < 0.05
     return {name: count / datasets for name, count in found.items()}

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from sonoproof.evaluation.intervals.intervals import metric_intervals
-from sonoproof.evaluation.intervals.resampling import GroupedRows, Grouping
+from sonoproof.evaluation.intervals.resampling import Bootstrap, GroupedRows, Grouping
 from sonoproof.evaluation.metrics.metrics import METRICS
 from sonoproof.evaluation.scores.rows import ScoredRows
 
@@ -84,14 +84,8 @@ def coverage(
     held = dict.fromkeys(NAMES, 0)
     for _ in range(datasets):
         rows, groups = scenario.draw(rng)
-        intervals = metric_intervals(
-            rows,
-            groups=groups,
-            metrics=PICKED,
-            resamples=resamples,
-            seed=int(rng.integers(2**31)),
-            stratified=stratified,
-        )
+        bootstrap = Bootstrap(resamples=resamples, seed=int(rng.integers(2**31)), stratified=stratified)
+        intervals = metric_intervals(rows, groups=groups, metrics=PICKED, bootstrap=bootstrap)
         for name in NAMES:
             held[name] += intervals[name].low <= scenario.truth[name] <= intervals[name].high
     return {name: count / datasets for name, count in held.items()}
@@ -103,7 +97,7 @@ def percentile_coverage(scenario: Scenario, *, datasets: int, resamples: int, se
     held = dict.fromkeys(NAMES, 0)
     for _ in range(datasets):
         rows, groups = scenario.draw(rng)
-        grouped = GroupedRows(rows, Grouping.of(groups, targets=rows.targets))
+        grouped = GroupedRows(rows, Grouping.from_names(groups, targets=rows.targets))
         weights = np.ones((resamples, scenario.groups))
         for members in grouped.grouping.strata:
             share = np.full(len(members), 1 / len(members))
@@ -120,7 +114,7 @@ def seconds_of_large_bootstrap(*, rows: int = 100_000, per_group: int = 20, resa
     targets = np.repeat(rng.random(rows // per_group) < 0.4, per_group)
     scored = ScoredRows.from_logits(targets, logits=rng.normal(size=rows) + targets)
     start = time.perf_counter()
-    metric_intervals(scored, groups=np.arange(rows) // per_group, resamples=resamples)
+    metric_intervals(scored, groups=np.arange(rows) // per_group, bootstrap=Bootstrap(resamples=resamples))
     return time.perf_counter() - start
 
 

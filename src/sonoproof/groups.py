@@ -1,4 +1,8 @@
-"""How much groups (sources, patients, clips) tell, of which every row is one view."""
+"""Statistics of rows that come in groups: sources, patients, clips.
+
+References:
+    Kish (1965), Survey Sampling, section 8.2 (effective number of units).
+"""
 
 from __future__ import annotations
 
@@ -23,11 +27,7 @@ def groups_of_rarer_class(groups: npt.NDArray[Any], *, targets: BoolArray) -> in
 
 
 def effective_number(sizes: npt.ArrayLike) -> float:
-    """How many groups of equal size would tell as much as groups of these `sizes`: (sum s)^2 / sum s^2.
-
-    References:
-        Kish (1965), Survey Sampling, section 8.2.
-    """
+    """How many groups of equal size would be worth as much as groups of these `sizes`: (sum s)^2 / sum s^2."""
     numbers = np.asarray(sizes, dtype=np.float64)
     squares = float((numbers**2).sum())
     return float(numbers.sum()) ** 2 / squares if squares else 0.0

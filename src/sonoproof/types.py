@@ -8,7 +8,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["BoolArray", "Float32Array", "FloatArray", "IntArray", "Json", "LoadFrames", "LoadMask", "UInt8Array"]
+__all__ = [
+    "BoolArray",
+    "Float32Array",
+    "FloatArray",
+    "IndexArray",
+    "IntArray",
+    "Json",
+    "LoadFrames",
+    "LoadMask",
+    "UInt8Array",
+]
 
 Json = Mapping[str, Any]
 """The content of a JSON file."""
@@ -17,6 +27,7 @@ FloatArray = npt.NDArray[np.float64]
 Float32Array = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
+IndexArray = npt.NDArray[np.intp]
 UInt8Array = npt.NDArray[np.uint8]
 """Pixels: a frame (height, width, 3) or frames (N, height, width, 3)."""
 

@@ -9,6 +9,7 @@ from sklearn.isotonic import IsotonicRegression
 from torchmetrics.functional.classification import binary_calibration_error
 
 from sonoproof.evaluation.choosing.calibration import fit_calibration
+from sonoproof.evaluation.choosing.rows import CalibrationRows
 from sonoproof.evaluation.intervals.logistic import cluster_covariance
 from sonoproof.evaluation.measures.reliability import calibration_error, cox_calibration
 from sonoproof.evaluation.scores.rows import ScoredRows
@@ -26,7 +27,7 @@ def test_temperature_is_the_logistic_slope_without_intercept(
     sample: tuple[np.ndarray, np.ndarray, np.ndarray],
 ) -> None:
     logits, targets, groups = sample
-    fitted = fit_calibration(logits, targets=targets, groups=groups, method="temperature")
+    fitted = fit_calibration(CalibrationRows(logits, targets, groups.astype(str)), method="temperature")
     expected = sm.Logit(targets.astype(float), logits).fit(disp=False).params[0]
     assert fitted.slope == pytest.approx(expected, rel=1e-5)
 
@@ -37,14 +38,14 @@ def test_platt_is_the_logistic_fit_of_smoothed_targets(sample: tuple[np.ndarray,
     smoothed = np.where(targets, (positive + 1) / (positive + 2), 1 / (negative + 2))
     design = np.column_stack([logits, np.ones(600)])
     expected = sm.GLM(smoothed, design, family=sm.families.Binomial()).fit().params
-    fitted = fit_calibration(logits, targets=targets, groups=groups, method="platt")
+    fitted = fit_calibration(CalibrationRows(logits, targets, groups.astype(str)), method="platt")
     assert (fitted.slope, fitted.intercept) == pytest.approx(tuple(expected), rel=1e-4)
 
 
 def test_isotonic_equals_scikit_learn(sample: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
     logits, targets, groups = sample
     logits = np.round(logits, 1)
-    fitted = fit_calibration(logits, targets=targets, groups=groups, method="isotonic")
+    fitted = fit_calibration(CalibrationRows(logits, targets, groups.astype(str)), method="isotonic")
     margin = 0.5 / 600
     expected = IsotonicRegression().fit_transform(logits, targets).clip(margin, 1 - margin)
     np.testing.assert_allclose(expit(fitted.apply(logits)), expected, atol=1e-9)

@@ -37,7 +37,9 @@ def test_midranks_equal_pairs(seed: int, decimals: int) -> None:
 @pytest.mark.parametrize(("successes", "n"), [(0, 5), (5, 5), (3, 17), (199, 200)])
 def test_statsmodels_agrees_on_exact_limits(successes: int, n: int) -> None:
     expected = proportion_confint(successes, n, method="beta")
-    assert clopper_pearson(successes, n=n) == pytest.approx(expected, abs=1e-12)
+    found = clopper_pearson(successes, n=n)
+    assert (found.low, found.high) == pytest.approx(expected, abs=1e-12)
+    assert found.value == successes / n
 
 
 # AUC, DeLong's z, two-sided p and 95 % limits of the difference as the tests of pROC expect them (xrobin/pROC,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from sonoproof.classes import Classes
@@ -13,6 +14,7 @@ from sonoproof.data.audit import audit_cohort, examine_frames
 from sonoproof.data.cohort.cohort import build_cohort
 from sonoproof.data.frames.preprocessing import Preprocessing
 from sonoproof.data.frames.store import open_store
+from sonoproof.evaluation.intervals.resampling import Bootstrap
 from sonoproof.evaluation.probes.probe import probe_cohort
 from sonoproof.phantom import PhantomConfig, write_cohort
 
@@ -35,7 +37,13 @@ def levels(folder: Path, **planted: Any) -> dict[str, str]:
         config=AuditConfig(),
     )
     classes = Classes(negative=cohort.classes.negative, positive=cohort.classes.positive)
-    probed = probe_cohort(outcome.records, measures=outcome.measures, features=None, classes=classes, resamples=300)
+    probed = probe_cohort(
+        outcome.records,
+        measures=outcome.measures,
+        features=np.zeros((len(outcome.records), 1), dtype=np.float32),  # the probes themselves do not see them
+        classes=classes,
+        bootstrap=Bootstrap(resamples=300),
+    )
     return {finding.id: finding.level for finding in (*outcome.findings, *probed.findings)}
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 from sonoproof.evaluation.choosing.choose import choose_decision
 from sonoproof.evaluation.choosing.cross_fit import cross_fit_decisions
 from sonoproof.evaluation.choosing.rows import CalibrationRows, ChoosingRows, novelty_rows, rows_to_choose_on
+from sonoproof.evaluation.intervals.resampling import Bootstrap
 from sonoproof.inference.predict import answer_rows
 from sonoproof.inference.scoring import Scores
 from sonoproof.runfolder import PREDICTION_COLUMNS, RunFolder, read_json, read_table
@@ -50,7 +51,7 @@ def decide(context: RunContext, bundle: ModelBundle) -> tuple[Decision, dict[str
         config=config.calibrate,
         threshold=config.evaluate.threshold,
         chosen_on=chosen_on.name,
-        seed=config.fit.effective_seed,
+        bootstrap=Bootstrap(seed=config.fit.effective_seed),
     )
     return decision, {"rows": chosen_on.name, "crosswise": ["val"] if chosen_on.cross_fitted else []}
 

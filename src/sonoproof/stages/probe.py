@@ -11,7 +11,14 @@ from sonoproof.concurrency import map_in_order
 from sonoproof.data.audit import add_to_audit
 from sonoproof.data.frames.facts import decode
 from sonoproof.data.frames.texture import texture_features
-from sonoproof.evaluation.probes.probe import DOUBT_COLUMNS, REVIEW_WORKBOOK, ProbeOutcome, probe_cohort
+from sonoproof.evaluation.intervals.resampling import Bootstrap
+from sonoproof.evaluation.probes.probe import (
+    DOUBT_COLUMNS,
+    RESAMPLES,
+    REVIEW_WORKBOOK,
+    ProbeOutcome,
+    probe_cohort,
+)
 from sonoproof.reporting.workbooks.review_workbook import write_review_workbook
 from sonoproof.runfolder import RunFolder, write_table
 from sonoproof.stages.context import RunContext
@@ -37,8 +44,7 @@ def probe(context: RunContext) -> list[Path]:
         features=features,
         features_are=features_are,
         classes=context.classes,
-        confidence=config.evaluate.confidence,
-        seed=config.seed,
+        bootstrap=Bootstrap(config.evaluate.confidence, RESAMPLES, config.seed),
     )
     add_to_audit(run, outcome.findings, summary=outcome.summary)
     for finding in outcome.findings:

@@ -1,4 +1,4 @@
-"""Calibration: fitted apart from where it is reported, and never changing the order of the scores.
+"""Calibration: fitted on other rows than it is reported on, and never changing the order of the scores.
 
 References:
     Guo, Pleiss, Sun, Weinberger (2017), On calibration of modern neural networks, ICML, section 4.2 (temperature).
@@ -9,20 +9,19 @@ References:
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from scipy import stats
 from scipy.optimize import brentq, isotonic_regression
 from scipy.special import expit, logit
 
 from sonoproof.errors import ConfigError
+from sonoproof.evaluation.choosing.rows import CalibrationRows
 from sonoproof.evaluation.intervals.intervals import Interval
 from sonoproof.evaluation.intervals.logistic import cluster_covariance, fit_logistic
-from sonoproof.evaluation.intervals.resampling import kish
+from sonoproof.groups import effective_number
 from sonoproof.training.verdict import Calibration, Method
+from sonoproof.types import FloatArray
 
-__all__ = ["ISOTONIC_GROUPS", "SLOPES", "Calibration", "Method", "fit_calibration", "temperature_interval"]
-
-FloatArray = npt.NDArray[np.float64]
+__all__ = ["ISOTONIC_GROUPS", "SLOPES", "fit_calibration", "temperature_interval"]
 
 ISOTONIC_GROUPS = 100
 # A slope within these keeps the order of the scores, and stays finite where a score separates the classes.
@@ -30,25 +29,21 @@ SLOPES = (0.05, 20.0)
 _INTERCEPTS = (-20.0, 20.0)
 
 
-def fit_calibration(
-    logits: npt.ArrayLike, *, targets: npt.ArrayLike, groups: npt.ArrayLike, method: Method
-) -> Calibration:
+def fit_calibration(rows: CalibrationRows, *, method: Method) -> Calibration:
     """Fit a calibration on rows that it will not be reported on.
 
     Args:
-        logits: Finite log-odds of the positive class, shape (N,).
-        targets: 1 for the positive class, else 0, shape (N,).
-        groups: Name of the group of each row, shape (N,).
-        method: ``none``, ``temperature``, ``platt``, or ``isotonic`` from `ISOTONIC_GROUPS` groups on.
+        rows: The rows.
+        method: ``none``, ``temperature``, ``platt``, or, with at least `ISOTONIC_GROUPS` groups, ``isotonic``.
 
     Raises:
         ConfigError: A class is missing, there are too few groups, or the method is unknown.
     """
-    scores, y = np.asarray(logits, dtype=np.float64), np.asarray(targets, dtype=np.float64)
+    scores, y = rows.logits, rows.targets.astype(np.float64)
     if method == "none":
         return Calibration()
     if not 0 < y.sum() < len(y):
-        raise ConfigError("calibration needs rows of both classes; calibrate on more rows, or with method 'none'")
+        raise ConfigError("calibration needs rows of both classes; calibrate on more rows, or use the method 'none'")
     if method == "temperature":
         return Calibration(method, _best_slope(scores, targets=y))
     if method == "platt":
@@ -57,36 +52,34 @@ def fit_calibration(
         )
         return Calibration(method, float(slope), float(intercept))
     if method == "isotonic":
-        n_groups = len(np.unique(np.asarray(groups)))
-        if n_groups < ISOTONIC_GROUPS:
+        if rows.n_groups < ISOTONIC_GROUPS:
             raise ConfigError(
-                f"isotonic calibration needs {ISOTONIC_GROUPS} groups, there are {n_groups}; "
+                f"isotonic calibration needs {ISOTONIC_GROUPS} groups, and there are {rows.n_groups}; "
                 "use 'temperature' or 'platt'"
             )
         return Calibration(method, knots=_isotonic_knots(scores, targets=y))
-    raise ConfigError(f"there is no calibration {method!r}; there are none, temperature, platt, isotonic")
+    raise ConfigError(f"there is no calibration {method!r}; choose none, temperature, platt or isotonic")
 
 
-def temperature_interval(
-    logits: npt.ArrayLike, *, targets: npt.ArrayLike, groups: npt.ArrayLike, confidence: float = 0.95
-) -> Interval:
+def temperature_interval(rows: CalibrationRows, *, confidence: float = 0.95) -> Interval:
     """Temperature of the rows with its interval, by the sandwich variance over groups on the log scale."""
-    scores, y = np.asarray(logits, dtype=np.float64), np.asarray(targets, dtype=np.float64)
-    slope = fit_calibration(scores, targets=y, groups=groups, method="temperature").slope
-    nan = float("nan")
+    slope = fit_calibration(rows, method="temperature").slope
     if slope in SLOPES:
-        return Interval(1 / slope, nan, nan, "no limits: the likelihood has no inner maximum")
-    _, group_of_row = np.unique(np.asarray(groups), return_inverse=True)
+        return Interval(1 / slope, reason="no limits: the likelihood has no inner maximum")
+    _, group_of_row = np.unique(rows.groups, return_inverse=True)
     covariance = cluster_covariance(
-        scores[:, None], targets=y, coefficients=np.array([slope]), group_of_row=group_of_row
+        rows.logits[:, None],
+        targets=rows.targets.astype(np.float64),
+        coefficients=np.array([slope]),
+        group_of_row=group_of_row,
     )
-    freedom = max(kish(np.bincount(group_of_row).astype(float)) - 1, 1.0)
+    freedom = max(effective_number(np.bincount(group_of_row)) - 1, 1.0)
     reach = float(stats.t.ppf((1 + confidence) / 2, freedom) * np.sqrt(covariance[0, 0])) / slope
     return Interval(1 / slope, float(np.exp(-reach)) / slope, float(np.exp(reach)) / slope)
 
 
 def _best_slope(scores: FloatArray, *, targets: FloatArray) -> float:
-    """The slope within `SLOPES` of the highest likelihood, which is concave: the root of its derivative."""
+    """The slope of the highest likelihood within `SLOPES`: the root of its derivative, as the likelihood is concave."""
 
     def derivative(slope: float) -> float:
         return float(np.sum((expit(slope * scores) - targets) * scores))
@@ -107,7 +100,7 @@ def _smoothed(targets: FloatArray) -> FloatArray:
 
 
 def _isotonic_knots(scores: FloatArray, *, targets: FloatArray) -> tuple[tuple[float, float], ...]:
-    """Ends of the steps of the isotonic fit, with probabilities kept off 0 and 1 by half a row."""
+    """Ends of the steps of the isotonic fit, with probabilities kept half a row away from 0 and 1."""
     values, where, counts = np.unique(scores, return_inverse=True, return_counts=True)
     share = np.bincount(where, weights=targets) / counts
     fitted = isotonic_regression(share, weights=counts.astype(float)).x

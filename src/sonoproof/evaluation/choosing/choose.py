@@ -5,17 +5,18 @@ from __future__ import annotations
 import dataclasses
 
 from sonoproof.config import CalibrateConfig
-from sonoproof.evaluation.choosing.abstention import conformal_quantile
+from sonoproof.evaluation.choosing.abstention import choose_abstention
 from sonoproof.evaluation.choosing.calibration import ISOTONIC_GROUPS, SLOPES, fit_calibration, temperature_interval
 from sonoproof.evaluation.choosing.operating_point import choose_operating_point
 from sonoproof.evaluation.choosing.rows import CalibrationRows
 from sonoproof.evaluation.choosing.threshold import Policy
+from sonoproof.evaluation.intervals.resampling import BOOTSTRAP, Bootstrap
 from sonoproof.evaluation.scores.rows import ScoredRows
 from sonoproof.training.verdict import Abstention, Calibration, Decision, Method, OperatingPoint
 
 __all__ = ["choose_decision"]
 
-NO_ROWS = "no labelled rows apart from those that are reported"
+NO_ROWS = "there are no labelled rows besides those that are reported"
 
 
 def choose_decision(
@@ -24,40 +25,42 @@ def choose_decision(
     config: CalibrateConfig,
     threshold: float,
     chosen_on: str,
-    confidence: float = 0.95,
-    resamples: int = 2000,
-    seed: int = 0,
+    bootstrap: Bootstrap = BOOTSTRAP,
 ) -> Decision:
     """Choose calibration, operating point and abstention on rows that they will not be reported on.
 
     With fewer than ``config.least_groups`` groups of a class nothing is calibrated and the threshold is the fixed one;
-    what was not chosen says why.
+    whatever was not chosen says why.
 
     Args:
         rows: The rows.
         config: What to fit, by which policy, and how many wrong answers are allowed.
         threshold: The threshold of the policy ``fixed``.
         chosen_on: Which rows these are, in words, for the record.
-        confidence: Level of the limits of temperature and threshold.
-        resamples: Bootstrap resamples for the limits of the threshold; 0 for none.
-        seed: Seed of the resampling.
+        bootstrap: Level of the limits of temperature and threshold, and the resamples for those of the threshold.
     """
     missing = _too_few(rows, least=config.least_groups)
-    calibration = _calibration(rows, config=config, missing=missing, chosen_on=chosen_on, confidence=confidence)
+    calibration = _calibration(
+        rows, config=config, missing=missing, chosen_on=chosen_on, confidence=bootstrap.confidence
+    )
     if missing and config.policy != "fixed":
-        point = OperatingPoint(threshold, chosen_on=f"set before training: policy {config.policy!r} was asked for, "
-                               f"but {missing}")  # fmt: skip
+        why = f"set before training: policy {config.policy!r} was asked for, but {missing}"
+        point = OperatingPoint(threshold, chosen_on=why)
     else:
         point = choose_operating_point(
             ScoredRows.from_logits(rows.targets, logits=calibration.apply(rows.logits)),
             groups=rows.groups,
             policy=_policy(config, threshold=threshold),
             chosen_on=chosen_on,
-            confidence=confidence,
-            resamples=resamples,
-            seed=seed,
+            bootstrap=bootstrap,
         )
-    return Decision(calibration, point, _abstention(rows, error=config.error, missing=missing, chosen_on=chosen_on))
+    if not config.error:
+        abstention = Abstention(chosen_on="not chosen: every frame is answered, as requested")
+    elif missing:
+        abstention = Abstention(chosen_on=f"not chosen: {missing}")
+    else:
+        abstention = choose_abstention(rows, error=config.error, chosen_on=chosen_on)
+    return Decision(calibration, point, abstention)
 
 
 def _too_few(rows: CalibrationRows, *, least: int) -> str:
@@ -65,7 +68,7 @@ def _too_few(rows: CalibrationRows, *, least: int) -> str:
     if not len(rows.logits):
         return NO_ROWS
     found = rows.groups_of_rarer_class
-    return f"a class has {found} groups and {least} are needed" if found < least else ""
+    return f"one class has {found} groups, and {least} are needed" if found < least else ""
 
 
 def _calibration(
@@ -73,18 +76,18 @@ def _calibration(
 ) -> Calibration:
     method: Method = config.method
     if method == "none":
-        return Calibration(chosen_on="not calibrated: so it was asked for")
+        return Calibration(chosen_on="not calibrated, as requested")
     if missing:
         return Calibration(chosen_on=f"not calibrated: {missing}")
     if method == "isotonic" and rows.n_groups < ISOTONIC_GROUPS:
         method, chosen_on = "temperature", f"{chosen_on} (too few groups for isotonic: {ISOTONIC_GROUPS} are needed)"
-    fitted = fit_calibration(rows.logits, targets=rows.targets, groups=rows.groups, method=method)
+    fitted = fit_calibration(rows, method=method)
     if method != "isotonic" and not SLOPES[0] < fitted.slope < SLOPES[1]:
-        return Calibration(chosen_on=f"not calibrated: the scores separate the classes, or do not rank them, on "
-                           f"{chosen_on}")  # fmt: skip
+        why = f"the scores either separate the classes or do not rank them, on {chosen_on}"
+        return Calibration(chosen_on=f"not calibrated: {why}")
     low = high = None
     if method == "temperature":
-        limits = temperature_interval(rows.logits, targets=rows.targets, groups=rows.groups, confidence=confidence)
+        limits = temperature_interval(rows, confidence=confidence)
         low, high = limits.low, limits.high
     return dataclasses.replace(
         fitted, low=low, high=high, chosen_on=chosen_on, n=len(rows.logits), n_groups=rows.n_groups
@@ -99,20 +102,3 @@ def _policy(config: CalibrateConfig, *, threshold: float) -> Policy:
         cost_false_negative=config.cost_false_negative,
         prevalence=config.prevalence,
     )
-
-
-def _abstention(rows: CalibrationRows, *, error: float, missing: str, chosen_on: str) -> Abstention:
-    if not error:
-        return Abstention(chosen_on="not chosen: every frame is answered, as asked for")
-    if missing:
-        return Abstention(chosen_on=f"not chosen: {missing}")
-    if rows.n_groups + 1 < 1 / error:
-        return Abstention(chosen_on=f"not chosen: {rows.n_groups} groups cannot promise {error:.0%} wrong answers")
-    quantile = conformal_quantile(
-        ScoredRows.from_logits(rows.targets, logits=rows.logits), groups=rows.groups, error=error
-    )
-    guarantee = (
-        f"of the frames of a new group at most {error:.0%} are answered wrongly, on average over groups, if the new "
-        "groups are exchangeable with those that this was chosen on and these had no part in training"
-    )
-    return Abstention(error, quantile, guarantee, chosen_on, len(rows.logits), rows.n_groups)

@@ -13,7 +13,9 @@ from sonoproof.config import CalibrateConfig
 from sonoproof.errors import ConfigError
 from sonoproof.evaluation.choosing.choose import choose_decision
 from sonoproof.evaluation.choosing.rows import CalibrationRows
+from sonoproof.evaluation.intervals.resampling import Bootstrap
 from sonoproof.training.verdict import Decision
+from sonoproof.types import IndexArray
 
 __all__ = ["FOLDS", "CrossFit", "cross_fit_decisions", "group_folds"]
 
@@ -29,10 +31,10 @@ class CrossFit:
         decisions: The decision of each fold.
     """
 
-    fold: npt.NDArray[np.intp]
+    fold: IndexArray
     decisions: tuple[Decision, ...]
 
-    def apply(self, decide: Callable[[npt.NDArray[np.intp], Decision], pd.DataFrame]) -> pd.DataFrame:
+    def apply(self, decide: Callable[[IndexArray, Decision], pd.DataFrame]) -> pd.DataFrame:
         """The table of all rows, in their order, each fold by its own decision.
 
         Args:
@@ -49,7 +51,7 @@ def cross_fit_decisions(
     *,
     config: CalibrateConfig,
     threshold: float,
-    fold: npt.NDArray[np.intp] | None = None,
+    fold: IndexArray | None = None,
     seed: int = 0,
 ) -> CrossFit:
     """Decide each fold of groups by what was chosen on the other folds.
@@ -70,14 +72,14 @@ def cross_fit_decisions(
             config=config,
             threshold=threshold,
             chosen_on="the other folds of these groups",
-            resamples=0,
+            bootstrap=Bootstrap(resamples=0),
         )
         for index in range(int(fold.max()) + 1)
     ]
     return CrossFit(fold, tuple(decisions))
 
 
-def group_folds(groups: npt.ArrayLike, *, folds: int, seed: int) -> npt.NDArray[np.intp]:
+def group_folds(groups: npt.ArrayLike, *, folds: int, seed: int) -> IndexArray:
     """Fold of each row: groups in random order go one by one to the fold that has fewest rows.
 
     The labels play no part, so that what is chosen for a fold cannot depend on the labels within it.

@@ -1,4 +1,4 @@
-"""From which probability a row is called positive: chosen by a stated policy, never where it is reported."""
+"""The threshold, chosen by a stated policy and never on the rows that it is reported on."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sonoproof.evaluation.choosing.threshold import Policy, choose_threshold, resampled_thresholds
-from sonoproof.evaluation.intervals.resampling import GroupedRows, Grouping
+from sonoproof.evaluation.intervals.resampling import BOOTSTRAP, Bootstrap, GroupedRows, Grouping
 from sonoproof.evaluation.scores.rows import ScoredRows
 from sonoproof.training.verdict import OperatingPoint
 
@@ -19,9 +19,7 @@ def choose_operating_point(
     groups: npt.ArrayLike,
     policy: Policy,
     chosen_on: str,
-    confidence: float = 0.95,
-    resamples: int = 2000,
-    seed: int = 0,
+    bootstrap: Bootstrap = BOOTSTRAP,
 ) -> OperatingPoint:
     """Choose the threshold on these rows, with the interval of the choice by resampling groups.
 
@@ -30,9 +28,8 @@ def choose_operating_point(
         groups: Name of the group of each row, shape (N,).
         policy: How to choose.
         chosen_on: Which rows these are, in words, for the record.
-        confidence: Level of the percentile interval of the threshold.
-        resamples: Bootstrap resamples; 0 for no interval.
-        seed: Seed of the resampling.
+        bootstrap: How groups are resampled, by class in any case, and the level of the threshold's percentile interval;
+            without resamples there is none.
 
     Raises:
         ConfigError: The policy needs a class that the rows lack.
@@ -40,13 +37,12 @@ def choose_operating_point(
     threshold = choose_threshold(rows, policy=policy)
     if policy.name == "fixed":
         return OperatingPoint(threshold)
-    grouping = Grouping.of(groups, targets=rows.targets)
+    grouping = Grouping.from_names(groups, targets=rows.targets)
     low, high = None, None
     # Without two groups of each class there is nothing to resample: no limits.
-    if resamples and min(len(members) for members in grouping.strata) > 1:
-        grouped, tail = GroupedRows(rows, grouping), (1 - confidence) / 2
-        drawn = resampled_thresholds(grouped, policy=policy, resamples=resamples, seed=seed)
-        low, high = (float(limit) for limit in np.quantile(drawn, (tail, 1 - tail)))
+    if bootstrap.resamples and grouping.smallest_stratum > 1:
+        resampled = resampled_thresholds(GroupedRows(rows, grouping), policy=policy, bootstrap=bootstrap)
+        low, high = (float(limit) for limit in np.quantile(resampled, bootstrap.tails))
     return OperatingPoint(
         threshold,
         policy=policy.name,

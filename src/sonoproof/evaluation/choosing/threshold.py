@@ -1,4 +1,4 @@
-"""Which threshold a policy chooses on given rows, and in each resample of their groups.
+"""The threshold that a policy chooses on given rows, and in each resample of their groups.
 
 References:
     Youden (1950), Index for rating diagnostic tests, Cancer 3:32.
@@ -8,19 +8,18 @@ References:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import get_args
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import expit
 
 from sonoproof.errors import ConfigError
-from sonoproof.evaluation.intervals.resampling import GroupedRows, chunk_sizes
+from sonoproof.evaluation.intervals.resampling import Bootstrap, GroupedRows, chunk_sizes
 from sonoproof.evaluation.scores.rows import ScoredRows
+from sonoproof.training.verdict import PolicyName
+from sonoproof.types import BoolArray, FloatArray, IndexArray
 
 __all__ = ["Policy", "choose_threshold", "resampled_thresholds"]
-
-FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -30,28 +29,28 @@ class Policy:
     Attributes:
         name: ``fixed``: the probability `target`. ``youden``: the greatest sensitivity + specificity.
             ``sensitivity``: the highest threshold whose sensitivity is at least `target`. ``specificity``: the lowest
-            threshold whose specificity is at least `target`. ``cost``: the lowest expected cost a case.
+            threshold whose specificity is at least `target`. ``cost``: the lowest expected cost per case.
         target: See `name`; between 0 and 1.
-        cost_false_positive: Cost of calling a negative case positive, in any unit.
-        cost_false_negative: Cost of missing a positive case, in the same unit.
-        prevalence: Share of positive cases where the costs arise; None takes that of the rows.
+        cost_false_positive: Cost of a false positive, in any unit.
+        cost_false_negative: Cost of a false negative, in the same unit.
+        prevalence: Share of positive cases where the costs arise; None for that of the rows.
     """
 
-    name: Literal["fixed", "youden", "sensitivity", "specificity", "cost"] = "fixed"
+    name: PolicyName = "fixed"
     target: float = 0.5
     cost_false_positive: float = 1.0
     cost_false_negative: float = 1.0
     prevalence: float | None = None
 
     def __post_init__(self) -> None:
-        if self.name not in ("fixed", "youden", "sensitivity", "specificity", "cost"):
-            raise ConfigError(f"there is no policy {self.name!r}: fixed, youden, sensitivity, specificity, cost")
+        if self.name not in (policies := get_args(PolicyName)):
+            raise ConfigError(f"there is no policy {self.name!r}; there are {', '.join(policies)}")
         if not 0 <= self.target <= 1:
-            raise ConfigError(f"the target of a policy lies between 0 and 1, not at {self.target}")
+            raise ConfigError(f"the target of a policy must lie between 0 and 1; it is {self.target}")
         if min(self.cost_false_positive, self.cost_false_negative) <= 0:
             raise ConfigError("the costs of a policy must be positive")
         if self.prevalence is not None and not 0 < self.prevalence < 1:
-            raise ConfigError(f"a prevalence lies between 0 and 1, not at {self.prevalence}")
+            raise ConfigError(f"a prevalence must lie between 0 and 1; it is {self.prevalence}")
 
 
 def choose_threshold(rows: ScoredRows, *, policy: Policy) -> float:
@@ -63,68 +62,67 @@ def choose_threshold(rows: ScoredRows, *, policy: Policy) -> float:
     if policy.name == "fixed":
         return policy.target
     if rows.targets.all() or not rows.targets.any():
-        raise ConfigError(f"policy {policy.name!r} needs rows of both classes; name a fixed threshold")
-    cuts = _Cuts.of(rows.logits)
-    tp, fp = cuts.called(rows.targets[cuts.order][None, :]), cuts.called(~rows.targets[cuts.order][None, :])
+        raise ConfigError(f"policy {policy.name!r} needs rows of both classes; set a fixed threshold")
+    cuts = _Cuts.from_logits(rows.logits)
+    tp, fp = (cuts.totals_above(which[cuts.order][None, :]) for which in (rows.targets, ~rows.targets))
     return float(cuts.probabilities[_chosen(tp, fp, policy=policy)[0]])
 
 
-def resampled_thresholds(grouped: GroupedRows, *, policy: Policy, resamples: int, seed: int) -> FloatArray:
+def resampled_thresholds(grouped: GroupedRows, *, policy: Policy, bootstrap: Bootstrap) -> FloatArray:
     """The threshold chosen in each resample of groups, shape (R,).
 
     Args:
         grouped: Rows of both classes with their groups.
         policy: How to choose; not ``fixed``.
-        resamples: Number of resamples R.
-        seed: Seed of the resampling.
+        bootstrap: Number of resamples R, and their seed.
     """
-    cuts = _Cuts.of(grouped.rows.logits)
+    cuts = _Cuts.from_logits(grouped.rows.logits)
     targets, groups = grouped.rows.targets[cuts.order], grouped.grouping.group_of_row[cuts.order]
-    rngs = np.random.default_rng(seed).spawn(len(grouped.grouping.strata))
+    rngs = np.random.default_rng(bootstrap.seed).spawn(len(grouped.grouping.strata))
     chosen = []
-    for size in chunk_sizes(resamples, width=grouped.rows.n):
+    for size in chunk_sizes(bootstrap.resamples, width=grouped.rows.n):
         weights = np.take(grouped.grouping.draw(size, rngs=rngs), groups, axis=1)
         positive = weights * targets
-        cut = _chosen(cuts.called(positive), cuts.called(weights - positive), policy=policy)
+        cut = _chosen(cuts.totals_above(positive), cuts.totals_above(weights - positive), policy=policy)
         chosen.append(cuts.probabilities[cut])
     return np.concatenate(chosen)
 
 
 @dataclass(frozen=True)
 class _Cuts:
-    """The places in the falling order of scores at which calling may stop.
+    """The places in the falling order of scores at which predicting positive may stop.
 
     Attributes:
         order: Row indices by falling score, shape (N,).
-        stops: How many rows are called at each cut, from none to all, shape (C,).
+        stops: Number of rows predicted positive at each cut, from none to all, shape (C,).
         probabilities: The threshold of each cut, shape (C,).
     """
 
-    order: npt.NDArray[np.intp]
-    stops: npt.NDArray[np.intp]
+    order: IndexArray
+    stops: IndexArray
     probabilities: FloatArray
 
     @classmethod
-    def of(cls, logits: FloatArray) -> _Cuts:
+    def from_logits(cls, logits: FloatArray) -> _Cuts:
         order = np.argsort(-logits, kind="stable")
         falling = logits[order]
         stops = np.concatenate([[0], np.flatnonzero(np.diff(falling)) + 1, [len(falling)]])
         between = (falling[stops[1:-1] - 1] + falling[stops[1:-1]]) / 2
-        # Cuts outside the scores stand one logit beyond them.
+        # Cuts outside the scores are one logit beyond them.
         cuts = np.concatenate([[falling[0] + 1], between, [falling[-1] - 1]])
         return cls(order, stops, np.asarray(expit(cuts), dtype=np.float64))
 
-    def called(self, weights: npt.NDArray[np.float64] | npt.NDArray[np.bool_]) -> FloatArray:
+    def totals_above(self, weights: FloatArray | BoolArray) -> FloatArray:
         """Total of `weights` (R, N), in the falling order, above each cut, shape (R, C)."""
         totals = np.zeros((weights.shape[0], weights.shape[1] + 1))
         np.cumsum(weights, axis=1, out=totals[:, 1:])
         return totals[:, self.stops]
 
 
-def _chosen(tp: FloatArray, fp: FloatArray, *, policy: Policy) -> npt.NDArray[np.intp]:
+def _chosen(tp: FloatArray, fp: FloatArray, *, policy: Policy) -> IndexArray:
     """Index of the chosen cut from the true and false positives at each cut, both (R, C); result (R,)."""
     worth = _worth(tp / tp[:, -1:], fp / fp[:, -1:], prevalence=_prevalence(tp, fp, policy=policy), policy=policy)
-    # The first of equals, which calls fewest.
+    # The first of equals, which predicts fewest positive.
     return np.asarray(np.argmax(worth, axis=1), dtype=np.intp)
 
 
@@ -135,7 +133,7 @@ def _prevalence(tp: FloatArray, fp: FloatArray, *, policy: Policy) -> FloatArray
 
 
 def _worth(sensitivity: FloatArray, false_rate: FloatArray, *, prevalence: FloatArray, policy: Policy) -> FloatArray:
-    """What `policy` wants most of, at each cut, shape (R, C); rounded, so that equals are equal."""
+    """What `policy` maximises, at each cut, shape (R, C); rounded, so that equals are equal."""
     if policy.name == "sensitivity":
         return (sensitivity >= policy.target - 1e-12).astype(np.float64)
     if policy.name == "specificity":

@@ -1,4 +1,4 @@
-"""The stage that turns predictions into metrics with intervals, for each part of a run."""
+"""Predictions to metrics with intervals, for each part of a run."""
 
 from __future__ import annotations
 
@@ -7,28 +7,27 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from sonoproof.classes import Classes
 from sonoproof.config import EvaluateConfig
 from sonoproof.evaluation.evaluate.exams import exam_columns, exam_file, measure_exams
 from sonoproof.evaluation.evaluate.notes import notes, notes_on_choices
+from sonoproof.evaluation.evaluate.part import LabelledPart
 from sonoproof.evaluation.intervals.delong import independent_intervals
-from sonoproof.evaluation.intervals.intervals import Interval, as_json
+from sonoproof.evaluation.intervals.intervals import Interval, metric_intervals
+from sonoproof.evaluation.intervals.resampling import Bootstrap
 from sonoproof.evaluation.measures.decision_curve import decision_curve
 from sonoproof.evaluation.measures.measures import (
     answer_shares,
     calibration_measures,
-    intervals_of,
     predictive_values,
     rows_before,
 )
 from sonoproof.evaluation.metrics.curves import RELIABILITY_BINS, curves, reliability_bins
 from sonoproof.evaluation.metrics.metrics import METRICS, confusion
-from sonoproof.evaluation.scores.labelled import labelled_rows, scored, thresholds_of, units_of
-from sonoproof.evaluation.scores.rows import ScoredRows
 from sonoproof.runfolder import PREDICTION_COLUMNS, RunFolder, read_json, read_table, write_json, write_table
+from sonoproof.types import FloatArray
 
 __all__ = ["METRIC_COLUMNS", "evaluate_part", "evaluate_run"]
 
@@ -54,8 +53,8 @@ def evaluate_run(
         parts: Parts such as ``val`` and ``test``.
         config: Settings of the stage.
         unit: Column of the predictions whose values are resampled.
-        threshold: Probability from which a row is called positive; None takes each row's own from the column
-            ``threshold``, or that of `config` where there is none.
+        threshold: Probability at or above which a row is predicted positive; None for each row's own from the column
+            ``threshold``, or that of `config` if there is none.
 
     Returns:
         Part to the content of its JSON file.
@@ -64,7 +63,7 @@ def evaluate_run(
         RunFolderError: A file is missing or a prediction table cannot be evaluated.
     """
     cohort = read_json(run.cohort, schema="cohort")
-    classes = Classes(negative=cohort["classes"]["negative"], positive=cohort["classes"]["positive"])
+    classes = Classes.from_dict(cohort["classes"])
     group_columns = tuple(cohort.get("group_columns") or ())
     evaluations = {}
     for part in parts:
@@ -72,7 +71,7 @@ def evaluate_run(
         if (predictions["label"] == "").all():
             continue
         evaluation = evaluate_part(predictions, classes=classes, config=config, unit=unit, threshold=threshold)
-        drawn = curves_of_part(predictions, classes=classes, config=config, unit=unit)
+        points = part_curves(predictions, classes=classes, config=config, unit=unit)
         chosen_here = _chosen_here(run, part)
         evaluation["notes"] += notes_on_choices(chosen_here, part=part, predictions=predictions)
         exams = {
@@ -81,7 +80,7 @@ def evaluate_run(
         }
         evaluations[part] = {"part": part, **evaluation, "chosen_here": chosen_here, "exams": exams}
         write_json(run.evaluation(part), evaluations[part], schema="evaluation")
-        write_json(run.evaluation(f"{part}_curves"), {"part": part, **drawn}, schema="curves")
+        write_json(run.evaluation(f"{part}_curves"), {"part": part, **points}, schema="curves")
     write_table(run.metrics, metric_table(evaluations, run=run), columns=METRIC_COLUMNS)
     return evaluations
 
@@ -101,26 +100,28 @@ def evaluate_part(
     Args:
         predictions: Table with the columns `PREDICTION_COLUMNS`.
         classes: Names of the classes; every metric is of the positive one.
-        config: Level, resamples and seed of the intervals, and the threshold where none is given.
-        unit: Column whose values are resampled; ``row`` takes rows as independent.
-        threshold: Probability from which a row is called positive; None takes each row's own from the column
-            ``threshold``, or that of `config` where there is none.
+        config: Level, resamples and seed of the intervals, and the threshold of rows that have none.
+        unit: Column whose values are resampled; ``row`` treats rows as independent.
+        threshold: Probability at or above which a row is predicted positive; None for each row's own from the column
+            ``threshold``, or that of `config` if there is none.
 
     Raises:
         RunFolderError: The table cannot be evaluated; the message names the frames.
     """
-    table = labelled_rows(predictions, classes=classes)
-    cuts = thresholds_of(table, otherwise=config.threshold) if threshold is None else np.full(len(table), threshold)
-    rows, units = scored(table, classes=classes, threshold=cuts), units_of(table, unit=unit)
-    intervals = intervals_of(rows, units=units, config=config)
-    calibration, before = calibration_measures(rows, units=units, config=config), rows_before(table, rows=rows)
+    part = LabelledPart.from_predictions(predictions, classes=classes, config=config, unit=unit, threshold=threshold)
+    rows, units, bootstrap = part.rows, part.units, Bootstrap.from_config(config)
+    intervals = metric_intervals(rows, groups=units, bootstrap=bootstrap)
+    calibration, before = (
+        calibration_measures(rows, units=units, bootstrap=bootstrap),
+        rows_before(part.table, rows=rows),
+    )
     return {
         "n": rows.n,
         "n_positive": int(rows.targets.sum()),
         "n_unlabelled": len(predictions) - rows.n,
         "positive_class": classes.positive,
         "negative_class": classes.negative,
-        **_thresholds(cuts, otherwise=config.threshold),
+        **_thresholds(part.thresholds, otherwise=config.threshold),
         "unit": unit,
         "n_units": len(np.unique(units)),
         "confidence": config.confidence,
@@ -128,47 +129,38 @@ def evaluate_part(
         "seed": config.effective_seed,
         "interval_method": _interval_method(config),
         "stratified": config.stratified,
-        **{name: as_json(interval) for name, interval in intervals.items()},
+        **_to_dicts(intervals),
         "confusion": confusion(rows),
         "calibration": _calibration_facts(calibration),
         "calibration_before": None
         if before is None
-        else _calibration_facts(calibration_measures(before, units=units, config=config)),
-        "predictive_values": _predictive_values(rows, units=units, config=config),
-        "answers": _answers(rows, table=table, units=units, classes=classes, config=config),
-        "independent": _independent(rows, units=units, config=config),
+        else _calibration_facts(calibration_measures(before, units=units, bootstrap=bootstrap)),
+        "predictive_values": _predictive_values(part, prevalence=config.prevalence, bootstrap=bootstrap),
+        "answers": _answers(part, bootstrap=bootstrap),
+        "independent": _independent(part, confidence=config.confidence),
         "undefined": {name: found.reason for name, found in {**intervals, **calibration}.items() if found.reason},
-        "notes": notes(rows, table=table, classes=classes, units=units),
+        "notes": notes(part),
     }
 
 
-def curves_of_part(
+def part_curves(
     predictions: pd.DataFrame, *, classes: Classes, config: EvaluateConfig, unit: str = "group"
 ) -> dict[str, Any]:
-    """Points of the curves of the labelled rows; the decision curve is None where a class is missing."""
-    table = labelled_rows(predictions, classes=classes)
-    rows = scored(table, classes=classes, threshold=thresholds_of(table, otherwise=config.threshold))
-    benefit = None
-    if 0 < rows.targets.sum() < rows.n:
-        found = decision_curve(
-            rows,
-            groups=units_of(table, unit=unit),
-            confidence=config.confidence,
-            resamples=config.resamples,
-            seed=config.effective_seed,
-        )
-        benefit = dataclasses.asdict(found)
-    before = rows_before(table, rows=rows)
+    """Points of the curves of the labelled rows; the decision curve is None if a class is missing."""
+    part = LabelledPart.from_predictions(predictions, classes=classes, config=config, unit=unit)
+    benefit, before = None, rows_before(part.table, rows=part.rows)
+    if 0 < part.rows.targets.sum() < part.rows.n:
+        benefit = decision_curve(part.rows, groups=part.units, bootstrap=Bootstrap.from_config(config))
     return {
         "positive_class": classes.positive,
-        **curves(rows),
+        **curves(part.rows),
         "reliability_before": None if before is None else reliability_bins(before),
-        "decision_curve": benefit,
+        "decision_curve": None if benefit is None else dataclasses.asdict(benefit),
     }
 
 
 def _with_records(predictions: pd.DataFrame, *, run: RunFolder) -> pd.DataFrame:
-    """Predictions with the further columns of their records: the sheet's groups, and whether a twin is in training."""
+    """Predictions with the further columns of their records, such as the groups of the sheet and ``test_twin``."""
     if not run.records.is_file():
         return predictions
     records = read_table(run.records, columns=("image_id",))
@@ -198,7 +190,7 @@ def _exams(
     evaluation: Mapping[str, Any],
     config: EvaluateConfig,
 ) -> dict[str, Any]:
-    """Metrics of the exams of a part; their predictions go into a file of their own."""
+    """Metrics of the exams of a part, whose predictions are written to a file of their own."""
     facts, table = measure_exams(predictions, by=by, classes=classes, threshold=evaluation["threshold"], config=config)
     if table is not None:
         name = exam_file(part, column=by)
@@ -209,7 +201,7 @@ def _exams(
 
 
 def metric_table(evaluations: Mapping[str, Mapping[str, Any]], *, run: RunFolder) -> pd.DataFrame:
-    """All metrics of all parts, one a row, each with the file that it was made from."""
+    """All metrics of all parts, one per row, each with the file that it was computed from."""
     rows = [
         {
             "part": part,
@@ -226,14 +218,14 @@ def metric_table(evaluations: Mapping[str, Mapping[str, Any]], *, run: RunFolder
 
 
 def _interval_method(config: EvaluateConfig) -> str:
-    units = "whole units drawn by class" if config.stratified else "whole units"
+    units = "whole units resampled by class" if config.stratified else "whole units resampled"
     return (
         f"cluster bootstrap, {units}; limits symmetric on the log-odds scale (loss: logarithm), "
         "Student's t with the effective number of units"
     )
 
 
-def _thresholds(cuts: npt.NDArray[np.float64], *, otherwise: float) -> dict[str, Any]:
+def _thresholds(cuts: FloatArray, *, otherwise: float) -> dict[str, Any]:
     """The threshold; where folds of the rows have one each, their median and all of them."""
     each = np.unique(cuts)
     if len(each) == 1:
@@ -241,37 +233,32 @@ def _thresholds(cuts: npt.NDArray[np.float64], *, otherwise: float) -> dict[str,
     return {"threshold": float(np.median(each)) if len(each) else otherwise, "thresholds": each.tolist()}
 
 
+def _to_dicts(intervals: Mapping[str, Interval]) -> dict[str, dict[str, float | None]]:
+    return {name: interval.to_dict() for name, interval in intervals.items()}
+
+
 def _calibration_facts(found: Mapping[str, Interval]) -> dict[str, Any]:
-    return {"bins": RELIABILITY_BINS, **{name: as_json(interval) for name, interval in found.items()}}
+    return {"bins": RELIABILITY_BINS, **_to_dicts(found)}
 
 
-def _answers(
-    rows: ScoredRows, *, table: pd.DataFrame, units: npt.NDArray[np.str_], classes: Classes, config: EvaluateConfig
-) -> dict[str, Any]:
-    """How many rows were answered, and how often wrongly; empty where the table does not say."""
-    if "answer" not in table.columns:
+def _answers(part: LabelledPart, *, bootstrap: Bootstrap) -> dict[str, Any]:
+    """How many rows were answered, and how often wrongly; empty if the table does not say."""
+    if "answer" not in part.table.columns:
         return {}
-    answered = table["answer"].isin([classes.negative, classes.positive]).to_numpy()
-    shares = answer_shares(rows, answered=answered, units=units, config=config)
-    others = table.loc[~answered, "answer"].value_counts()
-    return {
-        **{name: as_json(share) for name, share in shares.items()},
-        "unanswered": {str(answer): int(count) for answer, count in others.items()},
-    }
+    answered = part.table["answer"].isin(part.classes.names).to_numpy()
+    shares = answer_shares(part.rows, answered=answered, units=part.units, bootstrap=bootstrap)
+    others = part.table.loc[~answered, "answer"].value_counts()
+    return {**_to_dicts(shares), "unanswered": {str(answer): int(count) for answer, count in others.items()}}
 
 
-def _predictive_values(
-    rows: ScoredRows, *, units: npt.NDArray[np.str_], config: EvaluateConfig
-) -> dict[str, Any] | None:
-    if not config.prevalence:
+def _predictive_values(part: LabelledPart, *, prevalence: float | None, bootstrap: Bootstrap) -> dict[str, Any] | None:
+    if not prevalence:
         return None
-    found = predictive_values(rows, units=units, prevalence=config.prevalence, config=config)
-    return {"prevalence": config.prevalence, **{name: as_json(value) for name, value in found.items()}}
+    found = predictive_values(part.rows, units=part.units, prevalence=prevalence, bootstrap=bootstrap)
+    return {"prevalence": prevalence, **_to_dicts(found)}
 
 
-def _independent(rows: ScoredRows, *, units: npt.NDArray[np.str_], config: EvaluateConfig) -> dict[str, Any]:
+def _independent(part: LabelledPart, *, confidence: float) -> dict[str, Any]:
     """DeLong's and exact intervals, or why they do not hold."""
-    found = independent_intervals(rows, groups=units, confidence=config.confidence)
-    if isinstance(found, str):
-        return {"reason": found}
-    return {name: as_json(interval) for name, interval in found.items()}
+    found = independent_intervals(part.rows, groups=part.units, confidence=confidence)
+    return {"reason": found} if isinstance(found, str) else _to_dicts(found)

@@ -8,81 +8,76 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sonoproof.classes import Classes
+from sonoproof.evaluation.evaluate.part import LabelledPart
 from sonoproof.evaluation.metrics.metrics import METRICS
 from sonoproof.evaluation.scores.rows import ScoredRows
+from sonoproof.wording import counted
 
 __all__ = ["notes", "notes_on_choices"]
 
 _FEW_UNITS = 20
 
 
-def notes(rows: ScoredRows, *, table: pd.DataFrame, classes: Classes, units: npt.NDArray[np.str_]) -> list[str]:
-    """What is odd about the rows or their scores, one sentence each.
-
-    Args:
-        rows: The labelled rows.
-        table: The same rows of the prediction table.
-        classes: The class names.
-        units: What each row is resampled with, shape (N,).
-    """
-    if rows.n == 0:
-        return ["No row has a label: nothing can be measured."]
-    said = [*_notes_on_scores(rows), *_notes_on_units(rows, units=units)]
-    predicted = np.where(rows.called, classes.positive, classes.negative)
-    differing = int((table["predicted"].to_numpy() != predicted).sum())
+def notes(part: LabelledPart) -> list[str]:
+    """What is unusual about the rows of a part or their scores, one sentence each."""
+    if part.rows.n == 0:
+        return ["No row has a label, so nothing can be measured."]
+    found = [*_notes_on_scores(part.rows), *_notes_on_units(part.units)]
+    predicted = np.where(part.rows.predicted_positive, part.classes.positive, part.classes.negative)
+    differing = int((part.table["predicted"].to_numpy() != predicted).sum())
     if differing:
-        said.append(
-            f"{differing} rows are called otherwise in the prediction table, which was written at another threshold."
+        found.append(
+            f"{counted(differing, 'row')} would get another class at this threshold than in the prediction table, "
+            "which was written with a different one."
         )
-    return said
+    return found
 
 
 def notes_on_choices(chosen_here: Sequence[str], *, part: str, predictions: pd.DataFrame) -> list[str]:
-    """What was chosen on these rows, and which of them were seen in training, one sentence each.
+    """What was chosen on these rows, and how many of them were seen in training, one sentence each.
 
     Args:
         chosen_here: What was chosen on the rows of this part, in words.
         part: Name of the part.
-        predictions: Its predictions, with ``test_twin`` where look-alikes of test frames were searched.
+        predictions: Its predictions, with ``test_twin`` if look-alikes of test frames were searched for.
     """
-    said = []
+    found = []
     if "checkpoint" in chosen_here:
-        said.append("The checkpoint was chosen on these very rows: the numbers are somewhat too good.")
+        found.append("The checkpoint was chosen on these same rows, so the numbers are somewhat optimistic.")
     twins = int((predictions["test_twin"] == "yes").sum()) if "test_twin" in predictions.columns else 0
     if twins and part == "test":
-        said.append(
-            f"{twins} of the {len(predictions)} test frames have a look-alike among the frames of the sheet: what was "
-            "seen in training is no test. Read the part without twins."
+        found.append(
+            f"{twins} of the {len(predictions)} test frames look like a frame of the sheet. A frame seen in training "
+            "tests nothing: use the results without these twins."
         )
-    return said
+    return found
 
 
 def _notes_on_scores(rows: ScoredRows) -> list[str]:
-    said = []
-    auc = float(METRICS["auc"](rows))
-    if rows.n > 1 and (rows.called == rows.targets).all():
-        said.append(
-            f"All {rows.n} predictions equal their labels. Real frames seldom allow it: look for a leak (the label in "
-            "the file name or the border, frames of one source on both sides) before believing it."
+    found = []
+    auc, positive = float(METRICS["auc"](rows)), rows.predicted_positive
+    if rows.n > 1 and (positive == rows.targets).all():
+        found.append(
+            f"All {rows.n} predictions match their labels, which is rare on real frames. Look for a leak before "
+            "believing it: the label in the file name or the border, or frames of one source in several parts."
         )
     elif auc == 1:
-        said.append("The scores separate the classes without error; look for a leak before believing it.")
+        found.append("The scores separate the classes perfectly. Look for a leak before believing it.")
     if auc < 0.5:
-        said.append("The scores rank the classes the wrong way round (AUC below 0.5): check the coding of the labels.")
+        found.append("The scores rank the classes the wrong way round (AUC below 0.5). Check the coding of the labels.")
     if rows.n > 1 and np.ptp(rows.logits) == 0:
-        said.append("Every row has the same score: the model tells nothing apart.")
-    elif rows.called.all() or not rows.called.any():
-        said.append(f"Every row is called {'positive' if rows.called.all() else 'negative'} at this threshold.")
+        found.append("Every row has the same score: the model does not tell the frames apart.")
+    elif positive.all() or not positive.any():
+        found.append(f"Every row is predicted {'positive' if positive.all() else 'negative'} at this threshold.")
     if rows.targets.all() or not rows.targets.any():
-        said.append("The labelled rows are all of one class: metrics that compare the classes are undefined.")
-    return said
+        found.append("The labelled rows are all of one class, so metrics that compare the classes are undefined.")
+    return found
 
 
-def _notes_on_units(rows: ScoredRows, *, units: npt.NDArray[np.str_]) -> list[str]:
+def _notes_on_units(units: npt.NDArray[np.str_]) -> list[str]:
     n_units = len(np.unique(units))
-    if n_units == rows.n:
-        return ["Every row is a unit of its own: if frames share a source, the intervals are too narrow."]
+    if n_units == len(units):
+        return ["Every row is resampled on its own. If frames share a source, the intervals are too narrow."]
     if n_units < _FEW_UNITS:
-        return [f"The rows come from only {n_units} {'unit' if n_units == 1 else 'units'}: the intervals are rough."]
+        return [f"The rows come from only {counted(n_units, 'unit')}, so the intervals are rough."]
     return []

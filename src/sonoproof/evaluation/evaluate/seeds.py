@@ -1,6 +1,6 @@
-"""How far the metrics depend on the seed of the training: each metric of each seed, their mean, SD and range.
+"""How much the metrics depend on the seed of the training: each metric of each seed, their mean, SD and range.
 
-The spread between seeds is that of the training alone: the rows are the same. It is no interval for new patients.
+The spread between seeds is that of the training alone, as the rows are the same. It is no interval for new patients.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import pandas as pd
 from sonoproof.classes import Classes
 from sonoproof.config import EvaluateConfig
 from sonoproof.errors import RunFolderError
+from sonoproof.evaluation.evaluate.part import LabelledPart
 from sonoproof.evaluation.metrics.metrics import METRICS
-from sonoproof.evaluation.scores.labelled import labelled_rows, scored, thresholds_of
 from sonoproof.runfolder import PREDICTION_COLUMNS, RunFolder, read_json, read_table, write_json, write_table
 
 __all__ = ["SEED_COLUMNS", "evaluate_seeds", "spread"]
 
 SEED_COLUMNS = ("part", "metric", "label", "mean", "sd", "lowest", "highest", "n_seeds", "positive_class")
-# What a training says of itself that differs between seeds.
+# Facts of a training that differ between seeds.
 _OF_THE_SEED = ("seed", "epoch_chosen")
 
 
@@ -35,7 +35,7 @@ def evaluate_seeds(
         run: The run folder with the predictions of each seed.
         seeds: The seeds; the first is that of the run's own predictions.
         parts: Parts that are labelled.
-        config: The threshold, where a table of predictions has none.
+        config: The threshold of rows that have none.
 
     Returns:
         The content of the JSON file, or None with one seed.
@@ -50,8 +50,7 @@ def evaluate_seeds(
     runs = {seed: run if seed == seeds[0] else run.with_seed(seed) for seed in seeds}
     for seed, other in runs.items():
         _check_same_training(run, other, seed=seed)
-    names = read_json(run.cohort, schema="cohort")["classes"]
-    classes = Classes(negative=names["negative"], positive=names["positive"])
+    classes = Classes.from_dict(read_json(run.cohort, schema="cohort")["classes"])
     content = {
         "seeds": list(seeds),
         "reported_seed": seeds[0],
@@ -67,10 +66,10 @@ def spread(values: npt.ArrayLike) -> dict[str, Any]:
     """Mean, standard deviation (n - 1 in the denominator), lowest and highest of the values that are defined.
 
     Args:
-        values: A metric for each seed, shape (S,); NaN where it is not defined.
+        values: A metric for each seed, shape (S,); NaN if undefined.
 
     Returns:
-        The values and ``mean``, ``sd``, ``lowest``, ``highest`` and ``n_seeds``; NaN where there are too few values.
+        The values and ``mean``, ``sd``, ``lowest``, ``highest`` and ``n_seeds``; NaN if there are too few values.
     """
     every = np.asarray(values, dtype=np.float64)
     defined = every[np.isfinite(every)]
@@ -87,37 +86,33 @@ def spread(values: npt.ArrayLike) -> dict[str, Any]:
 def _part(
     run: RunFolder, part: str, *, runs: dict[int, RunFolder], classes: Classes, config: EvaluateConfig
 ) -> dict[str, Any]:
-    tables = [_labelled(other, part, classes=classes) for other in runs.values()]
-    for seed, table in zip(runs, tables, strict=True):
-        if set(table["image_id"]) != set(tables[0]["image_id"]):
-            raise RunFolderError(f"{runs[seed].predictions(part)}: is not of the rows of {run.predictions(part)}")
-    rows = [
-        scored(table, classes=classes, threshold=thresholds_of(table, otherwise=config.threshold)) for table in tables
-    ]
+    paths = [other.predictions(part) for other in runs.values()]
+    tables = [read_table(path, columns=PREDICTION_COLUMNS) for path in paths]
+    parts = [LabelledPart.from_predictions(table, classes=classes, config=config) for table in tables]
+    for path, other in zip(paths, parts, strict=True):
+        if set(other.table["image_id"]) != set(parts[0].table["image_id"]):
+            raise RunFolderError(f"{path}: its rows are not those of {run.predictions(part)}")
+    rows = [of_seed.rows for of_seed in parts]
     return {
         "n": rows[0].n,
-        "files": [run.relative(other.predictions(part)) for other in runs.values()],
+        "files": [run.relative(path) for path in paths],
         "metrics": {name: spread([float(metric(of_seed)) for of_seed in rows]) for name, metric in METRICS.items()},
     }
 
 
-def _labelled(run: RunFolder, part: str, *, classes: Classes) -> pd.DataFrame:
-    return labelled_rows(read_table(run.predictions(part), columns=PREDICTION_COLUMNS), classes=classes)
-
-
 def _check_same_training(run: RunFolder, other: RunFolder, *, seed: int) -> None:
     """The trainings must differ in nothing but the seed, or their spread is not that of the seed."""
-    mend = "go on with `sonoproof run ... --resume`, or leave the seeds out with --set fit.seeds=1"
+    remedy = "continue with `sonoproof run ... --resume`, or leave the seeds out with --set fit.seeds=1"
     if not (other.model / "model.json").is_file():
-        raise RunFolderError(f"{other.root}: there is no training with the seed {seed}; {mend}")
+        raise RunFolderError(f"{other.root}: there is no training with the seed {seed}; {remedy}")
     if _training(other) != _training(run) | {"seed": seed}:
         raise RunFolderError(
-            f"{other.root}: is no training with the seed {seed} and the model's other settings; {mend}"
+            f"{other.root}: is not a training with the seed {seed} and otherwise the model's settings; {remedy}"
         )
 
 
 def _training(run: RunFolder) -> dict[str, Any]:
-    """How a model was trained, without what differs between seeds, and with the seed."""
+    """How a model was trained: the seed, and what does not depend on it."""
     content = read_json(run.model / "model.json", schema="model")
     facts = dict(content["training"])
     same = {name: value for name, value in facts.items() if name not in _OF_THE_SEED}
@@ -125,7 +120,7 @@ def _training(run: RunFolder) -> dict[str, Any]:
 
 
 def _table(content: dict[str, Any]) -> pd.DataFrame:
-    """A part and metric a row, a seed a column after the fixed ones."""
+    """One row per part and metric; one column per seed after the fixed ones."""
     rows = [
         {
             "part": part,

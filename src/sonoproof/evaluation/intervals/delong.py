@@ -1,7 +1,7 @@
 """Intervals and tests that hold where rows are independent: DeLong for the AUC, Clopper-Pearson for shares.
 
-Frames of one source are not independent; `independent_intervals` therefore answers only where every group has one
-row, and says why where it does not.
+Frames of one source are not independent: `independent_intervals` gives intervals only where every group has one row,
+and else the reason.
 
 References:
     DeLong, DeLong, Clarke-Pearson (1988), Comparing the areas under two or more correlated receiver operating
@@ -12,6 +12,7 @@ References:
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,7 @@ from scipy import stats
 from sonoproof.evaluation.intervals.intervals import Interval
 from sonoproof.evaluation.metrics.metrics import METRICS
 from sonoproof.evaluation.scores.rows import ScoredRows
+from sonoproof.types import BoolArray, FloatArray
 
 __all__ = [
     "PairedTest",
@@ -30,8 +32,6 @@ __all__ = [
     "delong_test",
     "independent_intervals",
 ]
-
-FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -43,17 +43,17 @@ class PairedTest:
         low: Lower limit of the difference.
         high: Upper limit of the difference.
         p: Two-sided p-value of no difference.
-        reason: Why limits and p are missing (NaN); empty where they are not.
+        reason: Why limits and p are missing (NaN); empty if they are not.
     """
 
-    difference: float
-    low: float
-    high: float
-    p: float
+    difference: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    p: float = math.nan
     reason: str = ""
 
 
-def auc_covariance(scores: npt.ArrayLike, *, targets: npt.NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
+def auc_covariance(scores: npt.ArrayLike, *, targets: BoolArray) -> tuple[FloatArray, FloatArray]:
     """AUC of each score and their covariance matrix.
 
     Args:
@@ -76,12 +76,12 @@ def auc_covariance(scores: npt.ArrayLike, *, targets: npt.NDArray[np.bool_]) -> 
 
 def delong_interval(rows: ScoredRows, *, confidence: float = 0.95) -> Interval:
     """AUC of independent rows with DeLong's interval, cut off at 0 and 1."""
-    value, nan = float(METRICS["auc"](rows)), float("nan")
+    value = float(METRICS["auc"](rows))
     reason = _why_no_variance(rows)
     if reason:
-        return Interval(value, nan, nan, reason)
+        return Interval(value, reason=reason)
     if value in (0.0, 1.0):
-        return Interval(value, nan, nan, f"no limits: the AUC is {value:g}, and its variance by DeLong is zero")
+        return Interval(value, reason=f"no limits: the AUC is {value:g}, and its variance by DeLong is zero")
     _, covariance = auc_covariance(rows.rank_scores, targets=rows.targets)
     reach = float(stats.norm.ppf((1 + confidence) / 2) * np.sqrt(covariance[0, 0]))
     return Interval(value, max(value - reach, 0.0), min(value + reach, 1.0))
@@ -95,32 +95,18 @@ def delong_test(first: ScoredRows, *, second: ScoredRows, confidence: float = 0.
     """
     if not np.array_equal(first.targets, second.targets):
         raise ValueError("the two scores are not of the same rows: their targets differ")
-    difference, nan = float(METRICS["auc"](first) - METRICS["auc"](second)), float("nan")
+    difference = float(METRICS["auc"](first) - METRICS["auc"](second))
     reason = _why_no_variance(first)
     if reason:
-        return PairedTest(difference, nan, nan, nan, reason)
+        return PairedTest(difference, reason=reason)
     _, covariance = auc_covariance(np.stack([first.rank_scores, second.rank_scores]), targets=first.targets)
     variance = float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
     if not variance > 0:
-        return PairedTest(difference, nan, nan, nan, "no test: the difference has no variance")
+        return PairedTest(difference, reason="no test: the difference has no variance")
     error = float(np.sqrt(variance))
     reach = float(stats.norm.ppf((1 + confidence) / 2)) * error
     p = 2 * float(stats.norm.sf(abs(difference) / error))
     return PairedTest(difference, difference - reach, difference + reach, p)
-
-
-def clopper_pearson(successes: int, *, n: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Exact interval of a share of `n` independent rows.
-
-    Args:
-        successes: From 0 to `n`.
-        n: Positive number of rows.
-        confidence: Level, between 0 and 1.
-    """
-    tail = (1 - confidence) / 2
-    low = float(stats.beta.ppf(tail, successes, n - successes + 1)) if successes else 0.0
-    high = float(stats.beta.ppf(1 - tail, successes + 1, n - successes)) if successes < n else 1.0
-    return low, high
 
 
 def independent_intervals(
@@ -147,12 +133,14 @@ def independent_intervals(
         "npv": (tn, tn + fn),
         "accuracy": (tp + tn, rows.n),
     }
-    exact = {
-        name: Interval(successes / n, *clopper_pearson(successes, n=n, confidence=confidence))
-        for name, (successes, n) in shares.items()
-        if n
-    }
+    exact = {name: clopper_pearson(k, n=n, confidence=confidence) for name, (k, n) in shares.items() if n}
     return {"auc": delong_interval(rows, confidence=confidence), **exact}
+
+
+def clopper_pearson(successes: int, *, n: int, confidence: float = 0.95) -> Interval:
+    """A share of `n` independent rows with its exact interval."""
+    limits = stats.binomtest(successes, n).proportion_ci(confidence, method="exact")
+    return Interval(successes / n, float(limits.low), float(limits.high))
 
 
 def _why_no_variance(rows: ScoredRows) -> str:

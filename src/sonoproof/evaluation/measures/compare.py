@@ -1,6 +1,6 @@
-"""Two or more sets of predictions on the same rows: is one better, by how much, and how sure is that?
+"""Comparison of two or more sets of predictions on the same rows.
 
-Every resample of groups is given to all of them, so that what they share cancels.
+Every resample of groups is given to all of them, so that what they have in common cancels.
 
 References:
     Holm (1979), A simple sequentially rejective multiple test procedure, Scand. J. Stat. 6:65.
@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
@@ -21,24 +20,24 @@ from sonoproof.classes import Classes
 from sonoproof.config import EvaluateConfig
 from sonoproof.errors import RunFolderError
 from sonoproof.evaluation.intervals.delong import PairedTest, delong_test
-from sonoproof.evaluation.intervals.intervals import (
-    MAX_UNDEFINED,
-    STRATUM_RESAMPLES,
-    degrees_of_freedom,
-    standard_deviation,
+from sonoproof.evaluation.intervals.intervals import MAX_UNDEFINED, degrees_of_freedom, standard_deviation
+from sonoproof.evaluation.intervals.resampling import (
+    Bootstrap,
+    GroupedRows,
+    Grouping,
+    resample,
+    resample_each_stratum,
 )
-from sonoproof.evaluation.intervals.resampling import GroupedRows, Grouping, chunk_sizes
 from sonoproof.evaluation.metrics.metrics import METRICS, Metric
-from sonoproof.evaluation.scores.labelled import labelled_rows, scored, thresholds_of, units_of
+from sonoproof.evaluation.scores.labelled import labelled_rows, resampling_units, row_thresholds, scored
+from sonoproof.types import FloatArray
 
 __all__ = ["Comparison", "Difference", "compare", "holm", "paired_differences"]
-
-FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Difference:
-    """First less second in one metric.
+    """First minus second in one metric.
 
     Attributes:
         first: Name of the first predictions.
@@ -57,17 +56,17 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What the predictions' difference is.
+    """How sets of predictions differ.
 
     Attributes:
         n: Number of rows.
-        unit: What was resampled.
-        n_units: How many of them.
-        positive_class: The class that the metrics are of.
+        unit: Column whose values were resampled.
+        n_units: Number of those values.
+        positive_class: The class that the metrics refer to.
         differences: Every pair in every metric.
-        delong: DeLong's test of the AUC of each pair, where rows are independent.
-        why_no_delong: Why there is none, else empty.
-        adjustment: What p was adjusted for, in words.
+        delong: DeLong's test of the AUC of each pair, if rows are independent.
+        why_no_delong: Why there is none; empty if there is.
+        adjustment: How p was adjusted, in words.
     """
 
     n: int
@@ -95,8 +94,8 @@ def compare(
         tables: Name to prediction table, two or more.
         classes: The class names.
         config: Threshold, level, resamples and seed.
-        unit: Column whose values are resampled, see `units_of`.
-        thresholds: Threshold of a table where it is not that of its rows, or of `config` where they have none.
+        unit: Column whose values are resampled, see `resampling_units`.
+        thresholds: Thresholds of tables, instead of those of their rows, or of `config` for rows that have none.
         metrics: What to compare.
 
     Raises:
@@ -106,13 +105,13 @@ def compare(
         raise ValueError("two or more prediction tables are needed")
     aligned = _aligned({name: labelled_rows(table, classes=classes) for name, table in tables.items()}, unit=unit)
     cuts = {
-        name: (thresholds or {}).get(name, thresholds_of(table, otherwise=config.threshold))
+        name: (thresholds or {}).get(name, row_thresholds(table, otherwise=config.threshold))
         for name, table in aligned.items()
     }
     rows = {name: scored(table, classes=classes, threshold=cuts[name]) for name, table in aligned.items()}
     first = next(iter(aligned))
-    units = units_of(aligned[first], unit=unit)
-    grouping = Grouping.of(units, targets=rows[first].targets, stratified=config.stratified)
+    units = resampling_units(aligned[first], unit=unit)
+    grouping = Grouping.from_names(units, targets=rows[first].targets, stratified=config.stratified)
     models = {name: GroupedRows(scores, grouping) for name, scores in rows.items()}
     pairs = list(itertools.combinations(models, 2))
     independent = grouping.independent
@@ -121,7 +120,9 @@ def compare(
         unit=unit,
         n_units=grouping.n_groups,
         positive_class=classes.positive,
-        differences=tuple(paired_differences(models, metrics=list(metrics.values()), config=config)),
+        differences=tuple(
+            paired_differences(models, metrics=list(metrics.values()), bootstrap=Bootstrap.from_config(config))
+        ),
         delong={(a, b): delong_test(rows[a], second=rows[b], confidence=config.confidence) for a, b in pairs}
         if independent
         else {},
@@ -131,7 +132,7 @@ def compare(
 
 
 def paired_differences(
-    models: Mapping[str, GroupedRows], *, metrics: Sequence[Metric], config: EvaluateConfig
+    models: Mapping[str, GroupedRows], *, metrics: Sequence[Metric], bootstrap: Bootstrap
 ) -> list[Difference]:
     """Difference of every pair in each metric by the paired cluster bootstrap, adjusted over the pairs.
 
@@ -141,23 +142,24 @@ def paired_differences(
     Args:
         models: Name to rows; all with one grouping and the same targets.
         metrics: What to compare.
-        config: Level, resamples and seed.
+        bootstrap: How groups are resampled, and the level.
     """
-    grouping = next(iter(models.values())).grouping
-    rng = np.random.default_rng(config.effective_seed)
-    joint = _resampled(models, metrics=metrics, resamples=config.resamples, rng=rng)
-    alone = [
-        _resampled(models, metrics=metrics, resamples=STRATUM_RESAMPLES, rng=rng, only=stratum)
-        for stratum in range(len(grouping.strata))
-    ]
+    rows, rng = list(models.values()), np.random.default_rng(bootstrap.seed)
+    joint = resample(rows, metrics=metrics, resamples=bootstrap.resamples, rng=rng)
+    alone = resample_each_stratum(rows, metrics=metrics, rng=rng)
     differences: list[Difference] = []
     for metric in metrics:
-        of_metric = []
-        for a, b in itertools.combinations(models, 2):
-            drawn, *by_stratum = (part[a][metric.name] - part[b][metric.name] for part in (joint, *alone))
-            test = _test(models[a], models[b], metric=metric, drawn=drawn, by_stratum=by_stratum, config=config)
-            of_metric.append(Difference(a, b, metric.name, test, test.p))
-        differences.extend(_adjusted(of_metric))
+        tests = {}
+        for (i, a), (j, b) in itertools.combinations(enumerate(models), 2):
+            resampled, *by_stratum = (part[i][metric.name] - part[j][metric.name] for part in (joint, *alone))
+            tests[a, b] = _test(
+                rows[i], rows[j], metric=metric, resampled=resampled, by_stratum=by_stratum,
+                confidence=bootstrap.confidence,
+            )  # fmt: skip
+        adjusted = holm([test.p for test in tests.values()])
+        differences += [
+            Difference(*pair, metric.name, test, p) for (pair, test), p in zip(tests.items(), adjusted, strict=True)
+        ]
     return differences
 
 
@@ -181,10 +183,10 @@ def _aligned(tables: Mapping[str, pd.DataFrame], *, unit: str) -> dict[str, pd.D
             missing = here.loc[~here["image_id"].isin(there["image_id"]), "image_id"].astype(str).tolist()
             if missing:
                 shown = ", ".join(missing[:3])
-                raise RunFolderError(f"{whose!r} lacks {len(missing)} labelled rows, among them {shown}")
+                raise RunFolderError(f"{whose!r} lacks {len(missing)} labelled rows, such as {shown}")
         same = table.set_index("image_id").loc[reference["image_id"]].reset_index()
         differing = (same["label"] != reference["label"]) | (
-            units_of(same, unit=unit) != units_of(reference, unit=unit)
+            resampling_units(same, unit=unit) != resampling_units(reference, unit=unit)
         )
         if differing.any():
             frame = reference.loc[differing, "image_id"].iloc[0]
@@ -193,58 +195,30 @@ def _aligned(tables: Mapping[str, pd.DataFrame], *, unit: str) -> dict[str, pd.D
     return aligned
 
 
-def _resampled(
-    models: Mapping[str, GroupedRows],
-    *,
-    metrics: Sequence[Metric],
-    resamples: int,
-    rng: np.random.Generator,
-    only: int | None = None,
-) -> dict[str, dict[str, FloatArray]]:
-    """Model to metric to values, shape (R,), under the same resamples."""
-    grouping = next(iter(models.values())).grouping
-    rngs = rng.spawn(len(grouping.strata))
-    parts: dict[str, list[dict[str, FloatArray]]] = {name: [] for name in models}
-    for size in chunk_sizes(resamples, width=len(grouping.group_of_row)):
-        weights = grouping.draw(size, rngs=rngs, only=only)
-        for name, model in models.items():
-            parts[name].append(model.evaluate(metrics, weights=weights))
-    return {
-        name: {metric.name: np.concatenate([part[metric.name] for part in chunks]) for metric in metrics}
-        for name, chunks in parts.items()
-    }
-
-
 def _test(
     first: GroupedRows,
     second: GroupedRows,
     *,
     metric: Metric,
-    drawn: FloatArray,
+    resampled: FloatArray,
     by_stratum: Sequence[FloatArray],
-    config: EvaluateConfig,
+    confidence: float,
 ) -> PairedTest:
-    nan = float("nan")
     difference = float(metric(first.rows) - metric(second.rows))
     reason = metric.reason(first.rows) or metric.reason(second.rows)
     if reason:
-        return PairedTest(nan, nan, nan, nan, reason)
-    if min(len(members) for members in first.grouping.strata) < 2:
-        return PairedTest(difference, nan, nan, nan, "no limits: fewer than two groups of a class")
-    if np.isnan(drawn).mean() > MAX_UNDEFINED:
-        return PairedTest(difference, nan, nan, nan, "no limits: too many resamples left it undefined")
-    error = standard_deviation(drawn)
+        return PairedTest(reason=reason)
+    if first.grouping.smallest_stratum < 2:
+        return PairedTest(difference, reason="no limits: fewer than two groups of a class")
+    if np.isnan(resampled).mean() > MAX_UNDEFINED:
+        return PairedTest(difference, reason="no limits: undefined in too many resamples")
+    error = standard_deviation(resampled)
     if not error > 1e-12:
-        return PairedTest(difference, nan, nan, nan, "no limits: every resample gave the same difference")
+        return PairedTest(difference, reason="no limits: every resample gave the same difference")
     variances = np.array([standard_deviation(part) ** 2 for part in by_stratum])
-    # The called rows differ between the two: count groups by class instead.
-    counted = replace(metric, over="all") if metric.over.startswith("called") else metric
+    # The rows predicted positive differ between the two: count groups by class instead.
+    counted = replace(metric, over="all") if metric.over.startswith("predicted") else metric
     freedom = degrees_of_freedom(counted, first, variance_by_stratum=variances)
-    reach = float(stats.t.ppf((1 + config.confidence) / 2, freedom)) * error
+    reach = float(stats.t.ppf((1 + confidence) / 2, freedom)) * error
     p = 2 * float(stats.t.sf(abs(difference) / error, freedom))
     return PairedTest(difference, difference - reach, difference + reach, p)
-
-
-def _adjusted(differences: Sequence[Difference]) -> list[Difference]:
-    adjusted = holm([difference.test.p for difference in differences])
-    return [replace(difference, p_holm=p) for difference, p in zip(differences, adjusted, strict=True)]

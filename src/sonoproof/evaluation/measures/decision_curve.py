@@ -1,4 +1,4 @@
-"""Decision curves: what calling by the model is worth against calling all or none.
+"""Decision curves: the net benefit of treating by the model, against treating all or none.
 
 References:
     Vickers, Elkin (2006), Decision curve analysis, Med. Decis. Making 26:565 (net benefit).
@@ -11,25 +11,24 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sonoproof.evaluation.intervals.resampling import Grouping, chunk_sizes
+from sonoproof.evaluation.intervals.resampling import BOOTSTRAP, Bootstrap, Grouping, chunk_sizes
 from sonoproof.evaluation.metrics.metrics import divide
 from sonoproof.evaluation.scores.rows import ScoredRows
+from sonoproof.types import FloatArray
 
 __all__ = ["DecisionCurve", "decision_curve"]
-
-FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class DecisionCurve:
-    """Net benefit, in true positives a case, at each threshold; all of shape (T,).
+    """Net benefit, in true positives per case, at each threshold; all of shape (T,).
 
     Attributes:
-        thresholds: Probability from which a case is called; its odds weigh a false against a true positive.
-        model: Net benefit of calling by the model.
+        thresholds: Probability at or above which a case is treated; its odds weigh a false against a true positive.
+        model: Net benefit of treating by the model.
         low: Lower pointwise limit; NaN where a class has fewer than two groups.
         high: Upper pointwise limit.
-        treat_all: Net benefit of calling every case; that of calling none is zero.
+        treat_all: Net benefit of treating every case; that of treating none is zero.
         prevalence: Share of positive cases for which all this holds.
     """
 
@@ -47,9 +46,7 @@ def decision_curve(
     groups: npt.ArrayLike,
     thresholds: npt.ArrayLike | None = None,
     prevalence: float | None = None,
-    confidence: float = 0.95,
-    resamples: int = 2000,
-    seed: int = 0,
+    bootstrap: Bootstrap = BOOTSTRAP,
 ) -> DecisionCurve:
     """Net benefit of the model over a range of thresholds.
 
@@ -58,9 +55,7 @@ def decision_curve(
         groups: Name of the group of each row, shape (N,).
         thresholds: Between 0 and 1, both excluded, shape (T,); None takes 0.01 to 0.99.
         prevalence: Share of positive cases; None takes that of the rows.
-        confidence: Level of the pointwise percentile limits.
-        resamples: Bootstrap resamples.
-        seed: Seed of the resampling.
+        bootstrap: How groups are resampled, by class in any case, and the level of the pointwise percentile limits.
 
     Raises:
         ValueError: A class is missing.
@@ -68,30 +63,29 @@ def decision_curve(
     if rows.n == 0 or rows.targets.all() or not rows.targets.any():
         raise ValueError("a decision curve needs rows of both classes")
     cuts = np.arange(1, 100) / 100 if thresholds is None else np.asarray(thresholds, dtype=np.float64)
-    grouping = Grouping.of(groups, targets=rows.targets)
-    called = _called_by_group(rows, grouping=grouping, thresholds=cuts)
+    grouping = Grouping.from_names(groups, targets=rows.targets)
+    treated = _treated_by_group(rows, grouping=grouping, thresholds=cuts)
     share = float(rows.targets.mean()) if prevalence is None else prevalence
     odds = cuts / (1 - cuts)
     held = np.ones((1, grouping.n_groups))
-    rngs = np.random.default_rng(seed).spawn(len(grouping.strata))
+    rngs = np.random.default_rng(bootstrap.seed).spawn(len(grouping.strata))
     resampled = np.concatenate(
         [
-            _net_benefit(grouping.draw(size, rngs=rngs), called=called, odds=odds, prevalence=prevalence)
-            for size in chunk_sizes(resamples, width=max(grouping.n_groups, len(cuts)))
+            _net_benefit(grouping.draw(size, rngs=rngs), treated=treated, odds=odds, prevalence=prevalence)
+            for size in chunk_sizes(bootstrap.resamples, width=max(grouping.n_groups, len(cuts)))
         ]
     )
-    if min(len(members) for members in grouping.strata) < 2:
+    if grouping.smallest_stratum < 2:
         resampled = np.full_like(resampled, np.nan)
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(resampled, (tail, 1 - tail), axis=0)
-    model = _net_benefit(held, called=called, odds=odds, prevalence=prevalence)[0]
+    low, high = np.quantile(resampled, bootstrap.tails, axis=0)
+    model = _net_benefit(held, treated=treated, odds=odds, prevalence=prevalence)[0]
     return DecisionCurve(cuts, model, low, high, share - (1 - share) * odds, share)
 
 
-def _called_by_group(rows: ScoredRows, *, grouping: Grouping, thresholds: FloatArray) -> FloatArray:
+def _treated_by_group(rows: ScoredRows, *, grouping: Grouping, thresholds: FloatArray) -> FloatArray:
     """True positives, false positives of each group and threshold, then class sizes: (G, 2 T + 2)."""
     order = np.argsort(thresholds)
-    # A row is called at every threshold up to its probability.
+    # A row is treated at every threshold up to its probability.
     reached = np.searchsorted(thresholds[order], rows.probabilities, side="right")
     columns = []
     for mask in (rows.targets, ~rows.targets):
@@ -104,9 +98,9 @@ def _called_by_group(rows: ScoredRows, *, grouping: Grouping, thresholds: FloatA
     return np.concatenate([*columns, *sizes], axis=1).astype(np.float64)
 
 
-def _net_benefit(weights: FloatArray, *, called: FloatArray, odds: FloatArray, prevalence: float | None) -> FloatArray:
+def _net_benefit(weights: FloatArray, *, treated: FloatArray, odds: FloatArray, prevalence: float | None) -> FloatArray:
     """Net benefit (R, T) under group `weights` (R, G)."""
-    totals, n_cuts = weights @ called, len(odds)
+    totals, n_cuts = weights @ treated, len(odds)
     positive, negative = totals[:, -2:-1], totals[:, -1:]
     sensitivity = divide(totals[:, :n_cuts], positive)
     false_rate = divide(totals[:, n_cuts : 2 * n_cuts], negative)

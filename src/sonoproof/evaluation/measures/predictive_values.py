@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
-
 from sonoproof.errors import ConfigError
 from sonoproof.evaluation.metrics.metrics import Metric, divide
 from sonoproof.evaluation.scores.rows import Totals
+from sonoproof.types import FloatArray
 
 __all__ = ["predictive_value_metrics"]
-
-FloatArray = npt.NDArray[np.float64]
 
 
 def predictive_value_metrics(prevalence: float) -> dict[str, Metric]:
@@ -21,10 +17,10 @@ def predictive_value_metrics(prevalence: float) -> dict[str, Metric]:
         prevalence: Between 0 and 1, both excluded.
 
     Returns:
-        ``ppv_at_prevalence`` and ``npv_at_prevalence``, to be given to `metric_intervals`.
+        ``ppv_at_prevalence`` and ``npv_at_prevalence``, for `metric_intervals`.
     """
     if not 0 < prevalence < 1:
-        raise ConfigError(f"a prevalence lies between 0 and 1, not at {prevalence}")
+        raise ConfigError(f"a prevalence must lie between 0 and 1; it is {prevalence}")
 
     def ppv(t: Totals) -> FloatArray:
         true, false = prevalence * divide(t.tp, t.positive), (1 - prevalence) * divide(t.fp, t.negative)
@@ -37,10 +33,16 @@ def predictive_value_metrics(prevalence: float) -> dict[str, Metric]:
     where, both = f"at a prevalence of {100 * prevalence:g} %", ("positive", "negative")
     metrics = (
         Metric(
-            "ppv_at_prevalence", f"Positive predictive value {where}", needs=(*both, "called positive"), of_totals=ppv
+            "ppv_at_prevalence",
+            f"Positive predictive value {where}",
+            needs=(*both, "predicted positive"),
+            of_totals=ppv,
         ),
         Metric(
-            "npv_at_prevalence", f"Negative predictive value {where}", needs=(*both, "called negative"), of_totals=npv
+            "npv_at_prevalence",
+            f"Negative predictive value {where}",
+            needs=(*both, "predicted negative"),
+            of_totals=npv,
         ),
     )
     return {metric.name: metric for metric in metrics}

@@ -14,13 +14,13 @@ from scipy import stats
 
 from sonoproof.evaluation.intervals.intervals import Interval
 from sonoproof.evaluation.intervals.logistic import cluster_covariance, fit_logistic
-from sonoproof.evaluation.intervals.resampling import Grouping, chunk_sizes, kish
+from sonoproof.evaluation.intervals.resampling import BOOTSTRAP, Bootstrap, Grouping, chunk_sizes
 from sonoproof.evaluation.metrics.curves import RELIABILITY_BINS, bin_index
 from sonoproof.evaluation.scores.rows import ScoredRows
+from sonoproof.groups import effective_number
+from sonoproof.types import FloatArray, IndexArray
 
 __all__ = ["calibration_error", "calibration_errors", "cox_calibration"]
-
-FloatArray = npt.NDArray[np.float64]
 
 _LIMIT = 50.0
 
@@ -41,9 +41,7 @@ def calibration_errors(
     *,
     groups: npt.ArrayLike,
     bins: int = RELIABILITY_BINS,
-    confidence: float = 0.95,
-    resamples: int = 2000,
-    seed: int = 0,
+    bootstrap: Bootstrap = BOOTSTRAP,
 ) -> Interval:
     """Expected calibration error with its interval by the cluster bootstrap.
 
@@ -56,29 +54,27 @@ def calibration_errors(
         rows: The rows.
         groups: Name of the group of each row, shape (N,).
         bins: Number of equally wide bins.
-        confidence: Level, between 0 and 1.
-        resamples: Bootstrap resamples.
-        seed: Seed of the resampling.
+        bootstrap: How groups are resampled, by class in any case, and the level.
     """
-    value, nan = calibration_error(rows, bins=bins), float("nan")
-    grouping = Grouping.of(groups, targets=rows.targets)
-    if min((len(members) for members in grouping.strata), default=0) < 2:
-        return Interval(value, nan, nan, "no limits: fewer than two groups of a class")
+    value = calibration_error(rows, bins=bins)
+    grouping = Grouping.from_names(groups, targets=rows.targets)
+    if grouping.smallest_stratum < 2:
+        return Interval(value, reason="no limits: fewer than two groups of a class")
     cell = grouping.group_of_row * bins + bin_index(rows.probabilities, bins=bins)
     size = grouping.n_groups * bins
     gaps = np.bincount(cell, weights=rows.probabilities - rows.targets, minlength=size)
     gaps_of_group = gaps.reshape(grouping.n_groups, bins)
     n_of_group = grouping.sizes(rows.which("all"))
-    rngs = np.random.default_rng(seed).spawn(len(grouping.strata))
+    rngs = np.random.default_rng(bootstrap.seed).spawn(len(grouping.strata))
     errors, deviations = [], []
-    for chunk in chunk_sizes(resamples, width=grouping.n_groups):
+    for chunk in chunk_sizes(bootstrap.resamples, width=grouping.n_groups):
         weights = grouping.draw(chunk, rngs=rngs)
-        drawn = (weights @ gaps_of_group) / (weights @ n_of_group)[:, None]
-        errors.append(np.abs(drawn).sum(axis=1))
-        deviations.append(np.abs(drawn - gaps_of_group.sum(axis=0) / rows.n).sum(axis=1))
-    tail = (1 - confidence) / 2
-    low = value - float(np.quantile(np.concatenate(deviations), 1 - tail))
-    high = 2 * value - float(np.quantile(np.concatenate(errors), tail))
+        resampled = (weights @ gaps_of_group) / (weights @ n_of_group)[:, None]
+        errors.append(np.abs(resampled).sum(axis=1))
+        deviations.append(np.abs(resampled - gaps_of_group.sum(axis=0) / rows.n).sum(axis=1))
+    low_tail, high_tail = bootstrap.tails
+    low = value - float(np.quantile(np.concatenate(deviations), high_tail))
+    high = 2 * value - float(np.quantile(np.concatenate(errors), low_tail))
     return Interval(value, max(low, 0.0), max(high, value))
 
 
@@ -86,19 +82,18 @@ def cox_calibration(rows: ScoredRows, *, groups: npt.ArrayLike, confidence: floa
     """Slope, intercept and calibration in the large, with intervals from the sandwich variance over groups.
 
     ``slope`` and ``intercept`` regress the target on the logit (1 and 0 if calibrated; a slope below 1 means
-    overconfident). ``in_the_large`` is the intercept with the slope held at 1 (above 0: too few called ill).
+    overconfident). ``in_the_large`` is the intercept with the slope held at 1 (above 0: the probabilities are too low).
 
     Args:
         rows: The rows.
         groups: Name of the group of each row, shape (N,).
         confidence: Level, between 0 and 1.
     """
-    nan = float("nan")
     names = ("slope", "intercept", "in_the_large")
     if rows.n == 0 or rows.targets.all() or not rows.targets.any():
-        return dict.fromkeys(names, Interval(nan, nan, nan, "only one class"))
+        return dict.fromkeys(names, Interval(reason="only one class"))
     if _separated(rows):
-        return dict.fromkeys(names, Interval(nan, nan, nan, "the scores separate the classes, or are all equal"))
+        return dict.fromkeys(names, Interval(reason="the scores separate the classes, or are all equal"))
     _, group_of_row = np.unique(np.asarray(groups), return_inverse=True)
     ones = np.ones((rows.n, 1))
     both = _intervals(
@@ -119,20 +114,20 @@ def _intervals(
     design: FloatArray,
     *,
     offset: FloatArray | float,
-    group_of_row: npt.NDArray[np.intp],
+    group_of_row: IndexArray,
     level: float,
 ) -> list[Interval]:
-    nan, targets = float("nan"), rows.targets.astype(np.float64)
+    targets = rows.targets.astype(np.float64)
     bounds = [(-_LIMIT, _LIMIT)] * design.shape[1]
     found = fit_logistic(design, targets=targets, bounds=bounds, offset=offset)
     if (np.abs(found) > 0.999 * _LIMIT).any():
-        return [Interval(nan, nan, nan, "the likelihood has no maximum within reach")] * len(found)
+        return [Interval(reason="the likelihood has no maximum within reach")] * len(found)
     n_groups = int(group_of_row.max()) + 1
     if n_groups < 2:
-        return [Interval(float(value), nan, nan, "no limits: only one group") for value in found]
+        return [Interval(float(value), reason="no limits: only one group") for value in found]
     covariance = cluster_covariance(
         design, targets=targets, coefficients=found, group_of_row=group_of_row, offset=offset
     )
-    freedom = max(kish(np.bincount(group_of_row).astype(np.float64)) - 1, 1.0)
+    freedom = max(effective_number(np.bincount(group_of_row)) - 1, 1.0)
     reach = stats.t.ppf((1 + level) / 2, freedom) * np.sqrt(np.diag(covariance))
     return [Interval(float(v), float(v - r), float(v + r)) for v, r in zip(found, reach, strict=True)]

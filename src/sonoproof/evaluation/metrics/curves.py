@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from sonoproof.evaluation.scores.rows import ScoredRows
+from sonoproof.sampling import evenly_spread
+from sonoproof.types import FloatArray, IndexArray
 
 __all__ = ["curves", "precision_recall_points", "reliability_bins", "roc_points"]
-
-FloatArray = npt.NDArray[np.float64]
 
 RELIABILITY_BINS = 10
 _MAX_POINTS = 500
@@ -35,9 +34,9 @@ def roc_points(rows: ScoredRows) -> dict[str, list[float]]:
     """Corners of the ROC curve from (0, 0) to (1, 1); empty where a class is missing.
 
     Returns:
-        ``false_positive_rate``, ``true_positive_rate`` and the ``threshold`` (a probability; a row is called from
-        it on) at each point. At the first point nothing is called, and its threshold is NaN; all are where folds of
-        rows were calibrated each in its own way, for no one threshold then gives a point.
+        ``false_positive_rate``, ``true_positive_rate`` and the ``threshold`` (a probability; rows at or above it are
+        predicted positive) at each point. The first point, where no row is, has the threshold NaN. All thresholds are
+        NaN where each fold of rows was calibrated in its own way: then no single threshold gives a point.
     """
     thresholds, tp, fp = _counts_by_threshold(rows)
     if rows.targets.all() or not rows.targets.any():
@@ -71,7 +70,7 @@ def precision_recall_points(rows: ScoredRows) -> dict[str, Any]:
 def reliability_bins(rows: ScoredRows, *, bins: int = RELIABILITY_BINS) -> dict[str, list[Any]]:
     """Mean probability and share of positive rows in equally wide bins of the probability.
 
-    A bin holds its lower edge, the last one both edges. Empty bins have no mean and no share (None).
+    A bin includes its lower edge, the last one both edges. Empty bins have no mean and no share (None).
 
     Returns:
         ``edges`` (bins + 1), ``n``, ``mean_probability`` and ``share_positive`` (bins each).
@@ -88,13 +87,13 @@ def reliability_bins(rows: ScoredRows, *, bins: int = RELIABILITY_BINS) -> dict[
     }
 
 
-def bin_index(probabilities: FloatArray, *, bins: int) -> npt.NDArray[np.intp]:
+def bin_index(probabilities: FloatArray, *, bins: int) -> IndexArray:
     """Index of the equally wide bin of each probability, shape (N,)."""
     return np.minimum((probabilities * bins).astype(np.intp), bins - 1)
 
 
 def _counts_by_threshold(rows: ScoredRows) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Thresholds, true and false positives where nothing, then ever more runs of equal scores are called."""
+    """Thresholds, true and false positives as rows are predicted positive: none, then run after run of equal scores."""
     order = np.argsort(-rows.rank_scores, kind="stable")
     scores, targets = rows.rank_scores[order], rows.targets[order]
     last = np.flatnonzero(np.append(np.diff(scores) != 0, True)) if rows.n else np.array([], dtype=np.intp)
@@ -104,15 +103,13 @@ def _counts_by_threshold(rows: ScoredRows) -> tuple[FloatArray, FloatArray, Floa
     return thresholds, tp, np.append(0.0, last + 1.0) - tp
 
 
-def _corners(tp: FloatArray, fp: FloatArray) -> npt.NDArray[np.intp]:
+def _corners(tp: FloatArray, fp: FloatArray) -> IndexArray:
     """Indices of the points at which the curve turns, with both ends."""
     step_tp, step_fp = np.diff(tp), np.diff(fp)
     turns = step_tp[1:] * step_fp[:-1] != step_fp[1:] * step_tp[:-1]
     return np.flatnonzero(np.concatenate([[True], turns, [True]]))
 
 
-def _thin(indices: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
-    """At most `_MAX_POINTS` of `indices`, evenly taken, with both ends: a drawing needs no more."""
-    if len(indices) <= _MAX_POINTS:
-        return indices
-    return indices[np.linspace(0, len(indices) - 1, _MAX_POINTS).round().astype(np.intp)]
+def _thin(indices: IndexArray) -> IndexArray:
+    """At most `_MAX_POINTS` of `indices`, evenly spread, with both ends: a figure needs no more."""
+    return indices[evenly_spread(len(indices), _MAX_POINTS)]

@@ -1,8 +1,8 @@
 """The metrics, each of the named positive class, each a function of row weights.
 
-A metric is either a function of weighted totals (confusion counts, summed losses) or of the weights of the two
-classes along the ranking. Both take many sets of weights at once, so that the resamples of a bootstrap are a few
-array operations. What is not defined is NaN, and `Metric.reason` says why.
+A metric is a function either of weighted totals (confusion counts, summed losses) or of the weights of the two classes
+along the ranking. Both take many sets of weights at once, so that the resamples of a bootstrap are a few array
+operations. What is not defined is NaN, and `Metric.reason` says why.
 """
 
 from __future__ import annotations
@@ -15,17 +15,16 @@ import numpy as np
 import numpy.typing as npt
 
 from sonoproof.evaluation.scores.rows import RankedWeights, ScoredRows, Totals
+from sonoproof.types import FloatArray
 
-__all__ = ["METRICS", "Metric", "ScoredRows", "confusion", "divide"]
-
-FloatArray = npt.NDArray[np.float64]
+__all__ = ["METRICS", "Metric", "confusion", "divide"]
 
 _REASONS = MappingProxyType(
     {
         "positive": "no positive row",
         "negative": "no negative row",
-        "called positive": "no row was predicted positive",
-        "called negative": "no row was predicted negative",
+        "predicted positive": "no row was predicted positive",
+        "predicted negative": "no row was predicted negative",
     }
 )
 
@@ -38,8 +37,8 @@ class Metric:
         name: Its key in files.
         label: Its name for readers.
         higher_is_better: Whether more is better.
-        needs: What the rows must hold for it to be defined.
-        over: The rows it is a share of: ``positive``, ``called positive``, …, or ``all``.
+        needs: Kinds of rows that there must be for it to be defined.
+        over: The rows it is a share of: ``positive``, ``predicted positive``, …, or ``all``.
         of_totals: The metric from totals, shape (R,); None for a metric of the ranking.
         of_ranking: The metric from the weights along the ranking, shape (R,); None for one of totals.
         bounded: Whether it lies between 0 and 1.
@@ -67,7 +66,7 @@ class Metric:
         given = np.ones(rows.n) if weights is None else np.asarray(weights, dtype=np.float64)
         table = np.atleast_2d(given)
         if self.of_totals is not None:
-            values = self.of_totals(Totals.of(rows.contributions, weights=table))
+            values = self.of_totals(Totals.from_contributions(rows.contributions, weights=table))
         else:
             assert self.of_ranking is not None
             ranking = rows.ranking
@@ -108,7 +107,7 @@ def _f1(t: Totals) -> FloatArray:
 
 
 def _auc(w: RankedWeights) -> FloatArray:
-    # Mann-Whitney: the share of pairs in which the positive row stands higher, a tie counting one half.
+    # Mann-Whitney: the share of pairs in which the positive row ranks higher, a tie counting one half.
     lost = (_dot(w.positive, w.negatives_above) + _dot(w.positive, w.negatives_through)) / 2
     return 1 - divide(lost, w.positive.sum(axis=1) * w.negative_total)
 
@@ -138,8 +137,8 @@ _CATALOGUE = (
     Metric(
         "precision",
         "Precision (positive predictive value)",
-        needs=("called positive",),
-        over="called positive",
+        needs=("predicted positive",),
+        over="predicted positive",
         of_totals=lambda t: divide(t.tp, t.tp + t.fp),
     ),
     Metric("auc", "Area under the ROC curve", needs=_BOTH, of_ranking=_auc),
@@ -147,8 +146,8 @@ _CATALOGUE = (
     Metric(
         "npv",
         "Negative predictive value",
-        needs=("called negative",),
-        over="called negative",
+        needs=("predicted negative",),
+        over="predicted negative",
         of_totals=lambda t: divide(t.tn, t.tn + t.fn),
     ),
     Metric("f1", "F1 score", needs=("positive",), of_totals=_f1),

@@ -1,4 +1,4 @@
-"""Out-of-fold scores of a model that is cheap to fit, with whole groups or single rows held out."""
+"""Out-of-fold scores of a cheap model, with whole groups or single rows held out."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-__all__ = ["forest", "linear", "out_of_fold"]
+from sonoproof.types import BoolArray, FloatArray
 
-FloatArray = npt.NDArray[np.float64]
+__all__ = ["forest", "linear", "out_of_fold"]
 
 _FOREST_TREES: Final = 60
 _MIN_CHANCE: Final = 1e-6
@@ -25,7 +25,7 @@ _MIN_CHANCE: Final = 1e-6
 def out_of_fold(
     features: npt.NDArray[Any],
     *,
-    targets: npt.NDArray[np.bool_],
+    targets: BoolArray,
     groups: npt.ArrayLike,
     model: Callable[[int], Any],
     folds: int,
@@ -36,7 +36,7 @@ def out_of_fold(
     Args:
         features: Finite numbers, (N, D).
         targets: True for the positive class, (N,); each class is in at least `folds` groups.
-        groups: Name of the group of each row, (N,); a name a row holds out rows at random.
+        groups: Name of the group of each row, (N,); with a name per row, rows are held out at random.
         model: Makes an unfitted classifier from a seed.
         folds: Number of folds, at least 2.
         seed: Seed of the folds and of the model.
@@ -62,7 +62,7 @@ def linear(seed: int) -> Any:
 
 
 def forest(seed: int) -> Any:
-    """A small random forest: finds thresholds and combinations, whatever the scale of a feature."""
+    """A small random forest: it finds thresholds and combinations, whatever the scale of a feature."""
     return RandomForestClassifier(
         n_estimators=_FOREST_TREES, max_depth=8, min_samples_leaf=5, class_weight="balanced", random_state=seed
     )

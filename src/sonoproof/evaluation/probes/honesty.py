@@ -1,8 +1,7 @@
-"""Honest against naive: what a random split would have reported, beside what holds for new sources."""
+"""Naive against honest: what a random split would have reported, beside what holds for new sources."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,14 +10,15 @@ import numpy.typing as npt
 
 from sonoproof.data.audit.findings import Finding, Level
 from sonoproof.evaluation.intervals.intervals import Interval
-from sonoproof.evaluation.intervals.resampling import GroupedRows, Grouping, resample
-from sonoproof.evaluation.metrics.metrics import METRICS, ScoredRows
+from sonoproof.evaluation.intervals.resampling import BOOTSTRAP, Bootstrap, GroupedRows, Grouping, resample
+from sonoproof.evaluation.metrics.metrics import METRICS
 from sonoproof.evaluation.probes.cross_validation import linear, out_of_fold
 from sonoproof.evaluation.probes.models import auc_interval
+from sonoproof.evaluation.scores.rows import ScoredRows
+from sonoproof.groups import groups_of_rarer_class
+from sonoproof.types import BoolArray, Float32Array, FloatArray
 
 __all__ = ["SplitComparison", "compare_splits", "gap_finding"]
-
-FloatArray = npt.NDArray[np.float64]
 
 FOLDS: Final = 5
 
@@ -31,7 +31,7 @@ class SplitComparison:
         naive: AUC with frames divided at random, its interval as if frames were independent: as it would have been
             reported.
         honest: AUC with groups kept whole, its interval by groups.
-        difference: Naive less honest, its interval by groups.
+        difference: Naive minus honest, its interval by groups.
         logits: Out-of-fold log-odds of the grouped cross-validation, (N,).
         rows: Number of rows.
         groups: Number of groups.
@@ -44,29 +44,27 @@ class SplitComparison:
     rows: int
     groups: int
 
-    def as_json(self, *, features_are: str) -> dict[str, Any]:
-        """The gap as the report reads it, with what the features are in words."""
+    def to_dict(self, *, features_are: str) -> dict[str, Any]:
+        """The gap as the report reads it.
+
+        Args:
+            features_are: What the classifier saw, in words that follow "on".
+        """
         return {
             "metric": "auc",
             "classifier": f"a logistic regression on {features_are}",
-            "naive": _limits(self.naive),
-            "honest": _limits(self.honest),
-            "difference": _limits(self.difference),
+            "naive": self.naive.to_dict(),
+            "honest": self.honest.to_dict(),
+            "difference": self.difference.to_dict(),
             "rows": self.rows,
             "groups": self.groups,
             "detail": "Cross-validated in five folds: once with frames divided at random, once with every source and "
-            "group on one side.",
+            "group in a single fold.",
         }
 
 
 def compare_splits(
-    features: npt.NDArray[np.float32],
-    *,
-    targets: npt.NDArray[np.bool_],
-    groups: npt.ArrayLike,
-    confidence: float = 0.95,
-    resamples: int = 1000,
-    seed: int = 0,
+    features: Float32Array, *, targets: BoolArray, groups: npt.ArrayLike, bootstrap: Bootstrap = BOOTSTRAP
 ) -> SplitComparison:
     """Cross-validate the cheap classifier at random and by group.
 
@@ -74,84 +72,61 @@ def compare_splits(
         features: Frozen features of the frames, (N, D) float32.
         targets: True for the positive class, (N,).
         groups: Name of the group of each row, (N,).
-        confidence: Level of the intervals.
-        resamples: Bootstrap resamples.
-        seed: Seed of folds and bootstrap.
+        bootstrap: Level and resamples of the intervals; its seed is also that of the folds.
 
     Raises:
         ValueError: A class is in fewer than two groups.
     """
     names = np.asarray(groups).astype(str)
     alone = np.arange(len(targets)).astype(str)
-    folds = min(FOLDS, *(len(np.unique(names[rows])) for rows in (targets, ~targets)))
+    folds = min(FOLDS, groups_of_rarer_class(names, targets=targets))
     if folds < 2:
         raise ValueError("each class must be in at least two groups to be cross-validated")
     by_frame, by_group = (
-        out_of_fold(features, targets=targets, groups=units, model=linear, folds=folds, seed=seed)
+        out_of_fold(features, targets=targets, groups=units, model=linear, folds=folds, seed=bootstrap.seed)
         for units in (alone, names)
     )
     naive, honest = (
-        auc_interval(logits, targets=targets, groups=units, confidence=confidence, resamples=resamples, seed=seed)
+        auc_interval(logits, targets=targets, groups=units, bootstrap=bootstrap)
         for logits, units in ((by_frame, alone), (by_group, names))
     )
-    difference = _difference(
-        by_frame, by_group, targets=targets, groups=names, confidence=confidence, resamples=resamples, seed=seed
-    )
+    difference = _difference(by_frame, by_group, targets=targets, groups=names, bootstrap=bootstrap)
     return SplitComparison(naive, honest, difference, by_group, len(targets), len(np.unique(names)))
 
 
 def gap_finding(comparison: SplitComparison, *, features_are: str) -> Finding:
-    """The gap as a finding: for information, since the run's own split is the honest one.
+    """The gap as an informational finding, since the run's own split is the honest one.
 
     Args:
         comparison: The two cross-validations.
         features_are: What the classifier saw, in words that follow "on".
     """
     gap = comparison.difference
-    clear = gap.low > 0
+    meaning = (
+        "A random split would have credited the model with this much for recognising the sources."
+        if gap.low > 0
+        else "A random split would not have misled much here."
+    )
     detail = (
         f"Cross-validated on frames divided at random, a logistic regression on {features_are} has an AUC of "
-        f"{_in_words(comparison.naive)}; with every source and group on one side, {_in_words(comparison.honest)}. "
-        f"The difference is {_in_words(gap)}. "
-        + (
-            "It is what a random split would have credited to the model for knowing the sources."
-            if clear
-            else "A random split would not have misled much here."
-        )
+        f"{_in_words(comparison.naive)}; with every source and group in a single fold, "
+        f"{_in_words(comparison.honest)}. The difference is {_in_words(gap)}. {meaning}"
     )
-    numbers: Mapping[str, Any] = {
-        key: value for key, value in comparison.as_json(features_are=features_are).items() if key != "detail"
-    }
-    title = "What a random split would have reported"
-    return Finding("honest-against-naive", Level.INFO, title, detail, numbers)
+    numbers = comparison.to_dict(features_are=features_are)
+    del numbers["detail"]
+    return Finding("honest-against-naive", Level.INFO, "What a random split would have reported", detail, numbers)
 
 
 def _difference(
-    first: FloatArray,
-    second: FloatArray,
-    *,
-    targets: npt.NDArray[np.bool_],
-    groups: npt.NDArray[np.str_],
-    confidence: float,
-    resamples: int,
-    seed: int,
+    first: FloatArray, second: FloatArray, *, targets: BoolArray, groups: npt.NDArray[np.str_], bootstrap: Bootstrap
 ) -> Interval:
     """Difference of two AUCs of the same rows, both under the same resamples of the groups (percentile limits)."""
-    grouping = Grouping.of(groups, targets=targets)
-    auc = METRICS["auc"]
-    values, drawn = [], []
-    for logits in (first, second):
-        rows = ScoredRows.from_logits(targets, logits=logits)
-        values.append(float(auc(rows)))
-        rng = np.random.default_rng(seed)
-        drawn.append(resample(GroupedRows(rows, grouping), metrics=[auc], resamples=resamples, rng=rng)["auc"])
-    spread = drawn[0] - drawn[1]
-    low, high = np.nanquantile(spread, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Interval(values[0] - values[1], float(low), float(high))
-
-
-def _limits(interval: Interval) -> dict[str, float]:
-    return {"value": interval.value, "low": interval.low, "high": interval.high}
+    grouping, auc = Grouping.from_names(groups, targets=targets), METRICS["auc"]
+    models = [GroupedRows(ScoredRows.from_logits(targets, logits=logits), grouping) for logits in (first, second)]
+    rng = np.random.default_rng(bootstrap.seed)
+    one, other = (values["auc"] for values in resample(models, metrics=[auc], resamples=bootstrap.resamples, rng=rng))
+    low, high = np.nanquantile(one - other, bootstrap.tails)
+    return Interval(float(auc(models[0].rows)) - float(auc(models[1].rows)), float(low), float(high))
 
 
 def _in_words(interval: Interval) -> str:

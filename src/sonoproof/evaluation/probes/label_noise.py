@@ -1,8 +1,8 @@
-"""Which labels are most likely wrong: out-of-fold predictions, and what the rest of a row's group says.
+"""Which labels are most likely wrong, judged by out-of-fold predictions and by the labels of the rest of the group.
 
-Both kinds of evidence are log-odds of the positive class. How much each is worth is not set by hand: the given
-labels, most of which are right, are regressed on both. In a cohort whose groups hold one label each, the group then
-decides; where groups say nothing of a label, the predictions do.
+Both kinds of evidence are log-odds of the positive class. Their weights are not set by hand: the given labels, most of
+which are right, are regressed on both. In a cohort whose groups have one label each, the group then decides; where
+groups say nothing about a label, the predictions do.
 
 References:
     Northcutt, Jiang, Chuang (2021), Confident learning: estimating uncertainty in dataset labels, JAIR 70:1373
@@ -21,12 +21,10 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from sonoproof.data.audit.findings import Finding, Level
+from sonoproof.types import BoolArray, FloatArray, IndexArray
 from sonoproof.wording import of_rows
 
 __all__ = ["LabelDoubts", "doubts_finding", "rank_label_doubts"]
-
-FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
 
 _PRIOR_ROWS: Final = 0.5
 _MAX_LOG_ODDS: Final = 6.0
@@ -40,7 +38,7 @@ class LabelDoubts:
     Attributes:
         doubt: Probability, from all evidence, that the row is of the other class, (N,), 0 to 1.
         by_model: The same from the out-of-fold prediction alone, (N,).
-        by_group: Share of the other rows of the group with the other label, (N,); NaN for a row alone.
+        by_group: Share of the other rows of the group with the other label, (N,); NaN for a row that has none.
     """
 
     doubt: FloatArray
@@ -48,7 +46,7 @@ class LabelDoubts:
     by_group: FloatArray
 
     @property
-    def order(self) -> npt.NDArray[np.intp]:
+    def order(self) -> IndexArray:
         """Row numbers, the most doubtful first."""
         return np.argsort(-self.doubt, kind="stable")
 
@@ -77,26 +75,25 @@ def rank_label_doubts(logits: FloatArray, *, targets: BoolArray, groups: npt.Arr
 
 
 def doubts_finding(doubts: LabelDoubts, *, workbook: str) -> Finding:
-    """What the ranking says, with the workbook to fill in."""
+    """The outcome of the ranking, with the workbook to fill in."""
     rows = len(doubts.doubt)
     detail = (
-        f"{of_rows(doubts.n_suspected, rows)} carry a label that is more likely wrong than right, judged by "
+        f"{of_rows(doubts.n_suspected, rows)} have a label that is more likely wrong than right, judged by the "
         "predictions of a model that saw nothing of their group and by the labels of the rest of the group. Nothing "
-        "was changed. "
-        f"The {reviewed_rows(rows):,} most doubtful are in {workbook}: a clinician can look at each picture and fill "
-        "in the empty column."
+        f"was changed. The {reviewed_rows(rows):,} most doubtful are in {workbook}: a clinician can look at each "
+        "picture and fill in the empty column."
     )
     numbers: dict[str, Any] = {"rows": rows, "suspected": doubts.n_suspected, "listed": reviewed_rows(rows)}
-    return Finding("label-noise", Level.INFO, "Labels to look at again", detail, numbers, (workbook,))
+    return Finding("label-noise", Level.INFO, "Labels to review", detail, numbers, (workbook,))
 
 
 def reviewed_rows(rows: int, *, most: int = 500) -> int:
-    """How many rows a review lists: a tenth, at least ten, at most a working day's."""
+    """How many rows a review lists: a tenth, at least ten, and at most a day's work."""
     return min(rows, most, max(10, round(_REVIEWED_SHARE * rows)))
 
 
 def _rest_of_group(targets: BoolArray, groups: npt.NDArray[Any]) -> tuple[FloatArray, FloatArray]:
-    """Log-odds (N,) and share (N,; NaN if alone) of the positive class among the other rows of each row's group."""
+    """Log-odds and share (NaN if there are none) of the positive class among the other rows of the group, (N,) each."""
     _, group_of_row = np.unique(groups, return_inverse=True)
     rest = np.bincount(group_of_row)[group_of_row] - 1
     positive = np.bincount(group_of_row, weights=targets)[group_of_row] - targets

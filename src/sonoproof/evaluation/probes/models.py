@@ -1,13 +1,13 @@
 """Shortcut probes: could a classifier succeed without looking at the tissue?
 
-A probe sees what has nothing to do with anatomy. If it tells the classes apart all the same, in groups that it has
-not seen, then a network can do so too, and its score says little of the tissue.
+A probe sees only what has nothing to do with anatomy. If it can nevertheless tell the classes apart in groups that it
+has not seen, then so can a network, and the network's score says little about the tissue.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -19,15 +19,17 @@ from scipy.special import expit
 from sonoproof.data.audit.descriptors import BORDER_COLUMNS, STROKE_COLUMNS
 from sonoproof.data.audit.findings import Finding, Level
 from sonoproof.evaluation.intervals.intervals import Interval, metric_intervals
-from sonoproof.evaluation.metrics.metrics import METRICS, ScoredRows
+from sonoproof.evaluation.intervals.resampling import BOOTSTRAP, Bootstrap
+from sonoproof.evaluation.metrics.metrics import METRICS
 from sonoproof.evaluation.probes.cross_validation import forest, out_of_fold
+from sonoproof.evaluation.scores.rows import ScoredRows
+from sonoproof.groups import groups_of_rarer_class
+from sonoproof.types import BoolArray, FloatArray
 
 __all__ = ["MIN_GROUPS", "Probe", "ProbeResult", "auc_interval", "probe_findings", "probe_inputs", "run_probes"]
 
-FloatArray = npt.NDArray[np.float64]
-
 MIN_GROUPS: Final = 10
-"""Groups of each class under which a probe is not asked: its interval would span everything."""
+"""Groups of each class below which no probe is run: its interval would span everything."""
 
 CLEARLY_ABOVE: Final = 0.6
 """AUC that the lower limit must exceed; chance is 0.5."""
@@ -59,8 +61,8 @@ class ProbeResult:
 
     Attributes:
         probe: The probe.
-        auc: Area under the ROC curve with its interval at the usual confidence; NaN with a reason if not asked.
-        cautious_low: Lower limit at the confidence that allows for the number of probes.
+        auc: Area under the ROC curve with its interval at the usual confidence; NaN with a reason if it was not run.
+        cautious_low: Lower limit at a confidence that allows for the number of probes.
     """
 
     probe: Probe
@@ -74,7 +76,7 @@ class ProbeResult:
 
 
 def probe_inputs(records: pd.DataFrame, *, measures: pd.DataFrame) -> list[Probe]:
-    """What each probe sees of some rows.
+    """What each probe sees of the rows.
 
     Args:
         records: Columns ``width``, ``height``, ``format``, ``mode``, ``file_bytes``.
@@ -83,19 +85,19 @@ def probe_inputs(records: pd.DataFrame, *, measures: pd.DataFrame) -> list[Probe
     return [
         Probe(
             "metadata",
-            "the file alone: size, aspect ratio, format, compression, brightness",
-            "Bring all frames to one size, format and compression, or collect both classes in one way.",
+            "only the file: size, aspect ratio, format, compression, brightness",
+            "Bring all frames to one size, format and compression, or collect both classes in the same way.",
             _metadata(records, measures),
         ),
         Probe(
             "border",
-            "the outer 4 % of the frame alone",
-            "Cut the frames to the sector, or mask what lies outside it.",
+            "only the outer 4 % of the frame",
+            "Crop the frames to the sector, or mask what lies outside it.",
             measures[list(BORDER_COLUMNS)].to_numpy(dtype=np.float64),
         ),
         Probe(
             "overlays",
-            "what was drawn over the frame alone: text, calipers, colour",
+            "only what was drawn over the frame: text, calipers, colour",
             "Use frames without annotations, or remove the overlays from both classes.",
             measures[["colour_share", "stroke_share", "cross", *STROKE_COLUMNS]].to_numpy(dtype=np.float64),
         ),
@@ -105,11 +107,9 @@ def probe_inputs(records: pd.DataFrame, *, measures: pd.DataFrame) -> list[Probe
 def run_probes(
     probes: Sequence[Probe],
     *,
-    targets: npt.NDArray[np.bool_],
-    groups: npt.ArrayLike,
-    confidence: float = 0.95,
-    resamples: int = 1000,
-    seed: int = 0,
+    targets: BoolArray,
+    groups: npt.NDArray[Any],
+    bootstrap: Bootstrap = BOOTSTRAP,
 ) -> list[ProbeResult]:
     """Cross-validate each probe by group.
 
@@ -117,55 +117,36 @@ def run_probes(
         probes: The probes.
         targets: True for the positive class, (N,).
         groups: Name of the group of each row, (N,).
-        confidence: Level of the interval shown.
-        resamples: Bootstrap resamples.
-        seed: Seed of folds, forests and bootstrap.
+        bootstrap: Level and resamples of the interval shown; its seed is also that of the folds and forests.
     """
-    names = np.asarray(groups)
-    cautious = 1 - _FAMILY_ALPHA / max(len(probes), 1)
-    enough = _groups_of_rarer_class(targets, names) >= MIN_GROUPS
+    if groups_of_rarer_class(groups, targets=targets) < MIN_GROUPS:
+        reason = f"not enough groups: fewer than {MIN_GROUPS} of one class"
+        return [ProbeResult(probe, Interval(reason=reason), np.nan) for probe in probes]
+    cautious = replace(bootstrap, confidence=1 - _FAMILY_ALPHA / max(len(probes), 1))
     results = []
     for probe in probes:
-        if not enough:
-            reason = f"not enough groups: fewer than {MIN_GROUPS} of one class"
-            results.append(ProbeResult(probe, Interval(np.nan, np.nan, np.nan, reason), np.nan))
-            continue
-        logits = out_of_fold(probe.features, targets=targets, groups=names, model=forest, folds=_FOLDS, seed=seed)
+        logits = out_of_fold(
+            probe.features, targets=targets, groups=groups, model=forest, folds=_FOLDS, seed=bootstrap.seed
+        )
         shown, strict = (
-            auc_interval(logits, targets=targets, groups=names, confidence=level, resamples=resamples, seed=seed)
-            for level in (confidence, cautious)
+            auc_interval(logits, targets=targets, groups=groups, bootstrap=each) for each in (bootstrap, cautious)
         )
         results.append(ProbeResult(probe, shown, strict.low))
     return results
 
 
-def auc_interval(
-    logits: FloatArray,
-    *,
-    targets: npt.NDArray[np.bool_],
-    groups: npt.NDArray[Any],
-    confidence: float,
-    resamples: int,
-    seed: int,
-) -> Interval:
-    """AUC with its cluster-bootstrap interval, also where the classes are told apart without fault.
+def auc_interval(logits: FloatArray, *, targets: BoolArray, groups: npt.NDArray[Any], bootstrap: Bootstrap) -> Interval:
+    """AUC with its cluster-bootstrap interval, without strata, even if the classes are separated perfectly.
 
-    Then no resample errs, and the bootstrap has no lower limit. In its place stands the least AUC under which groups
-    would be told apart without fault with a chance of half of 1 - `confidence`, see `_least_auc`.
+    Then every resample is perfect, and the bootstrap has no lower limit. Instead, the lower limit is the smallest AUC
+    under which the groups would be separated perfectly with a chance of half of 1 - confidence, see `_least_auc`.
     """
-    rows = ScoredRows.from_logits(targets, logits=logits)
-    found = metric_intervals(
-        rows,
-        groups=groups,
-        metrics={"auc": METRICS["auc"]},
-        confidence=confidence,
-        resamples=resamples,
-        seed=seed,
-        stratified=False,
-    )["auc"]
+    rows, metrics = ScoredRows.from_logits(targets, logits=logits), {"auc": METRICS["auc"]}
+    unstratified = replace(bootstrap, stratified=False)
+    found = metric_intervals(rows, groups=groups, metrics=metrics, bootstrap=unstratified)["auc"]
     if found.value == 1.0 and np.isnan(found.low):
         positive, negative = len(np.unique(groups[targets])), len(np.unique(groups[~targets]))
-        return Interval(1.0, _least_auc(positive, negative, chance=(1 - confidence) / 2), 1.0)
+        return Interval(1.0, _least_auc(positive, negative, chance=bootstrap.tails[0]), 1.0)
     return found
 
 
@@ -191,41 +172,35 @@ def _least_auc(positive: int, negative: int, *, chance: float) -> float:
 
 
 def probe_findings(results: Sequence[ProbeResult]) -> list[Finding]:
-    """A finding for each probe that succeeds, and one for information that says how all did."""
+    """A finding for each probe that succeeds, and an informational one on how all of them did."""
     findings = [_finding(result) for result in results if result.succeeds]
-    said = "; ".join(f"{result.probe.name}: {_in_words(result.auc)}" for result in results)
-    numbers = {result.probe.name: _as_numbers(result) for result in results}
-    detail = f"AUC of a classifier that sees only {said}. 0.5 is chance. Cross-validated by group."
+    values = "; ".join(f"{result.probe.name}: {_in_words(result.auc)}" for result in results)
+    numbers = {result.probe.name: _numbers(result) for result in results}
+    detail = f"AUC, cross-validated by group, of classifiers that see only one aspect: {values}. 0.5 is chance."
     if results and results[0].auc.reason.startswith("not enough"):
-        detail = f"The shortcut probes were not asked: {results[0].auc.reason}."
+        detail = f"The shortcut probes were not run: {results[0].auc.reason}."
     return [*findings, Finding("shortcut-probes", Level.INFO, "Shortcut probes", detail, numbers)]
 
 
 def _finding(result: ProbeResult) -> Finding:
     probe = result.probe
     detail = (
-        f"A classifier that sees {probe.sees}, and no tissue, tells the classes apart with an AUC of "
+        f"A classifier that sees {probe.sees}, but no tissue, tells the classes apart with an AUC of "
         f"{_in_words(result.auc)} in groups that it has not seen (0.5 is chance). A network trained on these frames "
-        f"may do the same, and its score then says little of the anatomy. {probe.advice}"
+        f"may do the same, and its score would then say little about the anatomy. {probe.advice}"
     )
     title = f"The {probe.name} of the frames gives the class away (AUC {result.auc.value:.2f})"
-    return Finding(f"shortcut-{probe.name}", Level.SERIOUS, title, detail, _as_numbers(result))
+    return Finding(f"shortcut-{probe.name}", Level.SERIOUS, title, detail, _numbers(result))
 
 
-def _as_numbers(result: ProbeResult) -> dict[str, Any]:
-    auc = result.auc
-    return {"auc": {"value": auc.value, "low": auc.low, "high": auc.high}, "cautious_low": result.cautious_low,
-            "reason": auc.reason}  # fmt: skip
+def _numbers(result: ProbeResult) -> dict[str, Any]:
+    return {"auc": result.auc.to_dict(), "cautious_low": result.cautious_low, "reason": result.auc.reason}
 
 
 def _in_words(interval: Interval) -> str:
     if np.isnan(interval.value):
         return interval.reason
     return f"{interval.value:.2f} ({interval.low:.2f} to {interval.high:.2f})"
-
-
-def _groups_of_rarer_class(targets: npt.NDArray[np.bool_], groups: npt.NDArray[Any]) -> int:
-    return min(len(np.unique(groups[targets])), len(np.unique(groups[~targets])))
 
 
 def _metadata(records: pd.DataFrame, measures: pd.DataFrame) -> FloatArray:

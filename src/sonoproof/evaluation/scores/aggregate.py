@@ -1,4 +1,4 @@
-"""From frames to exams: one prediction for each clip, exam or patient."""
+"""From frames to exams: one prediction per clip, exam or patient."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["AGGREGATIONS", "OF_LOGITS", "Aggregation", "aggregate"]
 
 Aggregation = Literal["mean_logit", "mean_probability", "max", "vote"]
 AGGREGATIONS: tuple[Aggregation, ...] = ("mean_logit", "mean_probability", "max", "vote")
-# Those that make the prediction of an exam of its frames' logits; the others make it of probabilities or calls.
+# Those that work on the logits of the frames; the others work on their probabilities or predicted classes.
 OF_LOGITS: tuple[Aggregation, ...] = ("mean_logit", "max")
 
 # Probabilities of 0 and 1 are moved inwards by this much, so that they have a logit.
@@ -36,15 +36,15 @@ def aggregate(
 
     Args:
         predictions: Predictions of frames, with the columns `PREDICTION_COLUMNS` and `by`.
-        by: Column that names the exam of each frame; no frame may lack it.
+        by: Column that names the exam of each frame; every frame needs one.
         classes: The class names.
         how: ``mean_logit``; ``mean_probability``; ``max``: the frame most likely positive decides; ``vote``: the
-            share of frames called positive, (k + 1/2) / (n + 1) for k of n.
-        threshold: Probability from which a frame, for ``vote``, and an exam is called positive.
-        mixed: An exam whose frames have both labels is an error, or positive if ``any`` frame is.
+            share of frames predicted positive, (k + 1/2) / (n + 1) for k of n.
+        threshold: Probability at or above which an exam, and for ``vote`` a frame, is predicted positive.
+        mixed: Whether an exam whose frames have both labels is an ``error``, or positive because ``any`` frame is.
 
     Returns:
-        One row an exam, in order of first appearance; ``image_id`` and ``path`` are the exam's name.
+        One row per exam, in order of first appearance; ``image_id`` and ``path`` are the exam's name.
 
     Raises:
         RunFolderError: The column is missing or empty in some row, an exam has two labels or spans two groups.
@@ -79,17 +79,17 @@ def _check_exams(predictions: pd.DataFrame, *, by: str) -> None:
     nameless = predictions[by].fillna("").astype(str) == ""
     if nameless.any():
         first = predictions.loc[nameless, "image_id"].iloc[0]
-        raise RunFolderError(f"{int(nameless.sum())} frames have no {by} (first: {first}); name it, or leave them out")
+        raise RunFolderError(f"{int(nameless.sum())} frames have no {by} (first: {first}); name it or leave them out")
     spread = predictions.groupby(by, sort=False)["group"].nunique()
     if (spread > 1).any():
-        raise RunFolderError(f"{by} {spread.idxmax()} has frames of {spread.max()} groups; exams must lie within one")
+        raise RunFolderError(f"{by} {spread.idxmax()} has frames of {spread.max()} groups; an exam must lie within one")
 
 
 def _exam_logits(predictions: pd.DataFrame, *, by: str, how: Aggregation, threshold: float) -> pd.Series[float]:
     frames = predictions.assign(
         logit=predictions["logit"].astype(float),
         probability=predictions["probability"].astype(float),
-        called=predictions["probability"].astype(float) >= threshold,
+        positive=predictions["probability"].astype(float) >= threshold,
     ).groupby(by, sort=False)
     if how == "mean_logit":
         return frames["logit"].mean()
@@ -98,7 +98,7 @@ def _exam_logits(predictions: pd.DataFrame, *, by: str, how: Aggregation, thresh
     if how == "mean_probability":
         chance = frames["probability"].mean().clip(_EPSILON, 1 - _EPSILON)
     else:
-        chance = (frames["called"].sum() + 0.5) / (frames.size() + 1)
+        chance = (frames["positive"].sum() + 0.5) / (frames.size() + 1)
     return pd.Series(logit(chance.to_numpy()), index=chance.index)
 
 
@@ -114,7 +114,7 @@ def _exam_labels(
     if mixed == "error" and both.any():
         raise RunFolderError(
             f"{int(both.sum())} of {len(both)} exams have frames of both classes (first: {both.idxmax()}); "
-            "say that any positive frame makes the exam positive, or mend the labels"
+            "correct the labels, or let any positive frame make the exam positive"
         )
     named = np.where(exams["positive"], classes.positive, np.where(exams["negative"], classes.negative, ""))
     return pd.Series(named.astype(object), index=exams.index, dtype=str)

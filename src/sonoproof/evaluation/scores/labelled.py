@@ -1,4 +1,4 @@
-"""The rows of a prediction table that have a label, checked before any number is made of them."""
+"""The rows of a prediction table that have a label, checked before anything is computed from them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from scipy.special import expit
 from sonoproof.classes import Classes
 from sonoproof.errors import RunFolderError
 from sonoproof.evaluation.scores.rows import ScoredRows
+from sonoproof.types import FloatArray
 
-__all__ = ["labelled_rows", "scored", "thresholds_of", "units_of"]
+__all__ = ["labelled_rows", "resampling_units", "row_thresholds", "scored"]
 
 # Probabilities may be rounded in a table, but not to another prediction.
 _TOLERANCE = 1e-3
@@ -26,7 +27,7 @@ def labelled_rows(predictions: pd.DataFrame, *, classes: Classes) -> pd.DataFram
         classes: The class names.
 
     Raises:
-        RunFolderError: A frame stands twice, a label is no class, the target is not the label's, or logit and
+        RunFolderError: A frame is listed twice, a label is no class, a target contradicts the label, or logit and
             probability are missing or disagree.
     """
     rows = predictions[predictions["label"].fillna("") != ""].reset_index(drop=True)
@@ -35,7 +36,7 @@ def labelled_rows(predictions: pd.DataFrame, *, classes: Classes) -> pd.DataFram
     target = pd.to_numeric(rows["target"]).astype("float64")
     logit = _scores(rows)
     probability = pd.to_numeric(rows["probability"]).astype("float64")
-    _require(rows, ~rows["image_id"].duplicated(keep=False), "the frame stands more than once")
+    _require(rows, ~rows["image_id"].duplicated(keep=False), "the frame is listed more than once")
     _require(rows, known, f"the label is neither {classes.negative!r} nor {classes.positive!r}")
     _require(rows, target.isna() | (target == positive), "the target contradicts the label")
     own = pd.to_numeric(rows["logit"]).astype("float64")
@@ -45,8 +46,8 @@ def labelled_rows(predictions: pd.DataFrame, *, classes: Classes) -> pd.DataFram
     return rows
 
 
-def scored(rows: pd.DataFrame, *, classes: Classes, threshold: float | npt.NDArray[np.float64]) -> ScoredRows:
-    """Targets, calibrated logits and calls of the rows from `labelled_rows`; positive from `threshold` on.
+def scored(rows: pd.DataFrame, *, classes: Classes, threshold: float | FloatArray) -> ScoredRows:
+    """The rows from `labelled_rows` with their calibrated logits, predicted positive at or above `threshold`.
 
     They are ranked by the network's own logits: where each fold of rows was calibrated by the others, calibrated logits
     of two folds are on two scales, and isotonic calibration makes ties.
@@ -54,7 +55,7 @@ def scored(rows: pd.DataFrame, *, classes: Classes, threshold: float | npt.NDArr
     Args:
         rows: The rows.
         classes: The class names.
-        threshold: One probability, or one for each row, shape (N,).
+        threshold: One probability, or one per row, shape (N,).
     """
     targets = (rows["label"] == classes.positive).to_numpy()
     probabilities = pd.to_numeric(rows["probability"]).to_numpy(dtype=np.float64)
@@ -63,25 +64,25 @@ def scored(rows: pd.DataFrame, *, classes: Classes, threshold: float | npt.NDArr
     return ScoredRows(targets, logits, probabilities >= threshold, own)
 
 
-def thresholds_of(rows: pd.DataFrame, *, otherwise: float) -> npt.NDArray[np.float64]:
-    """The threshold that each row was called with, shape (N,); `otherwise` in a table that does not say."""
+def row_thresholds(rows: pd.DataFrame, *, otherwise: float) -> FloatArray:
+    """The threshold that each row was decided with, shape (N,); `otherwise` where the table has none."""
     if "threshold" not in rows.columns:
         return np.full(len(rows), otherwise)
     return pd.to_numeric(rows["threshold"]).fillna(otherwise).to_numpy(dtype=np.float64)
 
 
 def _scores(rows: pd.DataFrame) -> pd.Series[float]:
-    """The logits that the probabilities were made of: the calibrated ones, where rows were calibrated."""
+    """The logits behind the probabilities: the calibrated ones, if rows were calibrated."""
     column = "calibrated_logit" if "calibrated_logit" in rows.columns else "logit"
     return pd.to_numeric(rows[column]).astype("float64")
 
 
-def units_of(rows: pd.DataFrame, *, unit: str) -> npt.NDArray[np.str_]:
-    """What each row is resampled with: its value of the column `unit`; a row without one stands alone.
+def resampling_units(rows: pd.DataFrame, *, unit: str) -> npt.NDArray[np.str_]:
+    """What each row is resampled with: its value of the column `unit`; a row without one is on its own.
 
     Args:
         rows: Rows from `labelled_rows`.
-        unit: Column such as ``group``, ``source`` or ``patient_id``; ``row`` takes every row alone.
+        unit: Column such as ``group``, ``source`` or ``patient_id``; ``row`` takes every row on its own.
 
     Returns:
         Shape (N,).

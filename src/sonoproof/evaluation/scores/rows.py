@@ -7,11 +7,11 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit, logit
+from scipy.special import expit
+
+from sonoproof.types import BoolArray, FloatArray, IndexArray
 
 __all__ = ["RankedWeights", "Ranking", "ScoredRows", "Totals"]
-
-FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -21,56 +21,38 @@ class ScoredRows:
     Attributes:
         targets: True where the row is of the positive class, shape (N,).
         logits: Finite log-odds of the positive class, shape (N,).
-        called: True where the row is predicted positive, shape (N,).
-        ranked_by: Finite scores that the rows are ranked by, where these are not the logits, shape (N,): those of the
-            network itself where folds of rows were calibrated each in its own way.
+        predicted_positive: True where the row is predicted positive, shape (N,).
+        ranked_by: Finite scores that the rows are ranked by, shape (N,), if not by the logits: the network's own, where
+            each fold of rows was calibrated in its own way.
     """
 
-    targets: npt.NDArray[np.bool_]
+    targets: BoolArray
     logits: FloatArray
-    called: npt.NDArray[np.bool_]
+    predicted_positive: BoolArray
     ranked_by: FloatArray | None = None
 
     def __post_init__(self) -> None:
-        shapes = [self.targets.shape, self.logits.shape, self.called.shape, self.rank_scores.shape]
+        arrays = (self.targets, self.logits, self.predicted_positive, self.rank_scores)
+        shapes = [array.shape for array in arrays]
         if self.targets.ndim != 1 or len(set(shapes)) > 1:
-            raise ValueError(f"targets, logits, called and ranked_by must have one shape (N,), not {shapes}")
+            raise ValueError(f"targets, logits, predictions and ranks must have one shape (N,), not {shapes}")
         if not (np.isfinite(self.logits).all() and np.isfinite(self.rank_scores).all()):
             raise ValueError("logits must be finite")
 
     @classmethod
     def from_logits(cls, targets: npt.ArrayLike, *, logits: npt.ArrayLike, threshold: float = 0.5) -> ScoredRows:
-        """Rows whose logit is known; positive is called from the probability `threshold` on.
+        """Rows that are predicted positive at or above the probability `threshold`.
 
         Args:
             targets: 1 or True for the positive class, else 0, shape (N,).
             logits: Finite log-odds of the positive class, shape (N,).
-            threshold: Probability between 0 and 1, itself called positive.
+            threshold: Between 0 and 1.
 
         Raises:
             ValueError: The shapes differ, a target is neither 0 nor 1, or a logit is not finite.
         """
         scores = np.asarray(logits, dtype=np.float64)
         return cls(_binary(targets), scores, expit(scores) >= threshold)
-
-    @classmethod
-    def from_probabilities(
-        cls, targets: npt.ArrayLike, *, probabilities: npt.ArrayLike, threshold: float = 0.5
-    ) -> ScoredRows:
-        """Rows of which only the probability is known.
-
-        Probabilities of 0 and 1 are moved inwards by the resolution of a double, as scikit-learn's ``log_loss``
-        does, so that the loss stays finite.
-
-        Raises:
-            ValueError: The shapes differ, a target is neither 0 nor 1, or a probability is outside 0 to 1.
-        """
-        chances = np.asarray(probabilities, dtype=np.float64)
-        if not ((chances >= 0) & (chances <= 1)).all():
-            raise ValueError("probabilities must lie between 0 and 1")
-        epsilon = np.finfo(np.float64).eps
-        scores = logit(np.clip(chances, epsilon, 1 - epsilon))
-        return cls(_binary(targets), scores, chances >= threshold)
 
     @property
     def n(self) -> int:
@@ -85,7 +67,7 @@ class ScoredRows:
     @cached_property
     def contributions(self) -> FloatArray:
         """What each row adds to the fields of `Totals`, shape (N, 6)."""
-        y, c = self.targets, self.called
+        y, c = self.targets, self.predicted_positive
         loss = np.logaddexp(0.0, np.where(y, -self.logits, self.logits))
         squared = (self.probabilities - y) ** 2
         return np.column_stack([y & c, ~y & c, ~y & ~c, y & ~c, loss, squared]).astype(np.float64)
@@ -98,13 +80,13 @@ class ScoredRows:
     @cached_property
     def ranking(self) -> Ranking:
         """The rows from the highest score to the lowest."""
-        return Ranking.of(self.rank_scores, targets=self.targets)
+        return Ranking.from_scores(self.rank_scores, targets=self.targets)
 
-    def which(self, what: str) -> npt.NDArray[np.bool_]:
-        """The rows that are ``positive``, ``negative``, ``called positive``, ``called negative`` or ``all``."""
+    def which(self, what: str) -> BoolArray:
+        """The rows that are ``positive``, ``negative``, ``predicted positive``, ``predicted negative`` or ``all``."""
         if what == "all":
             return np.ones(self.n, dtype=np.bool_)
-        mask = self.called if what.startswith("called") else self.targets
+        mask = self.predicted_positive if what.startswith("predicted") else self.targets
         return mask if what.endswith("positive") else ~mask
 
 
@@ -120,7 +102,7 @@ class Totals:
     squared_error: FloatArray
 
     @classmethod
-    def of(cls, contributions: FloatArray, *, weights: FloatArray) -> Totals:
+    def from_contributions(cls, contributions: FloatArray, *, weights: FloatArray) -> Totals:
         """Sum `contributions` (N, 6) under each row of `weights` (R, N)."""
         return cls(*(weights @ contributions).T)
 
@@ -142,7 +124,7 @@ class Totals:
 
 @dataclass(frozen=True)
 class Ranking:
-    """Where the positive rows stand among all rows, from the highest score to the lowest.
+    """The places of the positive rows among all rows, from the highest score to the lowest.
 
     Attributes:
         positives: Indices of the positive rows by falling score, shape (P,).
@@ -152,14 +134,14 @@ class Ranking:
         positives_through: How many positive rows score as high or higher, shape (P,).
     """
 
-    positives: npt.NDArray[np.intp]
-    negatives: npt.NDArray[np.intp]
-    negatives_above: npt.NDArray[np.intp]
-    negatives_through: npt.NDArray[np.intp]
-    positives_through: npt.NDArray[np.intp]
+    positives: IndexArray
+    negatives: IndexArray
+    negatives_above: IndexArray
+    negatives_through: IndexArray
+    positives_through: IndexArray
 
     @classmethod
-    def of(cls, scores: FloatArray, *, targets: npt.NDArray[np.bool_]) -> Ranking:
+    def from_scores(cls, scores: FloatArray, *, targets: BoolArray) -> Ranking:
         """Rank `scores` (N,) of rows whose class is `targets` (N,)."""
         order = np.argsort(-scores, kind="stable")
         positives, negatives = order[targets[order]], order[~targets[order]]
@@ -193,7 +175,7 @@ class Ranking:
 
 @dataclass(frozen=True)
 class RankedWeights:
-    """Weights along the `Ranking`, whose fields these are the weights of; shapes (R, P) and (R,)."""
+    """Weights along a `Ranking`, in fields of the same names; shapes (R, P) and (R,)."""
 
     positive: FloatArray
     negative_total: FloatArray
@@ -202,7 +184,7 @@ class RankedWeights:
     positives_through: FloatArray
 
 
-def _binary(targets: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+def _binary(targets: npt.ArrayLike) -> BoolArray:
     values = np.asarray(targets)
     if not np.isin(values, (0, 1)).all():
         raise ValueError("targets must be 0 (negative) or 1 (positive)")

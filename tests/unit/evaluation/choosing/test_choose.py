@@ -14,6 +14,7 @@ from sonoproof.evaluation.choosing.choose import choose_decision
 from sonoproof.evaluation.choosing.cross_fit import cross_fit_decisions
 from sonoproof.evaluation.choosing.rows import CalibrationRows
 from sonoproof.evaluation.choosing.threshold import Policy, choose_threshold
+from sonoproof.evaluation.intervals.resampling import Bootstrap
 from sonoproof.evaluation.metrics.metrics import METRICS
 from sonoproof.evaluation.scores.rows import ScoredRows
 from sonoproof.training.verdict import Decision
@@ -30,7 +31,9 @@ def sample(n_groups: int = 100, *, seed: int = 0, per_group: int = 5, gain: floa
 
 
 def decided(rows: CalibrationRows, config: CalibrateConfig) -> Decision:
-    return choose_decision(rows, config=config, threshold=0.5, chosen_on="rows set aside", resamples=200)
+    return choose_decision(
+        rows, config=config, threshold=0.5, chosen_on="rows set aside", bootstrap=Bootstrap(resamples=200)
+    )
 
 
 def test_a_planted_temperature_is_found_with_its_limits_and_where_it_was_chosen() -> None:
@@ -49,7 +52,7 @@ def test_few_groups_choose_nothing_and_say_why() -> None:
     assert found.operating_point.threshold == 0.5
     assert found.abstention.error == 0
     for said in (found.calibration.chosen_on, found.operating_point.chosen_on, found.abstention.chosen_on):
-        assert "groups and 8 are needed" in said
+        assert "groups, and 8 are needed" in said
     np.testing.assert_array_equal(found.sure(few.logits), True)
 
 
@@ -104,7 +107,7 @@ def test_who_is_not_sure_is_wrong_more_often_and_errors_stay_below_the_promise()
 
 def test_abstention_that_cannot_be_promised_is_not_offered() -> None:
     found = decided(sample(60), CalibrateConfig(error=0.01)).abstention
-    assert "60 groups cannot promise" in found.chosen_on
+    assert "60 groups cannot guarantee" in found.chosen_on
     assert found.error == 0
 
 
@@ -130,13 +133,15 @@ def test_a_threshold_chosen_where_it_is_reported_flatters_and_a_cross_fitted_one
         scored = ScoredRows.from_logits(rows.targets, logits=rows.logits)
         best = choose_threshold(scored, policy=Policy("youden"))
         flattery.append(
-            float(METRICS["balanced_accuracy"](dataclasses.replace(scored, called=expit(rows.logits) >= best)))
+            float(
+                METRICS["balanced_accuracy"](dataclasses.replace(scored, predicted_positive=expit(rows.logits) >= best))
+            )
         )
         found = cross_fit_decisions(rows, config=config, threshold=0.5)
-        called = np.array(
+        predicted = np.array(
             [found.decisions[f].predicts_positive(z) for f, z in zip(found.fold, rows.logits, strict=True)]
         )
-        honest.append(float(METRICS["balanced_accuracy"](dataclasses.replace(scored, called=called))))
+        honest.append(float(METRICS["balanced_accuracy"](dataclasses.replace(scored, predicted_positive=predicted))))
     assert np.mean(flattery) > 0.55  # pure noise, seen through the best of all thresholds
     assert abs(np.mean(honest) - 0.5) < 0.03
 

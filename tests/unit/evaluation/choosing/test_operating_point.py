@@ -6,6 +6,7 @@ from sonoproof.errors import ConfigError
 from sonoproof.evaluation.choosing.operating_point import choose_operating_point
 from sonoproof.evaluation.choosing.threshold import Policy, choose_threshold
 from sonoproof.evaluation.intervals.intervals import metric_intervals
+from sonoproof.evaluation.intervals.resampling import Bootstrap
 from sonoproof.evaluation.measures.predictive_values import predictive_value_metrics
 from sonoproof.evaluation.metrics.metrics import METRICS
 from sonoproof.evaluation.scores.rows import ScoredRows
@@ -67,7 +68,11 @@ def test_no_cut_costs_less() -> None:
 def test_the_choice_comes_with_its_uncertainty_and_where_it_was_made() -> None:
     logits, targets, groups = sample()
     point = choose_operating_point(
-        at(logits, targets, 0.5), groups=groups, policy=Policy("youden"), chosen_on="rows set aside", resamples=500
+        at(logits, targets, 0.5),
+        groups=groups,
+        policy=Policy("youden"),
+        chosen_on="rows set aside",
+        bootstrap=Bootstrap(resamples=500),
     )
     assert point.low is not None
     assert point.high is not None
@@ -83,7 +88,9 @@ def test_predictive_values_follow_bayes_and_equal_the_samples_own_at_its_prevale
     own = predictive_value_metrics(float(targets.mean()))
     assert float(own["ppv_at_prevalence"](rows)) == pytest.approx(float(METRICS["precision"](rows)))
     assert float(own["npv_at_prevalence"](rows)) == pytest.approx(float(METRICS["npv"](rows)))
-    rare = metric_intervals(rows, groups=groups, metrics=predictive_value_metrics(0.01), resamples=300)
+    rare = metric_intervals(
+        rows, groups=groups, metrics=predictive_value_metrics(0.01), bootstrap=Bootstrap(resamples=300)
+    )
     sensitivity, specificity = float(METRICS["recall"](rows)), float(METRICS["specificity"](rows))
     expected = 0.01 * sensitivity / (0.01 * sensitivity + 0.99 * (1 - specificity))
     assert rare["ppv_at_prevalence"].value == pytest.approx(expected)

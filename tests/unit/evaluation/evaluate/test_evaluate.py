@@ -50,13 +50,13 @@ def test_every_metric_lies_within_its_limits() -> None:
     assert sum(result["confusion"].values()) == 120
 
 
-def test_units_drawn_without_regard_to_class_widen_what_depends_on_their_share() -> None:
+def test_units_resampled_without_regard_to_class_widen_what_depends_on_their_share() -> None:
     table = predictions(400)
     by_class = evaluated(table)
     by_chance = evaluate_part(table, classes=CLASSES, config=EvaluateConfig(resamples=200, stratified=False))
     assert (by_class["stratified"], by_chance["stratified"]) == (True, False)
-    assert "drawn by class" in by_class["interval_method"]
-    assert "drawn by class" not in by_chance["interval_method"]
+    assert "resampled by class" in by_class["interval_method"]
+    assert "resampled by class" not in by_chance["interval_method"]
     width = {
         (name, drawn): result[name]["high"] - result[name]["low"]
         for name in ("precision", "recall")
@@ -101,11 +101,11 @@ def test_rows_without_a_label_are_counted_and_left_out() -> None:
     assert result["auc"] == evaluated(table)["auc"]
 
 
-def test_the_threshold_moves_the_calls_but_not_the_ranking() -> None:
+def test_the_threshold_moves_the_predictions_but_not_the_ranking() -> None:
     low, high = evaluated(predictions(), threshold=0.2), evaluated(predictions(), threshold=0.8)
     assert low["recall"]["value"] > high["recall"]["value"]
     assert low["auc"] == high["auc"]
-    assert any("at another threshold" in note for note in low["notes"])
+    assert any("another class at this threshold" in note for note in low["notes"])
 
 
 def test_one_class_leaves_its_metrics_undefined_with_the_reason() -> None:
@@ -124,7 +124,7 @@ def test_a_perfect_score_is_met_with_a_warning() -> None:
     assert result["auc"] == {"value": 1.0, "low": None, "high": 1.0}
     assert "no lower limit" in result["undefined"]["auc"]
     assert 0.5 < result["recall"]["low"] < 1
-    assert any("look for a leak" in note for note in result["notes"])
+    assert any("Look for a leak" in note for note in result["notes"])
 
 
 @pytest.mark.parametrize(("rows", "n_units"), [(0, 0), (1, 1), (4, 1), (8, 2)])
@@ -137,7 +137,7 @@ def test_a_handful_of_rows_gives_reasons_instead_of_limits(rows: int, n_units: i
     assert result["notes"]
 
 
-def test_a_reversed_score_is_said() -> None:
+def test_a_reversed_score_is_reported() -> None:
     table = predictions()
     result = evaluated(table.assign(logit=-table["logit"], probability=expit(-table["logit"])))
     assert any("wrong way round" in note for note in result["notes"])
@@ -149,7 +149,7 @@ def test_resampling_rows_is_narrower_than_resampling_groups_and_says_so() -> Non
     table = table.assign(logit=table["logit"] + shift, probability=expit(table["logit"] + shift))
     by_row, by_group = evaluated(table, unit="row"), evaluated(table)
     assert by_row["auc"]["high"] - by_row["auc"]["low"] < 0.6 * (by_group["auc"]["high"] - by_group["auc"]["low"])
-    assert any("unit of its own" in note for note in by_row["notes"])
+    assert any("resampled on its own" in note for note in by_row["notes"])
 
 
 @pytest.mark.parametrize(

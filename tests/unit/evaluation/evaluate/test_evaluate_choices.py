@@ -175,14 +175,14 @@ def test_exams_equal_a_computation_by_hand(tmp_path: Path) -> None:
     np.testing.assert_allclose(written["logit"], table["logit"].to_numpy().reshape(-1, FRAMES).mean(axis=1))
 
 
-def test_exams_of_both_labels_are_not_measured_and_it_is_said(tmp_path: Path) -> None:
+def test_exams_of_both_labels_are_not_measured_and_say_why(tmp_path: Path) -> None:
     run = run_with(tmp_path, predictions(), monitor="", patient_id=["everybody"] * N)
     found = evaluate_run(run, parts=["val"], config=CONFIG)["val"]["exams"]["patient_id"]
     assert "frames of 60 groups" in found["reason"]
     assert "auc" not in found
 
 
-def test_a_checkpoint_chosen_on_these_rows_is_said(tmp_path: Path) -> None:
+def test_a_checkpoint_chosen_on_these_rows_is_reported(tmp_path: Path) -> None:
     classic = evaluate_run(
         run_with(tmp_path / "classic", predictions(), monitor="val_loss"), parts=["val"], config=CONFIG
     )
@@ -190,16 +190,16 @@ def test_a_checkpoint_chosen_on_these_rows_is_said(tmp_path: Path) -> None:
         run_with(tmp_path / "default", predictions(), monitor="stop_loss"), parts=["val"], config=CONFIG
     )
     assert classic["val"]["chosen_here"] == ["checkpoint"]
-    assert any("chosen on these very rows" in note for note in classic["val"]["notes"])
+    assert any("chosen on these same rows" in note for note in classic["val"]["notes"])
     assert default["val"]["chosen_here"] == []
-    assert not any("chosen on these very rows" in note for note in default["val"]["notes"])
+    assert not any("chosen on these same rows" in note for note in default["val"]["notes"])
 
 
-def test_test_frames_that_were_seen_in_training_are_said(tmp_path: Path) -> None:
+def test_test_frames_that_were_seen_in_training_are_reported(tmp_path: Path) -> None:
     twins = np.where(np.arange(N) < 7, "yes", "")
     run = run_with(tmp_path, predictions(), monitor="stop_loss", part="test", test_twin=twins)
     notes = evaluate_run(run, parts=["test"], config=CONFIG)["test"]["notes"]
-    assert any("7 of the 240 test frames have a look-alike" in note for note in notes)
+    assert any("7 of the 240 test frames look like a frame of the sheet" in note for note in notes)
 
 
 def test_the_manifest_counts_openings_of_the_test_part_by_their_predictions(tmp_path: Path) -> None:

@@ -80,14 +80,14 @@ def test_with_one_seed_nothing_stays_of_an_earlier_table(run: RunFolder) -> None
 @pytest.mark.parametrize("other", [{"learning_rate": 0.1}, {"seed": 9}])
 def test_a_training_that_differs_in_more_than_its_seed_is_refused(run: RunFolder, other: dict[str, object]) -> None:
     write_training(run.with_seed(5), **{"seed": 5, **other})  # type: ignore[arg-type]
-    with pytest.raises(RunFolderError, match="no training with the seed 5 and the model's other settings"):
+    with pytest.raises(RunFolderError, match="not a training with the seed 5 and otherwise the model's settings"):
         evaluate_seeds(run, seeds=SEEDS, parts=("val",), config=CONFIG)
 
 
-def test_a_missing_seed_and_other_rows_are_said(run: RunFolder) -> None:
+def test_a_missing_seed_and_other_rows_are_reported(run: RunFolder) -> None:
     with pytest.raises(RunFolderError, match="no training with the seed 7"):
         evaluate_seeds(run, seeds=(*SEEDS, 7), parts=("val",), config=CONFIG)
     path = run.with_seed(6).predictions("val")
     path.write_text(path.read_text().replace("\n0.png", "\nother.png"))
-    with pytest.raises(RunFolderError, match="is not of the rows of"):
+    with pytest.raises(RunFolderError, match="its rows are not those of"):
         evaluate_seeds(run, seeds=SEEDS, parts=("val",), config=CONFIG)

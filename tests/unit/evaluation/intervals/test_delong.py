@@ -59,6 +59,6 @@ def test_a_score_compared_with_itself_has_no_test() -> None:
 
 def test_other_rows_are_refused() -> None:
     rows = independent_rows()
-    other = ScoredRows(~rows.targets, rows.logits, rows.called)
+    other = ScoredRows(~rows.targets, rows.logits, rows.predicted_positive)
     with pytest.raises(ValueError, match="same rows"):
         delong_test(rows, second=other)

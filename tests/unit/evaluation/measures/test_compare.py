@@ -81,8 +81,8 @@ def test_delong_is_given_where_rows_are_independent_and_agrees() -> None:
 def test_other_rows_or_labels_or_groups_are_refused() -> None:
     one = table(1.0, seed=1)
     for other, message in (
-        (one.iloc[:-2], "'b' lacks 2 labelled rows, among them 238.png, 239.png"),
-        (pd.concat([one, one.tail(1).assign(image_id="new.png")]), "'a' lacks 1 labelled rows, among them new.png"),
+        (one.iloc[:-2], "'b' lacks 2 labelled rows, such as 238.png, 239.png"),
+        (pd.concat([one, one.tail(1).assign(image_id="new.png")]), "'a' lacks 1 labelled rows, such as new.png"),
         (one.assign(label=one["label"].iloc[::-1].to_numpy(), target=1 - one["target"]), "disagree on the label"),
         (one.assign(group="all"), "disagree on the label or group of 000.png"),
     ):

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from sonoproof.evaluation.intervals.resampling import Bootstrap
 from sonoproof.evaluation.measures.decision_curve import decision_curve
 from sonoproof.evaluation.scores.rows import ScoredRows
 
@@ -14,37 +15,39 @@ def rows() -> ScoredRows:
 
 def test_net_benefit_equals_its_definition(rows: ScoredRows) -> None:
     thresholds = np.array([0.7, 0.1, 0.35])
-    curve = decision_curve(rows, groups=np.arange(300) // 3, thresholds=thresholds, resamples=200)
+    curve = decision_curve(rows, groups=np.arange(300) // 3, thresholds=thresholds, bootstrap=Bootstrap(resamples=200))
     for t, found in zip(thresholds, curve.model, strict=True):
-        called = rows.probabilities >= t
-        tp, fp = (called & rows.targets).sum(), (called & ~rows.targets).sum()
+        treated = rows.probabilities >= t
+        tp, fp = (treated & rows.targets).sum(), (treated & ~rows.targets).sum()
         assert found == pytest.approx((tp - fp * t / (1 - t)) / 300)
     assert (curve.low <= curve.model).all()
     assert (curve.model <= curve.high).all()
 
 
-def test_a_case_at_the_threshold_is_called() -> None:
+def test_a_case_at_the_threshold_is_treated() -> None:
     rows = ScoredRows.from_logits([1, 1, 0, 0], logits=[0.0, 1.0, -1.0, -2.0])
-    curve = decision_curve(rows, groups=np.arange(4), thresholds=[0.5], resamples=100)
+    curve = decision_curve(rows, groups=np.arange(4), thresholds=[0.5], bootstrap=Bootstrap(resamples=100))
     assert curve.model[0] == pytest.approx(2 / 4)
 
 
-def test_calling_all_is_the_model_at_a_threshold_below_every_score(rows: ScoredRows) -> None:
-    curve = decision_curve(rows, groups=np.arange(300), thresholds=[1e-6], resamples=100)
+def test_treating_all_is_the_model_at_a_threshold_below_every_score(rows: ScoredRows) -> None:
+    curve = decision_curve(rows, groups=np.arange(300), thresholds=[1e-6], bootstrap=Bootstrap(resamples=100))
     assert curve.model[0] == pytest.approx(curve.treat_all[0])
     assert curve.treat_all[0] == pytest.approx(rows.targets.mean(), abs=1e-5)
 
 
 def test_another_prevalence_weighs_the_classes_anew(rows: ScoredRows) -> None:
-    curve = decision_curve(rows, groups=np.arange(300), thresholds=[0.5], prevalence=0.02, resamples=100)
-    called = rows.probabilities >= 0.5
-    expected = 0.02 * called[rows.targets].mean() - 0.98 * called[~rows.targets].mean()
+    curve = decision_curve(
+        rows, groups=np.arange(300), thresholds=[0.5], prevalence=0.02, bootstrap=Bootstrap(resamples=100)
+    )
+    treated = rows.probabilities >= 0.5
+    expected = 0.02 * treated[rows.targets].mean() - 0.98 * treated[~rows.targets].mean()
     assert curve.model[0] == pytest.approx(expected)
 
 
 def test_a_single_positive_group_has_no_limits() -> None:
     rows = ScoredRows.from_logits([1, 1, 0, 0, 0], logits=[1.0, 0.5, 0.7, -1.0, -2.0])
-    curve = decision_curve(rows, groups=["a", "a", "b", "c", "d"], thresholds=[0.5], resamples=100)
+    curve = decision_curve(rows, groups=["a", "a", "b", "c", "d"], thresholds=[0.5], bootstrap=Bootstrap(resamples=100))
     assert np.isfinite(curve.model).all()
     assert np.isnan([curve.low, curve.high]).all()
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.special import logit
 from sklearn.metrics import auc, precision_recall_curve, roc_curve
 
 from sonoproof.evaluation.metrics.curves import curves, precision_recall_points, reliability_bins, roc_points
@@ -49,7 +50,7 @@ def test_a_certain_row_stands_in_the_last_bin() -> None:
 
 
 def test_reliability_bins_hold_every_row_and_their_own_means() -> None:
-    rows = ScoredRows.from_probabilities([0, 1, 1, 0, 1], probabilities=[0.0, 0.14, 0.16, 0.95, 1.0])
+    rows = ScoredRows.from_logits([0, 1, 1, 0, 1], logits=[-800.0, *logit([0.14, 0.16, 0.95]), 800.0])
     bins = reliability_bins(rows, bins=10)
     assert bins["n"] == [1, 2, 0, 0, 0, 0, 0, 0, 0, 2]
     assert bins["mean_probability"][1] == pytest.approx(0.15)

@@ -1,8 +1,6 @@
-"""Shortcut probes, honest against naive, and label noise, on numbers whose truth is known."""
+"""Shortcut probes, naive against honest splits, and label noise, on numbers whose truth is known."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,9 +9,11 @@ import pytest
 
 from sonoproof.classes import Classes
 from sonoproof.data.audit.descriptors import BORDER_COLUMNS, STROKE_COLUMNS
+from sonoproof.data.audit.findings import Level
+from sonoproof.evaluation.intervals.resampling import Bootstrap
 from sonoproof.evaluation.probes.honesty import compare_splits
 from sonoproof.evaluation.probes.label_noise import rank_label_doubts, reviewed_rows
-from sonoproof.evaluation.probes.models import _least_auc, auc_interval
+from sonoproof.evaluation.probes.models import _least_auc, auc_interval, probe_findings, probe_inputs, run_probes
 from sonoproof.evaluation.probes.probe import DOUBT_COLUMNS, probe_cohort
 
 CLASSES = Classes(negative="healthy", positive="unhealthy")
@@ -48,9 +48,14 @@ def cohort(seed: int, *, patients: int = 40, frames: int = 3) -> tuple[pd.DataFr
     return records, measures
 
 
-def found(records: pd.DataFrame, measures: pd.DataFrame, **options: Any) -> set[str]:
-    settings: dict[str, Any] = {"features": None, "classes": CLASSES, "resamples": 200, **options}
-    return {finding.id for finding in probe_cohort(records, measures=measures, **settings).findings}
+def found(records: pd.DataFrame, measures: pd.DataFrame) -> set[str]:
+    results = run_probes(
+        probe_inputs(records, measures=measures),
+        targets=(records["label"] == CLASSES.positive).to_numpy(),
+        groups=records["group"].to_numpy(str),
+        bootstrap=Bootstrap(resamples=200),
+    )
+    return {finding.id for finding in probe_findings(results)}
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -78,21 +83,36 @@ def test_frames_without_groups_would_have_been_taken_for_shortcuts() -> None:
     assert "shortcut-border" not in found(records, measures)
 
 
-def test_too_few_groups_are_said_and_raise_no_finding() -> None:
+def test_too_few_groups_are_reported_and_raise_no_finding() -> None:
     records, measures = cohort(0, patients=12)
     measures["colour_share"] = (records["label"] == "unhealthy").to_numpy() * 0.01
-    outcome = probe_cohort(records, measures=measures, features=None, classes=CLASSES)
+    features = np.random.default_rng(0).normal(size=(len(records), 8)).astype(np.float32)
+    outcome = probe_cohort(records, measures=measures, features=features, classes=CLASSES)
 
-    assert [finding.id for finding in outcome.findings] == ["shortcut-probes"]
+    assert {finding.level for finding in outcome.findings} == {Level.INFO}
+    assert outcome.findings[0].id == "shortcut-probes"
     assert "not enough groups" in outcome.findings[0].detail
 
 
-def test_test_rows_and_unlabelled_rows_are_not_looked_at() -> None:
+def test_a_class_of_one_group_has_neither_splits_to_compare_nor_doubts() -> None:
+    records, measures = cohort(0, patients=12)
+    one = np.unique(records.loc[records["label"] == "unhealthy", "group"])[0]
+    kept = ((records["label"] == "healthy") | (records["group"] == one)).to_numpy()
+    records, measures = records[kept].reset_index(drop=True), measures[kept].reset_index(drop=True)
+    features = np.ones((len(records), 2), dtype=np.float32)
+    outcome = probe_cohort(records, measures=measures, features=features, classes=CLASSES)
+    assert [finding.id for finding in outcome.findings] == ["shortcut-probes"]
+    assert outcome.doubts.empty
+
+
+def test_test_rows_and_unlabelled_rows_are_not_used() -> None:
     records, measures = cohort(0)
     records.loc[:2, "label"] = ""
     records.loc[3:5, "origin"] = "test"
     features = np.random.default_rng(0).normal(size=(len(records), 8)).astype(np.float32)
-    outcome = probe_cohort(records, measures=measures, features=features, classes=CLASSES, resamples=100)
+    outcome = probe_cohort(
+        records, measures=measures, features=features, classes=CLASSES, bootstrap=Bootstrap(resamples=100)
+    )
 
     assert set(outcome.doubts["image_id"]) == set(records["image_id"][6:])
     assert list(outcome.doubts.columns) == list(DOUBT_COLUMNS)
@@ -104,8 +124,8 @@ def test_faultless_separation_has_a_lower_limit_that_grows_with_the_groups() -> 
     for groups in (10, 40):
         targets = np.arange(groups) < groups // 2
         limits = auc_interval(
-            np.where(targets, 2.0, -2.0), targets=targets, groups=np.arange(groups).astype(str), confidence=0.95,
-            resamples=100, seed=0,
+            np.where(targets, 2.0, -2.0), targets=targets, groups=np.arange(groups).astype(str),
+            bootstrap=Bootstrap(resamples=100),
         )  # fmt: skip
         assert (limits.value, limits.high) == (1.0, 1.0)
         lows.append(limits.low)
@@ -133,21 +153,23 @@ def patients_with_features(
     return features.astype(np.float32), targets, patient.astype(str)
 
 
-def test_a_random_split_credits_the_model_for_knowing_the_patient() -> None:
+def test_a_random_split_credits_the_model_for_recognising_the_patient() -> None:
     features, targets, groups = patients_with_features(0, signal=0.0)
-    compared = compare_splits(features, targets=targets, groups=groups, resamples=300)
+    compared = compare_splits(features, targets=targets, groups=groups, bootstrap=Bootstrap(resamples=300))
 
     assert compared.naive.value > 0.8
     assert compared.honest.low < 0.5 < compared.honest.high
     assert compared.difference.low > 0
-    assert set(compared.as_json(features_are="x")) >= {"metric", "naive", "honest"}
+    assert set(compared.to_dict(features_are="x")) >= {"metric", "naive", "honest"}
 
 
 def test_independent_frames_show_no_gap() -> None:
     rng = np.random.default_rng(0)
     targets = np.arange(200) % 2 == 0
     features = rng.normal(size=(200, 10)) + targets[:, None] * 0.5
-    compared = compare_splits(features, targets=targets, groups=np.arange(200).astype(str), resamples=300)
+    compared = compare_splits(
+        features, targets=targets, groups=np.arange(200).astype(str), bootstrap=Bootstrap(resamples=300)
+    )
 
     assert abs(compared.difference.value) < 0.02
     assert compared.naive.value == pytest.approx(compared.honest.value, abs=0.02)
@@ -167,7 +189,7 @@ def test_flipped_labels_within_patients_stand_on_top_even_where_the_model_knows_
     wrong = flipped(truth, share=0.05, seed=2)
     targets = truth.copy()
     targets[wrong] = ~targets[wrong]
-    compared = compare_splits(features, targets=targets, groups=groups, resamples=100)
+    compared = compare_splits(features, targets=targets, groups=groups, bootstrap=Bootstrap(resamples=100))
     doubts = rank_label_doubts(compared.logits, targets=targets, groups=groups)
 
     assert recall_of(doubts.order, wrong) >= 0.8
@@ -181,7 +203,7 @@ def test_flipped_labels_of_single_frames_stand_on_top_by_the_model_alone() -> No
     targets = truth.copy()
     targets[wrong] = ~targets[wrong]
     names = np.arange(600).astype(str)
-    compared = compare_splits(features, targets=targets, groups=names, resamples=100)
+    compared = compare_splits(features, targets=targets, groups=names, bootstrap=Bootstrap(resamples=100))
     doubts = rank_label_doubts(compared.logits, targets=targets, groups=names)
 
     assert recall_of(doubts.order, wrong) >= 0.8
