@@ -14,7 +14,7 @@ from sonoproof.config import ReportConfig
 from sonoproof.reporting.checklists import Checklist, filled_checklists, write_checklists
 from sonoproof.reporting.figures.figure_writer import FigureWriter
 from sonoproof.reporting.page.blocks import Section
-from sonoproof.reporting.page.evidence import Evidence, read_evidence
+from sonoproof.reporting.page.runfiles import RunFiles, read_run_files
 from sonoproof.reporting.sections.audit import audit_pictures, audit_section
 from sonoproof.reporting.sections.calibration import calibration_section
 from sonoproof.reporting.sections.checklists import checklists_section
@@ -49,40 +49,40 @@ def build_report(run: RunFolder, *, config: ReportConfig) -> Path:
     Raises:
         RunFolderError: A file of the run is damaged, or the report cannot be written.
     """
-    evidence = read_evidence(run)
-    checklists = filled_checklists(evidence)
+    files = read_run_files(run)
+    checklists = filled_checklists(files)
     write_checklists(run, checklists)
-    writer = FigureWriter(run, pictures=_count_pictures(evidence), dpi=config.dpi)
-    sections = _sections(evidence, writer, checklists)
-    write_text(run.report, _render(evidence, sections, title=config.title))
+    writer = FigureWriter(run, pictures=_count_pictures(files), dpi=config.dpi)
+    sections = _sections(files, writer, checklists)
+    write_text(run.report, _render(files, sections, title=config.title))
     return run.report
 
 
-def _sections(evidence: Evidence, easel: FigureWriter, checklists: tuple[Checklist, ...]) -> tuple[Section, ...]:
+def _sections(files: RunFiles, writer: FigureWriter, checklists: tuple[Checklist, ...]) -> tuple[Section, ...]:
     return (
-        summary_section(evidence, easel),
-        cohort_section(evidence, easel),
-        audit_section(evidence, easel),
-        split_section(evidence),
-        training_section(evidence, easel),
-        performance_section(evidence, easel),
-        calibration_section(evidence, easel),
-        operating_point_section(evidence, easel),
-        exams_section(evidence),
-        explanations_section(evidence, easel),
-        errors_section(evidence, easel),
-        limits_section(evidence),
+        summary_section(files, writer),
+        cohort_section(files, writer),
+        audit_section(files, writer),
+        split_section(files),
+        training_section(files, writer),
+        performance_section(files, writer),
+        calibration_section(files, writer),
+        operating_point_section(files, writer),
+        exams_section(files),
+        explanations_section(files, writer),
+        errors_section(files, writer),
+        limits_section(files),
         checklists_section(checklists),
-        provenance_section(evidence),
+        provenance_section(files),
     )
 
 
-def _count_pictures(evidence: Evidence) -> int:
-    explained = sum(len(explained_frames(part, kind)) for part in evidence.parts for kind in ("top", "error"))
-    return explained + len(audit_pictures(evidence.audit))
+def _count_pictures(files: RunFiles) -> int:
+    explained = sum(len(explained_frames(part, kind)) for part in files.parts for kind in ("top", "error"))
+    return explained + sum(len(audit_pictures(finding)) for finding in files.findings)
 
 
-def _render(evidence: Evidence, sections: tuple[Section, ...], *, title: str) -> str:
+def _render(files: RunFiles, sections: tuple[Section, ...], *, title: str) -> str:
     loader = PackageLoader("sonoproof.reporting")
     environment = Environment(
         loader=loader,
@@ -96,7 +96,7 @@ def _render(evidence: Evidence, sections: tuple[Section, ...], *, title: str) ->
     stylesheet, _, _ = loader.get_source(environment, "report.css")
     return environment.get_template("report.html.j2").render(
         title=title,
-        byline=_byline(evidence.manifest),
+        byline=_byline(files.manifest),
         stylesheet=Markup(stylesheet),  # noqa: S704 - a file of this package
         sections=sections,
     )

@@ -13,6 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote
 
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -21,7 +22,7 @@ from sonoproof.errors import RunFolderError
 from sonoproof.evaluation.metrics.metrics import METRICS
 from sonoproof.reporting.figures.figure_writer import PICTURES_BYTES, FigureWriter, embedded
 from sonoproof.reporting.report import build_report
-from sonoproof.runfolder import RunFolder
+from sonoproof.runfolder import QUARANTINE_COLUMNS, RunFolder, read_table, write_table
 
 RunMaker = Callable[..., RunFolder]
 VOID = {"meta", "link", "img", "br", "hr", "input", "col", "source", "wbr"}
@@ -178,7 +179,7 @@ def test_metrics_table_says_what_the_files_say(report: Path) -> None:
     rows = {row.all("th")[0].full_text(): [cell.full_text() for cell in row.all("td")] for row in table.all("tr")[1:]}
     for place, part in enumerate(("val", "test")):
         evaluation = json.loads((report.parent / "evaluation" / f"{part}.json").read_text())
-        assert rows["Frames (of the positive class)"][place] == f"{evaluation['n']} ({evaluation['n_positive']})"
+        assert rows["Frames (positive class)"][place] == f"{evaluation['n']} ({evaluation['n_positive']})"
         for name, metric in METRICS.items():
             numbers = [float(number) for number in re.findall(r"[\d.]+", rows[metric.label][place])]
             assert numbers == [round(evaluation[name][key], 3) for key in ("value", "low", "high")]
@@ -193,6 +194,23 @@ def test_flow_accounts_for_every_row(report: Path) -> None:
     assert parts == [360, 120, 90]
 
 
+def test_many_quarantined_rows_are_counted_by_reason(run_maker: RunMaker) -> None:
+    run = run_maker()
+    few = read_table(run.quarantine, columns=QUARANTINE_COLUMNS)
+    missing = few.head(1).loc[[0] * 2000].assign(reason=[f"file not found: {number}.png" for number in range(2000)])
+    write_table(run.quarantine, pd.concat([few, missing]), columns=QUARANTINE_COLUMNS)
+    page = parsed(build_report(run, config=QUICK))
+    (table,) = [t for t in page.all("table") if "could not be used" in t.all("caption")[0].full_text()]
+    rows = [[cell.full_text() for cell in (*row.all("th"), *row.all("td"))] for row in table.all("tr")[1:]]
+    assert [row[:2] for row in rows] == [
+        ["file not found", "2,001"],
+        ["listed twice with opposite labels", "2"],
+        ["label not understood", "1"],
+        ["image is damaged", "1"],
+    ]
+    assert rows[0][2] == ", ".join(["frames/gone.png (Sheet1!A17)"] * 3)
+
+
 def test_report_opens_with_the_gap_where_it_was_measured(report: Path) -> None:
     summary = next(s for s in parsed(report).all("section") if s.attributes["id"] == "summary")
     text = summary.full_text()
@@ -202,7 +220,7 @@ def test_report_opens_with_the_gap_where_it_was_measured(report: Path) -> None:
 
 
 def test_worst_errors_are_errors_and_the_surest_come_first(report: Path) -> None:
-    tables = [t for t in parsed(report).all("table") if "surest" in t.all("caption")[0].full_text()]
+    tables = [t for t in parsed(report).all("table") if "most confident of" in t.all("caption")[0].full_text()]
     assert len(tables) == 2
     for table in tables:
         missed = []
@@ -272,13 +290,13 @@ def test_large_pictures_stay_under_the_limit(run_maker: RunMaker) -> None:
 
 @pytest.mark.parametrize("pictures", [1, 30, 1000])
 def test_pictures_share_the_space(tmp_path: Path, pictures: int) -> None:
-    easel = FigureWriter(RunFolder(tmp_path), pictures=pictures)
-    assert easel.bytes_per_picture * pictures <= PICTURES_BYTES
+    writer = FigureWriter(RunFolder(tmp_path), pictures=pictures)
+    assert writer.bytes_per_picture * pictures <= PICTURES_BYTES
 
 
 def test_picture_that_is_no_picture_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "fake.png").write_text("<svg onload=alert(1)>")
-    assert embedded(tmp_path / "fake.png", most_bytes=10_000) is None
+    assert embedded(tmp_path / "fake.png", max_bytes=10_000) is None
 
 
 def test_no_picture_is_taken_from_outside_the_run(tmp_path: Path, run_maker: RunMaker) -> None:
@@ -294,7 +312,7 @@ def test_a_network_that_the_cheap_classifier_outdoes_is_said_to_be(run_maker: Ru
     def warned() -> bool:
         page = build_report(run, config=QUICK)
         summary = next(s for s in parsed(page).all("section") if s.attributes["id"] == "summary")
-        return "ranks no better than a cheap classifier" in summary.full_text()
+        return "ranks frames no better than a cheap classifier" in summary.full_text()
 
     assert not warned()
     evaluation = json.loads(run.evaluation("val").read_text())

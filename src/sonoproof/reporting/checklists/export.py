@@ -1,4 +1,4 @@
-"""The filled checklists as Markdown and as docx, beside each other."""
+"""The filled checklists as files: Markdown and docx."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from sonoproof.reporting.checklists.docx import Cell, Link, write_docx
+from sonoproof.reporting.checklists.docx import Cell, Hyperlink, write_docx
 from sonoproof.reporting.checklists.filled import Checklist, FilledItem
 from sonoproof.reporting.wording.text import visible_text
 from sonoproof.runfolder import RunFolder, write_text
@@ -16,13 +16,13 @@ __all__ = ["write_checklists"]
 HEADER = ("Item", "Section", "Asks for", "Answer", "For the authors")
 _LONGEST = 6000
 NOTE = (
-    "Filled by the run; an answer stands in the files named with it. What only the authors can say is marked for them. "
-    "The items are told in our words: the publication has them in full."
+    "Filled in by the run; every answer names the files that it comes from. What only the authors can say is marked "
+    "for them. The items are paraphrased: the publication has them in full."
 )
 
 
 def write_checklists(run: RunFolder, checklists: Sequence[Checklist]) -> list[Path]:
-    """Write ``checklists/NAME.md`` and ``NAME.docx`` of each.
+    """Write ``checklists/NAME.md`` and ``NAME.docx`` for each.
 
     Args:
         run: The run folder; links lead from the folder ``checklists`` into it.
@@ -43,7 +43,7 @@ def write_checklists(run: RunFolder, checklists: Sequence[Checklist]) -> list[Pa
 
 
 def _tally(checklist: Checklist) -> str:
-    return f"{checklist.answered} of {len(checklist.items)} rows are answered by the run, wholly or in part."
+    return f"{checklist.answered} of {len(checklist.items)} rows are answered by the run, in whole or in part."
 
 
 def _markdown(checklist: Checklist) -> str:
@@ -58,7 +58,7 @@ def _cells(item: FilledItem) -> list[Cell]:
     if item.answer is not None:
         links: Cell = []
         for source in item.answer.sources:
-            links += [", " if links else "", Link(source, _target(source))]
+            links += [", " if links else "", Hyperlink(source, _target(source))]
         answer = [visible_text(item.answer.text, longest=_LONGEST), " (", *links, ")"]
     return [[item.number], [item.section], [item.asks], answer, [item.for_authors or "–"]]
 
@@ -69,7 +69,7 @@ def _target(source: str) -> str:
 
 
 def _markdown_cell(cell: Cell) -> str:
-    return "".join(f"[{run.text}]({run.target})" if isinstance(run, Link) else _escaped(run) for run in cell)
+    return "".join(f"[{run.text}]({run.target})" if isinstance(run, Hyperlink) else _escaped(run) for run in cell)
 
 
 def _escaped(text: str) -> str:

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
 
-from sonoproof.reporting.checklists.items import ANSWERS, Answer
-from sonoproof.reporting.page.evidence import Evidence
+from sonoproof.reporting.checklists import data_facts, model_facts, result_facts
+from sonoproof.reporting.checklists.facts import Answer, Fact, sentences
+from sonoproof.reporting.page.runfiles import RunFiles
 
 __all__ = ["CHECKLISTS", "Checklist", "FilledItem", "filled_checklists"]
 
@@ -56,18 +57,23 @@ class Checklist:
         return sum(item.answer is not None for item in self.items)
 
 
-def filled_checklists(evidence: Evidence) -> tuple[Checklist, ...]:
-    """Every checklist, each item answered from a file of the run or left for the authors."""
-    return tuple(_filled(name, evidence) for name in CHECKLISTS)
+def filled_checklists(files: RunFiles) -> tuple[Checklist, ...]:
+    """Every checklist, each item answered from a file of the run or left to the authors."""
+    return tuple(_filled(name, files) for name in CHECKLISTS)
 
 
-def _filled(name: str, evidence: Evidence) -> Checklist:
+def _facts() -> dict[str, Fact]:
+    return {**sentences(), **data_facts.fact, **model_facts.fact, **result_facts.fact}
+
+
+def _filled(name: str, files: RunFiles) -> Checklist:
     source = resources.files("sonoproof.reporting.checklists").joinpath(f"{name}.toml")
     content = tomllib.loads(source.read_text(encoding="utf-8"))
-    return Checklist(content["name"], content["title"], content["reference"], tuple(_items(content["items"], evidence)))
+    return Checklist(content["name"], content["title"], content["reference"], tuple(_items(content["items"], files)))
 
 
-def _items(rows: list[list[str]], evidence: Evidence) -> Iterator[FilledItem]:
+def _items(rows: list[list[str]], files: RunFiles) -> Iterator[FilledItem]:
+    facts = _facts()
     for number, section, asks, key, rest in rows:
-        answer = ANSWERS[key](evidence) if key else None
+        answer = facts[key](files) if key else None
         yield FilledItem(number, section, asks, answer, rest if answer is not None else rest or "The whole item.")

@@ -1,23 +1,24 @@
-"""What a section of the report is made of. Sections are built as these; the template only lays them out.
+"""What a section of the report consists of. Sections are built from these; the template only lays them out.
 
-All text is plain: the template escapes it. The only markup are the drawings and the
-``data:`` addresses of a `Picture`, both written by us.
+All text is plain: the template escapes it. The only markup is the drawing or the ``data:`` address of a `Picture`, both
+written by us.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, TypeAlias
+from typing import Literal
 
 from markupsafe import Markup
 
 __all__ = [
+    "AuditFinding",
     "Block",
-    "Finding",
     "Flow",
     "FlowBox",
     "FlowStep",
     "Gallery",
+    "Headline",
     "KeyFigures",
     "Listing",
     "Notice",
@@ -26,37 +27,42 @@ __all__ = [
     "Prose",
     "Section",
     "Table",
-    "Tile",
 ]
 
 
+class Block:
+    """What a section consists of."""
+
+    @property
+    def kind(self) -> str:
+        """Name of the template's macro that lays it out."""
+        return type(self).__name__
+
+
 @dataclass(frozen=True)
-class Prose:
+class Prose(Block):
     """A paragraph."""
 
-    kind: ClassVar[str] = "prose"
     text: str
 
 
 @dataclass(frozen=True)
-class Notice:
-    """A line that stands out: something missing, or to beware of."""
+class Notice(Block):
+    """A highlighted line: something is missing, or a warning."""
 
-    kind: ClassVar[str] = "notice"
     text: str
     level: Literal["missing", "warning"] = "missing"
 
 
 @dataclass(frozen=True)
-class Points:
+class Points(Block):
     """A list of sentences."""
 
-    kind: ClassVar[str] = "points"
     items: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Table:
+class Table(Block):
     """A table; the first cell of each row is its heading.
 
     Attributes:
@@ -64,12 +70,11 @@ class Table:
         header: Column headings.
         rows: Cells as text.
         sources: Files of the run that the numbers come from, relative to it.
-        numeric: Whether the cells after the first are numbers (set to the right, in figures of equal width).
+        numeric: Whether the cells after the first are numbers, aligned to the right.
         note: A line under the table.
-        code: Whether the cells after the first are names, paths or hashes (set in a fixed-width face).
+        code: Whether the cells after the first are names, paths or hashes, in a fixed-width font.
     """
 
-    kind: ClassVar[str] = "table"
     caption: str
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -80,7 +85,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Picture:
+class Picture(Block):
     """A figure with its caption.
 
     Attributes:
@@ -89,11 +94,10 @@ class Picture:
         svg: The picture as inline markup, or None.
         data_uri: The picture as a ``data:`` address, or None; one of the two, or neither where it is only linked.
         sources: Files of the run that the numbers come from.
-        links: Name and run-relative path of files to open (the full resolution).
-        facts: Name and value, shown under the caption.
+        links: Name and run-relative path of files to open, such as the full resolution.
+        facts: Names and values, shown under the caption.
     """
 
-    kind: ClassVar[str] = "picture"
     caption: str
     alt: str
     svg: Markup | None = None
@@ -104,17 +108,16 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Gallery:
+class Gallery(Block):
     """Pictures beside each other, under a heading if there is one; ``wide`` gives each the full width."""
 
-    kind: ClassVar[str] = "gallery"
     pictures: tuple[Picture, ...]
     wide: bool = False
     title: str = ""
 
 
 @dataclass(frozen=True)
-class Tile:
+class Headline:
     """One headline number."""
 
     label: str
@@ -123,12 +126,11 @@ class Tile:
 
 
 @dataclass(frozen=True)
-class KeyFigures:
+class KeyFigures(Block):
     """Headline numbers of one part."""
 
-    kind: ClassVar[str] = "key_figures"
     title: str
-    tiles: tuple[Tile, ...]
+    headlines: tuple[Headline, ...]
     sources: tuple[str, ...]
     note: str = ""
 
@@ -144,17 +146,16 @@ class FlowBox:
 
 @dataclass(frozen=True)
 class FlowStep:
-    """One level of the flow diagram: boxes side by side, and what leaves the flow here."""
+    """One level of the flow diagram: boxes side by side, and the rows that leave the flow here."""
 
     boxes: tuple[FlowBox, ...]
     aside: FlowBox | None = None
 
 
 @dataclass(frozen=True)
-class Flow:
+class Flow(Block):
     """Where the rows went, from the sheet to the parts; ``links`` lead to the same as a figure."""
 
-    kind: ClassVar[str] = "flow"
     caption: str
     steps: tuple[FlowStep, ...]
     sources: tuple[str, ...]
@@ -162,10 +163,9 @@ class Flow:
 
 
 @dataclass(frozen=True)
-class Finding:
+class AuditFinding(Block):
     """One finding of the audit."""
 
-    kind: ClassVar[str] = "finding"
     identifier: str
     level: str
     title: str
@@ -176,16 +176,12 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Listing:
-    """Lines of a file as they are."""
+class Listing(Block):
+    """Lines of a file, unchanged."""
 
-    kind: ClassVar[str] = "listing"
     caption: str
     lines: tuple[str, ...]
     sources: tuple[str, ...]
-
-
-Block: TypeAlias = Prose | Notice | Points | Table | Gallery | KeyFigures | Flow | Finding | Listing
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""The sections of the report, a module each: evidence in, blocks out."""
+"""The sections of the report, a module each: files in, blocks out."""

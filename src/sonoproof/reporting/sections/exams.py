@@ -2,66 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from sonoproof.evaluation.metrics.metrics import METRICS
 from sonoproof.reporting.page.blocks import Block, Notice, Prose, Section, Table
-from sonoproof.reporting.page.evidence import Evidence
-from sonoproof.reporting.sections.performance import evaluation_source
-from sonoproof.reporting.wording.tables import PART_NAMES, format_interval
+from sonoproof.reporting.page.runfiles import RunFiles
+from sonoproof.reporting.wording.tables import format_interval
 from sonoproof.reporting.wording.text import format_count
 
 __all__ = ["exams_section"]
 
 _SHOWN = ("auc", "recall", "specificity", "precision", "npv", "accuracy", "brier")
-_HOW = {
+_SCORES = {
     "mean_logit": "the mean of the frames' calibrated logits",
     "mean_probability": "the mean of the frames' probabilities",
-    "max": "the frame most likely positive",
+    "max": "the highest probability of a frame",
     "vote": "the share of frames called positive",
 }
 
 
-def exams_section(evidence: Evidence) -> Section:
-    """Metrics by exam, a table for each column that names exams."""
-    columns = list(dict.fromkeys(by for part in evidence.evaluated for by in part.evaluation.get("exams") or {}))
-    blocks = [block for column in columns for block in _by(column, evidence)]
-    if not blocks:
-        return Section("exams", "Exams", (Notice("No column of the sheet names exams: only frames were measured."),))
-    return Section("exams", "Exams", tuple(blocks))
+def exams_section(files: RunFiles) -> Section:
+    """Metrics by exam, a table for each column that identifies exams."""
+    columns = dict.fromkeys(by for part in files.evaluated for by in part.evaluation.get("exams") or {})
+    blocks = [block for column in columns for block in _by(column, files)]
+    missing = Notice("No column of the sheet identifies exams: only single frames were evaluated.")
+    return Section("exams", "Exams", tuple(blocks or [missing]))
 
 
-def _by(column: str, evidence: Evidence) -> list[Block]:
-    found = {
-        part.name: part.evaluation["exams"][column]
-        for part in evidence.evaluated
+def _by(column: str, files: RunFiles) -> Iterator[Block]:
+    found = [
+        (part, part.evaluation["exams"][column])
+        for part in files.evaluated
         if column in (part.evaluation.get("exams") or {})
-    }
-    reasons = [
-        f"{PART_NAMES[name]}, by {column}: {facts['reason']}." for name, facts in found.items() if "reason" in facts
     ]
-    measured = {name: facts for name, facts in found.items() if "reason" not in facts}
-    blocks: list[Block] = [Notice(reason) for reason in reasons]
-    return [*_measured(column, measured, evidence), *blocks] if measured else blocks
-
-
-def _measured(column: str, measured: Mapping[str, Mapping[str, Any]], evidence: Evidence) -> list[Block]:
-    how = _HOW.get(str(next(iter(measured.values()))["how"]), "")
-    prose = (
-        f"Frames with one value of “{column}” form an exam. Its score is {how}; it is called at the threshold of the "
-        "frames. That threshold was not chosen for exams, and the probability of an exam was not calibrated anew."
-    )
-    counts = [f"{format_count(facts['n'])} ({format_count(facts['n_positive'])})" for facts in measured.values()]
-    rows = [
-        (METRICS[name].label, *(format_interval(facts.get(name)) for facts in measured.values())) for name in _SHOWN
-    ]
-    parts = [part for part in evidence.evaluated if part.name in measured]
-    table = Table(
-        f"By {column}.",
-        ("Metric", *(PART_NAMES[name] for name in measured)),
-        (("Exams (of the positive class)", *counts), *rows),
-        sources=(*(evaluation_source(part) for part in parts), *(facts["file"] for facts in measured.values())),
-        numeric=True,
-    )
-    return [Prose(prose), table]
+    measured = [(part, exams) for part, exams in found if "reason" not in exams]
+    if measured:
+        score = _SCORES.get(str(measured[0][1]["how"]), "")
+        yield Prose(
+            f"All frames with the same “{column}” form one exam. Its score is {score}; it is called at the frames' "
+            "threshold. That threshold was not chosen for exams, and their probability was not calibrated separately."
+        )
+        counts = [f"{format_count(exams['n'])} ({format_count(exams['n_positive'])})" for _, exams in measured]
+        rows = [(METRICS[name].label, *(format_interval(exams.get(name)) for _, exams in measured)) for name in _SHOWN]
+        yield Table(
+            f"By {column}.",
+            ("Metric", *(part.title for part, _ in measured)),
+            (("Exams (positive class)", *counts), *rows),
+            sources=(*(part.evaluation_file for part, _ in measured), *(exams["file"] for _, exams in measured)),
+            numeric=True,
+        )
+    for part, exams in found:
+        if "reason" in exams:
+            yield Notice(f"{part.title}, by {column}: {exams['reason']}.")

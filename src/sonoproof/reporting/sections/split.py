@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import pandas as pd
 
-from sonoproof.reporting.page.blocks import Block, Notice, Prose, Section, Table
-from sonoproof.reporting.page.evidence import Evidence
-from sonoproof.reporting.sections.cohort import PART_TITLES, USE_WORDS, with_labels
+from sonoproof.parts import REPORTED, Part
+from sonoproof.reporting.page.blocks import Notice, Prose, Section, Table
+from sonoproof.reporting.page.runfiles import RunFiles
+from sonoproof.reporting.wording.tables import USES
 from sonoproof.wording import counted
 
 __all__ = ["split_section"]
 
 
-def split_section(evidence: Evidence) -> Section:
+def split_section(files: RunFiles) -> Section:
     """Frames and groups of each part, by class."""
-    split = evidence.split
+    split = files.labelled_split()
     if split is None:
-        return Section("split", "Split", (Notice("The run holds no split.csv."),))
-    blocks: list[Block] = [Prose(_separation(split)), _table(evidence, split)]
-    return Section("split", "Split", tuple(blocks))
+        return Section("split", "Split", (Notice("The run has no split.csv."),))
+    return Section("split", "Split", (Prose(_separation(split)), _table(files, split)))
 
 
 def _separation(split: pd.DataFrame) -> str:
@@ -31,22 +31,20 @@ def _separation(split: pd.DataFrame) -> str:
     return f"{whole}; every group is in one part only."
 
 
-def _table(evidence: Evidence, split: pd.DataFrame) -> Table:
-    names = evidence.class_names[::-1]
-    labelled = with_labels(split, evidence)
+def _table(files: RunFiles, split: pd.DataFrame) -> Table:
+    names = files.class_names[::-1]
     rows = [
         _row(rows, part, use, names)
-        for part in PART_TITLES
-        for use in USE_WORDS
-        if len(rows := labelled[(labelled["part"] == part) & (labelled["use"] == use)])
+        for part in (Part.FIT, *REPORTED)
+        for use in USES
+        if len(rows := split[(split["part"] == part) & (split["use"] == use)])
     ]
     header = ("Part", "Frames", "Groups", *names, "No label")
-    sources = ("split.csv",) if evidence.records is None else ("split.csv", "records.csv")
+    sources = ("split.csv",) if files.records is None else ("split.csv", "records.csv")
     return Table("Frames and groups of each part.", header, tuple(rows), sources=sources, numeric=True)
 
 
-def _row(rows: pd.DataFrame, part: str, use: str, names: tuple[str, ...]) -> tuple[str, ...]:
+def _row(rows: pd.DataFrame, part: Part, use: str, names: tuple[str, ...]) -> tuple[str, ...]:
     counts = [int((rows["label"] == name).sum()) for name in (*names, "")]
-    name = PART_TITLES[part]
-    title = f"{name}, {USE_WORDS[use]}" if part == "fit" else name
+    title = f"{part.title}, {USES[use]}" if part == Part.FIT else part.title
     return (title, f"{len(rows):,}", f"{rows['group'].nunique():,}", *(f"{count:,}" for count in counts))

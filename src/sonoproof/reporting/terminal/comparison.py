@@ -26,16 +26,16 @@ def comparison_lines(folders: Sequence[Path], *, part: str) -> list[str]:
         RunFolderError: There are fewer than two runs, their classes differ, or their rows do.
     """
     if len(folders) < 2 or len({folder.resolve() for folder in folders}) < len(folders):
-        raise RunFolderError("compare takes two or more different run folders")
+        raise RunFolderError("compare needs two or more different run folders")
     runs = {str(folder): RunFolder(folder) for folder in folders}
     first = next(iter(runs.values()))
-    classes = [read_json(run.cohort, schema="cohort")["classes"] for run in runs.values()]
-    if any(names != classes[0] for names in classes):
+    classes = {Classes.from_dict(read_json(run.cohort, schema="cohort")["classes"]) for run in runs.values()}
+    if len(classes) > 1:
         raise RunFolderError("the runs do not have the same classes, so their predictions cannot be compared")
     config = load_config(first.config).evaluate
     found = compare(
         {name: read_table(run.predictions(part), columns=PREDICTION_COLUMNS) for name, run in runs.items()},
-        classes=Classes(negative=classes[0]["negative"], positive=classes[0]["positive"]),
+        classes=classes.pop(),
         config=config,
     )
     return _lines(found, part=part, config=config)
@@ -45,14 +45,14 @@ def _lines(found: Comparison, *, part: str, config: EvaluateConfig) -> list[str]
     lines = [
         f"{part}: {found.n:,} rows of {found.n_units:,} groups; positive class {found.positive_class}",
         f"paired cluster bootstrap: {config.resamples:,} resamples of whole groups, the same ones for both; "
-        f"limits at {config.confidence:.0%}",
-        f"p adjusted: {found.adjustment}",
+        f"{config.confidence:.0%} confidence intervals",
+        f"adjustment of p: {found.adjustment}",
     ]
     if found.why_no_delong:
-        lines.append(f"DeLong's test is not given, for it takes rows as independent: {found.why_no_delong}")
+        lines.append(f"DeLong's test is left out, as it takes rows as independent: {found.why_no_delong}")
     pairs = dict.fromkeys((difference.first, difference.second) for difference in found.differences)
     for pair in pairs:
-        lines += ["", f"{pair[0]} less {pair[1]}"]
+        lines += ["", f"{pair[0]} minus {pair[1]}"]
         for difference in found.differences:
             if (difference.first, difference.second) == pair:
                 lines.append(_line(difference))

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from sonoproof.evaluation.metrics.metrics import METRICS
+from sonoproof.parts import Part
 from sonoproof.reporting.wording.text import UNDEFINED, format_number, visible_text
+from sonoproof.types import Json
 
 __all__ = [
-    "PART_NAMES",
+    "USES",
     "format_interval",
+    "metric_label",
     "metric_names",
     "metrics_latex",
     "metrics_rows",
+    "metrics_table",
     "reason_counts",
+    "reason_kind",
     "seeds_table",
 ]
 
-PART_NAMES = {
-    "val": "Validation",
-    "test": "Test",
-    "test_without_twins": "Test without twins",
-    "oof": "Out of fold",
-}
+# What the rows of a part are used for, by the column ``use`` of split.csv.
+USES = {"train": "for training", "stop": "for choosing the checkpoint", "report": "for reporting"}
 _LATEX = {
     "\\": r"\textbackslash{}",
     "{": r"\{",
@@ -39,8 +39,8 @@ _LATEX = {
 }
 
 
-def format_interval(estimate: Mapping[str, Any] | None, *, decimals: int = 3) -> str:
-    """A value with its interval, ``"0.912 (0.850–0.950)"``; what was not computed is said.
+def format_interval(estimate: Json | None, *, decimals: int = 3) -> str:
+    """A value with its interval, ``"0.912 (0.850–0.950)"``; ``"undefined"`` where it was not computed.
 
     Args:
         estimate: ``value``, ``low`` and ``high``, each a number or None; None where the metric is missing.
@@ -58,15 +58,17 @@ def format_interval(estimate: Mapping[str, Any] | None, *, decimals: int = 3) ->
 
 
 def reason_counts(reasons: Iterable[str]) -> dict[str, int]:
-    """How many rows each kind of reason holds for, the most frequent first.
-
-    What is particular to a row stands behind a colon.
-    """
-    return dict(Counter(reason.partition(": ")[0] for reason in reasons).most_common())
+    """How many rows each kind of reason applies to, the most frequent first."""
+    return dict(Counter(map(reason_kind, reasons)).most_common())
 
 
-def metric_names(evaluation: Mapping[str, Any]) -> list[str]:
-    """Keys of the metrics in an evaluation: those we know in our order, then any further ones as they come."""
+def reason_kind(reason: str) -> str:
+    """The kind of a reason: what is particular to a row follows a colon."""
+    return reason.partition(": ")[0]
+
+
+def metric_names(evaluation: Json) -> list[str]:
+    """Keys of the metrics in an evaluation: those of the catalogue in its order, then any others as they come."""
     present = [key for key, entry in evaluation.items() if isinstance(entry, Mapping) and "value" in entry]
     return [key for key in METRICS if key in present] + [key for key in present if key not in METRICS]
 
@@ -76,7 +78,7 @@ def metric_label(name: str) -> str:
     return METRICS[name].label if name in METRICS else name.replace("_", " ").capitalize()
 
 
-def metrics_rows(evaluation: Mapping[str, Any], *, decimals: int = 3) -> list[tuple[str, str]]:
+def metrics_rows(evaluation: Json, *, decimals: int = 3) -> list[tuple[str, str]]:
     """Label and formatted value of every metric of an evaluation, with the reason where one is undefined."""
     reasons = evaluation.get("undefined") or {}
     rows = []
@@ -88,15 +90,15 @@ def metrics_rows(evaluation: Mapping[str, Any], *, decimals: int = 3) -> list[tu
     return rows
 
 
-def metrics_table(evaluations: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, list[str]]]:
-    """One row a metric, one column a part; a metric that a part does not have is a dash."""
+def metrics_table(evaluations: Mapping[str, Json]) -> list[tuple[str, list[str]]]:
+    """One row per metric, one column per part; a metric that a part does not have is a dash."""
     columns = [dict(metrics_rows(evaluation)) for evaluation in evaluations.values()]
     labels = list(dict.fromkeys(label for column in columns for label in column))
     return [(label, [column.get(label, "–") for column in columns]) for label in labels]
 
 
-def seeds_table(seeds: Mapping[str, Any], *, part: str) -> list[tuple[str, ...]]:
-    """Header, then one row a metric: mean, SD and range between the seeds, then the value of each seed.
+def seeds_table(seeds: Json, *, part: str) -> list[tuple[str, ...]]:
+    """Header, then one row per metric: mean, SD and range across the seeds, then the value of each seed.
 
     Args:
         seeds: Content of ``evaluation/seeds.json``.
@@ -114,7 +116,7 @@ def seeds_table(seeds: Mapping[str, Any], *, part: str) -> list[tuple[str, ...]]
     return [header, *rows]
 
 
-def metrics_latex(evaluations: Mapping[str, Mapping[str, Any]]) -> str:
+def metrics_latex(evaluations: Mapping[str, Json]) -> str:
     """The table of metrics as a LaTeX ``tabular`` (needs the package booktabs).
 
     Args:
@@ -123,15 +125,15 @@ def metrics_latex(evaluations: Mapping[str, Mapping[str, Any]]) -> str:
     Returns:
         The table; class names and reasons are escaped.
     """
-    parts = [_latex(PART_NAMES.get(part, part)) for part in evaluations]
+    parts = [_latex(Part(part).title) for part in evaluations]
     lines = [rf"\begin{{tabular}}{{l{'l' * len(parts)}}}", r"\toprule", _latex_row(["Metric", *parts]), r"\midrule"]
     counts = [f"{entry.get('n', '–')} ({entry.get('n_positive', '–')})" for entry in evaluations.values()]
-    lines.append(_latex_row([f"Rows (of them {_positive_class(evaluations)})", *counts]))
+    lines.append(_latex_row([f"Rows (of these, {_positive_class(evaluations)})", *counts]))
     lines += [_latex_row([_latex(label), *map(_latex, cells)]) for label, cells in metrics_table(evaluations)]
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
 
 
-def _positive_class(evaluations: Mapping[str, Mapping[str, Any]]) -> str:
+def _positive_class(evaluations: Mapping[str, Json]) -> str:
     names = {str(entry.get("positive_class", "positive")) for entry in evaluations.values()}
     return _latex("/".join(sorted(names)) or "positive")
 

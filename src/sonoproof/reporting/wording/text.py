@@ -1,4 +1,4 @@
-"""Text that came from outside, and numbers, as they stand on a page.
+"""Text from outside, and numbers, as they are shown on a page.
 
 A label sheet may hold anything. HTML escaping (jinja2's autoescape) keeps its text from becoming markup; what is
 left, and is dealt with here, are characters that a reader cannot see but that change what the page seems to say:
@@ -28,7 +28,7 @@ def visible_text(text: str, *, longest: int = LONGEST) -> str:
 
     Args:
         text: Any text.
-        longest: Characters kept; of a longer text the number of characters left out is said.
+        longest: Characters kept; of a longer text, the number of characters left out follows.
 
     Returns:
         Text without control characters, for example ``"a⟨U+202E⟩b"``.
@@ -45,19 +45,19 @@ def _visible(character: str) -> str:
 
 
 def format_number(value: float | None, *, decimals: int = 3) -> str:
-    """A number with a fixed number of decimals; None and NaN are said to be undefined."""
+    """A number with a fixed number of decimals; None and NaN are ``"undefined"``."""
     if value is None or math.isnan(value):
         return UNDEFINED
     return f"{value:.{decimals}f}"
 
 
 def format_count(value: float | None) -> str:
-    """A whole number with thousands separators; None is said to be undefined."""
+    """A whole number with thousands separators; None is ``"undefined"``."""
     return UNDEFINED if value is None else f"{round(value):,}"
 
 
 def format_share(part: float, whole: float) -> str:
-    """A share in percent: ``"12%"``; nothing of nothing is a dash."""
+    """A share in per cent: ``"12%"``; a share of nothing is a dash."""
     return f"{100 * part / whole:.0f}%" if whole else "–"
 
 

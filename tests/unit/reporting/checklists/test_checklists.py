@@ -14,9 +14,9 @@ import pytest
 
 from sonoproof.config import ReportConfig
 from sonoproof.reporting.checklists import filled_checklists, write_checklists
-from sonoproof.reporting.page.evidence import read_evidence
+from sonoproof.reporting.page.limits import limits
+from sonoproof.reporting.page.runfiles import read_run_files
 from sonoproof.reporting.report import build_report
-from sonoproof.reporting.sections.limits import limits
 from sonoproof.runfolder import RunFolder, read_json
 
 RunMaker = Callable[..., RunFolder]
@@ -30,7 +30,7 @@ def by_name(run: RunFolder) -> dict[str, list[tuple[str, str, str]]]:
         checklist.name: [
             (item.number, item.answer.text if item.answer else "", item.for_authors) for item in checklist.items
         ]
-        for checklist in filled_checklists(read_evidence(run))
+        for checklist in filled_checklists(read_run_files(run))
     }
 
 
@@ -68,7 +68,7 @@ def test_answers_are_the_numbers_of_the_run_and_their_files_exist(run_maker: Run
     assert f"Test: Area under the ROC curve {auc:.3f} (" in answers["31"]
     assert "575 rows read, 570 used, 5 quarantined" in answers["24"]
     page = run.report.read_text(encoding="utf-8")
-    for checklist in filled_checklists(read_evidence(run)):
+    for checklist in filled_checklists(read_run_files(run)):
         for item in checklist.items:
             for source in item.answer.sources if item.answer else ():
                 path, _, section = source.partition("#")
@@ -87,24 +87,24 @@ def test_a_map_that_failed_its_gate_is_told_in_checklist_and_limits(run_maker: R
     path.write_text(json.dumps(content))
     answers = {number: answer for number, answer, _ in by_name(run)["claim-2024"]}
     assert "Integrated gradients (blur) passed (1 check), Saliency failed (model randomisation)" in answers["31"]
-    assert "Test, maps that failed the trust gate and say nothing: Saliency." in answers["40"]
+    assert "Test: maps that failed the trust gate and must not be relied on: Saliency." in answers["40"]
 
 
 def test_the_limits_say_that_a_test_part_is_of_the_same_sheet(run_maker: RunMaker) -> None:
     run = run_maker()
     said = "The test frames were set aside from the same sheet"
-    assert any(said in sentence for sentence in limits(read_evidence(run)))
+    assert any(said in sentence for sentence in limits(read_run_files(run)))
     cohort = json.loads(run.cohort.read_text()) | {"test": {"rows_used": 90}}
     run.cohort.write_text(json.dumps(cohort))
-    assert not any(said in sentence for sentence in limits(read_evidence(run)))
+    assert not any(said in sentence for sentence in limits(read_run_files(run)))
 
 
 def test_markdown_and_docx_hold_every_item_and_their_links_lead_into_the_run(run_maker: RunMaker) -> None:
     run = run_maker(hostile="|<b>&\u202e\x07")
-    written = write_checklists(run, filled_checklists(read_evidence(run)))
+    written = write_checklists(run, filled_checklists(read_run_files(run)))
     assert {path.suffix for path in written} == {".md", ".docx"}
     for checklist, (markdown, document) in zip(
-        filled_checklists(read_evidence(run)), zip(written[::2], written[1::2], strict=True), strict=True
+        filled_checklists(read_run_files(run)), zip(written[::2], written[1::2], strict=True), strict=True
     ):
         rows = [line for line in markdown.read_text(encoding="utf-8").splitlines() if line.startswith("|")]
         assert len(rows) == len(checklist.items) + 2
@@ -124,6 +124,6 @@ def test_markdown_and_docx_hold_every_item_and_their_links_lead_into_the_run(run
 
 def test_the_same_run_gives_the_same_documents(run_maker: RunMaker) -> None:
     run = run_maker()
-    checklists = filled_checklists(read_evidence(run))
+    checklists = filled_checklists(read_run_files(run))
     first = [path.read_bytes() for path in write_checklists(run, checklists)]
     assert [path.read_bytes() for path in write_checklists(run, checklists)] == first
