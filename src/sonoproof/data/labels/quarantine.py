@@ -20,13 +20,13 @@ class Check:
         failed: Whether each row fails, bool, indexed like the rows.
         reason: Why, for all rows or for each.
         column: Column of the rows table that holds the value at fault.
-        letters: Letters of that column in the spreadsheet program, "" if it has none.
+        letters: Letters of that column in the spreadsheet program.
     """
 
     failed: pd.Series[bool]
     reason: str | pd.Series[str]
-    column: str = "reference"
-    letters: str = ""
+    column: str
+    letters: str
 
 
 def quarantine_failed(
@@ -43,17 +43,14 @@ def quarantine_failed(
     Returns:
         The table, indexed like the rows it holds.
     """
-    failed = pd.Series(False, index=rows.index)
-    for check in checks:
-        failed |= check.failed
-    if not failed.any():
+    failures = pd.concat([_find_failures(rows, check) for check in checks])
+    if failures.empty:
         return empty_quarantine()
-    table = rows.loc[failed, ["sheet_row", "reference"]].assign(
-        reason="", origin=origin, sheet=worksheet, cell="", value=""
-    )
-    for check in checks:
-        _note(table, rows, check)
-    return table[list(QUARANTINE_COLUMNS)]
+    failed = failures[~failures.index.duplicated()].sort_index()
+    several = failures.loc[failures.index.duplicated(keep=False), "reason"].groupby(level=0).agg("; ".join)
+    failed.loc[several.index, "reason"] = several
+    table = rows.loc[failed.index, ["sheet_row", "reference"]].join(failed)
+    return table.assign(origin=origin, sheet=worksheet)[list(QUARANTINE_COLUMNS)]
 
 
 def empty_quarantine() -> pd.DataFrame:
@@ -63,16 +60,8 @@ def empty_quarantine() -> pd.DataFrame:
     )
 
 
-def _note(table: pd.DataFrame, rows: pd.DataFrame, check: Check) -> None:
-    hit = table.index[check.failed.loc[table.index]]
-    if hit.empty:
-        return
-    reason = (
-        pd.Series(check.reason, index=rows.index).loc[hit] if isinstance(check.reason, str) else check.reason.loc[hit]
-    )
-    before = table.loc[hit, "reason"]
-    first = hit[before == ""]
-    table.loc[hit, "reason"] = before.where(before == "", before + "; ") + reason
-    table.loc[first, "value"] = rows.loc[first, check.column]
-    if check.letters:
-        table.loc[first, "cell"] = check.letters + rows.loc[first, "sheet_row"].astype("str")
+def _find_failures(rows: pd.DataFrame, check: Check) -> pd.DataFrame:
+    failed = rows[check.failed]
+    reason = check.reason if isinstance(check.reason, str) else check.reason[check.failed]
+    cell = check.letters + failed["sheet_row"].astype("str")
+    return pd.DataFrame({"reason": reason, "cell": cell, "value": failed[check.column]}, index=failed.index)

@@ -134,32 +134,21 @@ def _texts_and_kinds(chunk: list[Sequence[Any]]) -> tuple[list[TextArray], Kinds
             texts.append(pd.array(list(map(str, map(int, column))), dtype="str"))
             kinds[:, index] = NUMBER
         else:
-            texts.append(pd.array([_text_of(value) for value in column], dtype="str"))
-            kinds[:, index] = [_kind_of(value) for value in column]
+            read, kinds[:, index] = zip(*map(_read_cell, column), strict=True)
+            texts.append(pd.array(read, dtype="str"))
     return texts, kinds
 
 
-def _text_of(value: Any) -> str:
-    """A cell value as the text a person would have typed: 1.0 is "1"."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "TRUE" if value else "FALSE"
-    if isinstance(value, float) and value.is_integer() and abs(value) < MAX_WHOLE:
-        return str(int(value))
-    if isinstance(value, datetime.date | datetime.time):
-        return value.isoformat()
-    return "" if value is None else str(value)
-
-
-def _kind_of(value: Any) -> int:
-    if isinstance(value, DateText):
-        return DATE
+def _read_cell(value: Any) -> tuple[str, int]:
+    """A cell value as the text a person would have typed (1.0 is "1"), and its kind."""
     if isinstance(value, str) or value is None:
-        return TEXT if value else EMPTY
+        return value or "", DATE if isinstance(value, DateText) else TEXT if value else EMPTY
     if isinstance(value, bool):
-        return LOGICAL
-    return NUMBER if isinstance(value, int | float) else DATE
+        return "TRUE" if value else "FALSE", LOGICAL
+    if isinstance(value, int | float):
+        whole = isinstance(value, float) and value.is_integer() and abs(value) < MAX_WHOLE
+        return str(int(value) if whole else value), NUMBER
+    return value.isoformat() if isinstance(value, datetime.date | datetime.time) else str(value), DATE
 
 
 def _column(chunks: list[tuple[list[TextArray], Kinds]], index: int) -> pd.Series[str]:
