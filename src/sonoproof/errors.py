@@ -4,7 +4,7 @@
 
     SonoproofError
     ├── ConfigError         a setting that is unknown, of the wrong type or out of range
-    ├── SheetError          the label sheet: where (sheet, row, column), the value, how to mend it
+    ├── SheetError          the label sheet: where (sheet, row, column), the value, how to fix it
     ├── FrameError          one image: which file, why it cannot be used
     ├── CohortError         the sheet and the folder do not make a data set (no image found, one class only)
     ├── RunFolderError      the run folder: exists already, is incomplete, was written by another version
@@ -13,7 +13,7 @@
     ├── BundleError         a saved model that is missing, damaged or not what it says
     └── MissingExtra        an optional dependency is needed; says which extra installs it
 
-Every message says what is wrong, where, and how to mend it. The command line prints it without a traceback.
+Every message says what is wrong, where, and how to fix it. The command line prints it without a traceback.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class SheetFault:
     """One fault of a label sheet, with the place a person can go to.
 
     Attributes:
-        problem: What is wrong and how to mend it, in one sentence.
+        problem: What is wrong and how to fix it, in one sentence.
         sheet: Name of the worksheet (for a csv file its file name).
         row: 1-based row as the spreadsheet program shows it, or None for a fault of the whole sheet.
         column: Column letter(s) as the spreadsheet program shows them, or None.
@@ -119,7 +119,7 @@ class AuditBlocked(SonoproofError):
 
 
 class LeakageError(SonoproofError):
-    """One source, patient or identical frame stands on two sides of a split."""
+    """One source, patient or identical frame is on two sides of a split."""
 
 
 class BundleError(SonoproofError):

@@ -1,4 +1,4 @@
-"""What was understood of a sheet and a folder, as lines for a person."""
+"""What was understood from a sheet and a folder, as lines for the terminal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["describe_cohort"]
 
 
 def describe_cohort(cohort: Cohort) -> list[str]:
-    """What was inferred and how the rows are accounted for, as lines for a person."""
+    """What was inferred and how the rows are accounted for, one line each."""
     told = {key.replace("_", " "): value for key, value in cohort.inferred.items() if value not in ([], {}, "")}
     counts = cohort.records["label"].replace("", "unlabelled").value_counts()
     return [
@@ -31,7 +31,7 @@ def _warnings(inferred: dict[str, Any]) -> list[str]:
     if inferred.get("hidden_rows"):
         warnings.append(f"{inferred['hidden_rows']} hidden rows were read like any other row")
     if inferred.get("references_unmatched", 0) > sum(inferred.get("references_matched", {}).values()):
-        warnings.append("most references name no image; is it the right folder?")
+        warnings.append("most references match no image; is it the right folder?")
     return warnings
 
 

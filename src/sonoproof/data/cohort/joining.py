@@ -55,7 +55,9 @@ def join_images(sheet: LabelSheet, index: FileIndex, coding: LabelCoding, *, ori
     _refuse_strangers(rows, sheet, index)
     rows["label"] = rows["value"].map(lambda value: coding.labels.get(value, "")).astype("str")
     problems = pd.Series(_explain_failures(rows, matches, index), index=rows.index, dtype="str")
-    no_labels = rows["value"].map(lambda value: f"label {coding.unusable.get(value, 'is not known')}").astype("str")
+    no_labels = (
+        rows["value"].map(lambda value: f"label {coding.unusable.get(value, 'is not a known value')}").astype("str")
+    )
     repeated = _find_repeats(rows[(rows["file"] != "") & (rows["label"] != "")], sheet.group_columns)
     repeated = repeated.reindex(rows.index, fill_value="")
     letters = sheet.letters
@@ -109,7 +111,7 @@ def _refuse_strangers(rows: pd.DataFrame, sheet: LabelSheet, index: FileIndex) -
 
 
 def _explain_failures(rows: pd.DataFrame, matches: Sequence[Match], index: FileIndex) -> list[str]:
-    """Why each reference has no file, "" where it has one; the first ones with a suggestion."""
+    """Why each reference has no file, "" if it has one; the first ones with a suggestion."""
     problems = [match.problem for match in matches]
     unmatched = [row for row, match in enumerate(matches) if match.problem and not match.files]
     for row in unmatched[:MAX_SUGGESTIONS]:

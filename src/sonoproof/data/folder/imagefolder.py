@@ -1,4 +1,4 @@
-"""What lies in a folder of images; the same for a run and for a prediction. Needs no table, so that it loads fast."""
+"""What a folder of images holds, for a run and for a prediction alike. Needs no tables, so that it loads fast."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class FolderContents:
     """The files of a folder and its subfolders, relative to it, POSIX, sorted; hidden files are left out.
 
     Attributes:
-        images: Whatever ends like the name of an image file and is no folder, be it readable or not.
-        others: The files that do not.
+        images: Files whose names end like those of images, readable or not.
+        others: All other files.
         linked_folders: Links to folders, which are not followed.
     """
 
@@ -57,7 +57,7 @@ def has_image_suffix(name: str) -> bool:
 
 
 def is_valid_text(name: str) -> bool:
-    """Whether a file name can stand in a table: names of other systems may hold bytes that are no UTF-8."""
+    """Whether a file name can be written to a table: names from other systems may hold bytes that are not UTF-8."""
     try:
         name.encode("utf-8")
     except UnicodeEncodeError:
@@ -66,7 +66,7 @@ def is_valid_text(name: str) -> bool:
 
 
 def printable_name(name: str) -> str:
-    r"""A file name as it can stand in a table; bytes that are no UTF-8 are written as ``\xe9``."""
+    r"""A file name that can be written to a table; bytes that are not UTF-8 are written as ``\xe9``."""
     return name.encode("utf-8", sys.getfilesystemencodeerrors()).decode("utf-8", "backslashreplace")
 
 

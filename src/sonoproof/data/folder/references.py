@@ -135,7 +135,7 @@ def match_reference(index: FileIndex, reference: str, *, is_number: bool = False
     if path is None:
         return Match(problem="leads out of the image folder; copy the image into the folder")
     if not path:
-        return Match(problem="names no file")
+        return Match(problem="is not the name of a file")
     ways = (EXACT, CASE, SUFFIX, *((ZEROS,) if is_number else ()))
     for how, find in [(how, _ending_in) for how in ways] + [(how, _ending_of) for how in ways]:
         files = tuple(find(index.paths[how], _comparable(path, how)))
@@ -232,4 +232,4 @@ def _explain_no_file(index: FileIndex, path: str) -> str:
         return f"is not an image file; images end in {', '.join(sorted(IMAGE_SUFFIXES))}"
     if any(path.startswith(f"{folder}/") for folder in index.linked_folders):
         return "is in a linked folder, and links to folders are not followed; copy or mount the folder instead"
-    return "names no file in the image folder"
+    return "matches no file in the image folder"

@@ -16,7 +16,7 @@ __all__ = ["ColumnValues", "LabelColumn", "LabelValue"]
 # Values that are not labels are set aside up to this share of the rows; beyond it they look like a class of their own.
 MAX_UNKNOWN = 0.1
 TYPO_SHARE = 0.01
-LABEL_NOT_KNOWN = "says that the label is not known"
+LABEL_NOT_KNOWN = "is marked as unknown"
 
 # Concept of a column's name -> class names that yes and no stand for under it.
 OPPOSITES = {
@@ -67,7 +67,7 @@ class ColumnValues:
         column: The column.
         meaning: Whether it is named for health or for a disease.
         groups: Concept -> the values that say it, the most frequent first.
-        unusable: Values that are no labels -> why.
+        unusable: Values that are not labels -> why.
         total: How many rows have a label.
     """
 
@@ -137,5 +137,5 @@ class ColumnValues:
                 continue
             meant = find_misspelt(concept, frequent)
             if meant:
-                self.unusable.update({value.text: f"is not a label; did you mean {meant!r}?" for value in group})
+                self.unusable.update({value.text: f"is not a known value; did you mean {meant!r}?" for value in group})
                 del self.groups[concept]

@@ -18,7 +18,7 @@ PASSWORD_EXIT_CODE = 3
 
 
 def main(path: str) -> int:
-    """Print the worksheets of an xls file as JSON; the exit code is not 0 where it cannot be read."""
+    """Print the worksheets of an xls file as JSON; the exit code is not 0 if it cannot be read."""
     _limit_memory()
     try:
         with calamine.load_workbook(path) as workbook:

@@ -47,7 +47,7 @@ def test_records_name_the_image_and_its_row(tmp_path: Path, frames: Path) -> Non
          "patient": "P2", "sheet_row": 3, "reference": "c"},
     ]  # fmt: skip
     assert cohort.quarantine.to_dict("records") == [
-        {"sheet_row": 4, "reference": "x", "reason": "names no file in the image folder", "origin": "sheet",
+        {"sheet_row": 4, "reference": "x", "reason": "matches no file in the image folder", "origin": "sheet",
          "sheet": "labels.csv", "cell": "A4", "value": "x"},
     ]  # fmt: skip
     assert cohort.classes == HEALTHY
@@ -59,7 +59,7 @@ def test_all_faults_of_a_row_are_collected(tmp_path: Path, frames: Path) -> None
     quarantine = build_cohort(sheet, images=frames, config=GROUPED).quarantine.set_index("sheet_row")["reason"]
     assert quarantine[4] == "has no image reference; has no label"
     assert quarantine[5] == "has no label; has no patient"
-    assert quarantine[6] == "names no file in the image folder; label says that the label is not known"
+    assert quarantine[6] == "matches no file in the image folder; label is marked as unknown"
 
 
 def test_tables_survive_the_run_folder(tmp_path: Path, frames: Path) -> None:
@@ -124,7 +124,7 @@ def test_what_was_inferred_is_told(tmp_path: Path, frames: Path) -> None:
 def test_a_folder_that_is_mostly_not_the_sheets_is_warned_of(tmp_path: Path, frames: Path) -> None:
     sheet = csv(tmp_path, "file,Healthy", "a,1", "b,0", "x,0", "y,0", "z,0")
     told = describe_cohort(build_cohort(sheet, images=frames, config=SheetConfig()))
-    assert "warning: most references name no image; is it the right folder?" in told
+    assert "warning: most references match no image; is it the right folder?" in told
 
 
 def test_a_test_folder_without_sheet(frames: Path) -> None:

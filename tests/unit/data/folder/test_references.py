@@ -53,7 +53,7 @@ def test_a_reference_finds_its_file(folder: Path, reference: str, file: str) -> 
 def test_a_folder_that_contradicts_is_no_match(folder: Path, reference: str) -> None:
     match = match_reference(index_of(folder, "sub/a.jpg"), reference)
     assert match.file == ""
-    assert "names no file" in match.problem
+    assert "matches no file" in match.problem
 
 
 def test_the_nearer_path_wins(folder: Path) -> None:
