@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from benchmarks.speed.materials import SIZE, Materials
 from benchmarks.speed.worker import Done, Prepare, Prepared, pin, serve
 
-from sonoproof.config import FramesConfig, ModelConfig
+from sonoproof.config import FitConfig, FramesConfig, ModelConfig
 from sonoproof.data.frames.preprocessing import Preprocessing
 from sonoproof.data.frames.store import open_store
 from sonoproof.explanation.attribution import ClassLogit, integrated_gradients
@@ -27,7 +27,6 @@ from sonoproof.inference.files import predict_files
 from sonoproof.malloc import keep_freed_memory
 from sonoproof.reporting.figures.explanation import draw_explanations
 from sonoproof.runfolder import RunFolder, sha256_of_file
-from sonoproof.training.augmentation import Augmentation
 from sonoproof.training.batches import Rows, ShuffledBatches, to_network
 from sonoproof.training.bundle import load_bundle
 from sonoproof.training.model import load_backbone
@@ -148,7 +147,7 @@ def _augmented(materials: Materials, kind: str) -> ShuffledBatches:
     store.add(records)
     keys = tuple(records["sha256"])
     rows = Rows(keys, np.zeros(len(keys), np.float32), keys)
-    return ShuffledBatches(rows, load=store.get, batch=BATCH, augmentation=Augmentation(), epoch=lambda: 0)
+    return ShuffledBatches(rows, load=store.get, config=FitConfig(batch=BATCH), epoch=lambda: 0)
 
 
 def _matmul() -> Prepared:

@@ -1,14 +1,13 @@
 """Zoom, shear and horizontal flip, drawn from (seed, epoch, image) alone.
 
-Drawing is apart from applying: the same image in the same epoch is changed in the same way whatever the batch, the
-order, the number of workers or an interruption.
+Whatever the batch, the order, the number of workers or an interruption, an image is changed in the same way in the same
+epoch.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -19,47 +18,25 @@ from torch import Tensor
 from sonoproof.config import FitConfig
 from sonoproof.types import FloatArray, UInt8Array
 
-__all__ = ["Augmentation", "augment", "augment_on_device", "draw"]
+__all__ = ["augment", "augment_on_device", "draw"]
 
 
-@dataclass(frozen=True)
-class Augmentation:
-    """How far frames are changed.
-
-    Attributes:
-        zoom: Largest relative zoom; 0.2 draws a factor from 0.8 to 1.2 for each axis.
-        shear_degrees: Largest shear angle in degrees, either way.
-        flip: Whether frames are mirrored left to right with probability one half.
-        seed: Seed of the draws.
-    """
-
-    zoom: float = 0.2
-    shear_degrees: float = 0.2
-    flip: bool = True
-    seed: int = 0
-
-    @classmethod
-    def from_config(cls, config: FitConfig) -> Augmentation:
-        """The augmentation that a training configuration asks for."""
-        return cls(zoom=config.zoom, shear_degrees=config.shear_degrees, flip=config.flip, seed=config.effective_seed)
-
-
-def draw(image_ids: Sequence[str], *, augmentation: Augmentation, epoch: int, size: int) -> FloatArray:
+def draw(image_ids: Sequence[str], *, config: FitConfig, epoch: int, size: int) -> FloatArray:
     """Draw one affine map for each image.
 
     Args:
         image_ids: The images.
-        augmentation: How far they are changed.
+        config: How far they are changed (``zoom``, ``shear_degrees``, ``flip``), and the seed.
         epoch: Number of the epoch.
         size: Side of the square frames in pixels.
 
     Returns:
         (N, 2, 3) maps from output to input pixel coordinates (x, y), about the centre of the frame.
     """
-    uniform = np.stack([_uniform(image_id, seed=augmentation.seed, epoch=epoch) for image_id in image_ids])
-    zoom_x, zoom_y = (1.0 + augmentation.zoom * (2.0 * uniform[:, k] - 1.0) for k in (0, 1))
-    shear = np.deg2rad(augmentation.shear_degrees) * (2.0 * uniform[:, 2] - 1.0)
-    mirror = np.where(augmentation.flip & (uniform[:, 3] < 0.5), -1.0, 1.0)
+    uniform = np.stack([_uniform(image_id, seed=config.effective_seed, epoch=epoch) for image_id in image_ids])
+    zoom_x, zoom_y = (1.0 + config.zoom * (2.0 * uniform[:, k] - 1.0) for k in (0, 1))
+    shear = np.deg2rad(config.shear_degrees) * (2.0 * uniform[:, 2] - 1.0)
+    mirror = np.where(config.flip & (uniform[:, 3] < 0.5), -1.0, 1.0)
     # Columns: where a step in output x and in output y leads in the input. A zoom factor above 1 shows more of the
     # frame, as in Keras.
     linear = np.empty((len(image_ids), 2, 2))

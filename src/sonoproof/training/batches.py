@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from sonoproof.concurrency import map_in_order
-from sonoproof.training.augmentation import Augmentation, augment, augment_on_device, draw
+from sonoproof.config import FitConfig
+from sonoproof.training.augmentation import augment, augment_on_device, draw
 from sonoproof.types import IntArray, LoadFrames
 
 __all__ = ["Batch", "FeatureBatches", "OrderedBatches", "Rows", "ShuffledBatches", "scale_levels", "to_network"]
@@ -98,7 +99,7 @@ class OrderedBatches:
 
 
 class FeatureBatches:
-    """Known features in place of frames; all rows in one batch.
+    """Known features in place of frames, all rows in one batch; a list of it, Lightning would take for several loaders.
 
     Args:
         features: (N, D) what the last layer sees.
@@ -121,8 +122,8 @@ class ShuffledBatches:
     Args:
         rows: The rows.
         load: Gives the frames.
-        batch: Frames per batch, about: batches are of equal size, so that none is too small for batch norm.
-        augmentation: How frames are changed; its seed is also that of the order.
+        config: How frames are changed, the seed of that and of the order, and the size of a batch, about: batches are
+            of equal size, so that none is too small for batch norm.
         epoch: Gives the number of the epoch when a pass begins.
         device: Where the batches go; on a GPU frames are sent as bytes and changed there. None for the CPU.
     """
@@ -132,31 +133,29 @@ class ShuffledBatches:
         rows: Rows,
         *,
         load: LoadFrames,
-        batch: int,
-        augmentation: Augmentation,
+        config: FitConfig,
         epoch: Callable[[], int],
         device: torch.device | None = None,
     ) -> None:
         self.rows = rows
         self._load = load
-        self._batch = batch
-        self._augmentation = augmentation
+        self._config = config
         self._epoch = epoch
         self._device = device or torch.device("cpu")
 
     def __len__(self) -> int:
-        return len(_equal_parts(np.arange(len(self.rows)), batch=self._batch))
+        return len(_equal_parts(np.arange(len(self.rows)), batch=self._config.batch))
 
     def __iter__(self) -> Iterator[Batch]:
         epoch = self._epoch()
-        order = np.random.default_rng([self._augmentation.seed, epoch]).permutation(len(self.rows))
-        parts = _equal_parts(order, batch=self._batch)
+        order = np.random.default_rng([self._config.effective_seed, epoch]).permutation(len(self.rows))
+        parts = _equal_parts(order, batch=self._config.batch)
         return map_in_order(functools.partial(self._prepare, epoch=epoch), parts, workers=1)
 
     def _prepare(self, part: IntArray, *, epoch: int) -> Batch:
         image_ids = [self.rows.image_ids[k] for k in part]
         frames = self._load(image_ids)
-        maps = draw(image_ids, augmentation=self._augmentation, epoch=epoch, size=frames.shape[1])
+        maps = draw(image_ids, config=self._config, epoch=epoch, size=frames.shape[1])
         targets = torch.from_numpy(self.rows.targets[part])
         if self._device.type == "cpu":
             return to_network(augment(frames, maps)), targets

@@ -21,7 +21,7 @@ from sonoproof.training.layers import SETTLE_FRAMES, settle_batch_norm
 from sonoproof.training.model import BinaryClassifier, load_backbone, resolve_device
 from sonoproof.types import Float32Array, LoadFrames
 
-__all__ = ["FrameFeatures", "LoadFeatures", "cached_features", "extract_features", "network_key"]
+__all__ = ["FrameFeatures", "LoadFeatures", "extract_features", "network_key"]
 
 BATCH = 32
 
@@ -64,16 +64,20 @@ class FrameFeatures:
 
     @cached_property
     def _table(self) -> Float32Array:
+        classifier = self._backbone()
         content = fingerprint(self._frames.preprocessing.key(), self._frames.sha256(self._image_ids))
-        return cached_features(
-            self._backbone(),
-            image_ids=self._image_ids,
-            load=self._frames,
-            folder=self._folder,
-            content_key=content,
-            device=resolve_device(self._model.device),
-            progress=self._progress,
+        names = "\0".join([network_key(classifier), content, *self._image_ids])
+        path = self._folder / f"features-{hashlib.sha256(names.encode()).hexdigest()[:16]}.npy"
+        if path.is_file():
+            kept: Float32Array = np.load(path, allow_pickle=False)
+            return kept
+        device = resolve_device(self._model.device)
+        features = extract_features(
+            classifier, image_ids=self._image_ids, load=self._frames, device=device, progress=self._progress
         )
+        with atomic_path(path) as temporary:
+            np.save(temporary, features, allow_pickle=False)
+        return features
 
     def _backbone(self) -> BinaryClassifier:
         """The backbone; a random one is settled on the frames, or its signal would die out."""
@@ -83,41 +87,6 @@ class FrameFeatures:
             batches = (to_network(self._frames(some[k : k + BATCH])) for k in range(0, len(some), BATCH))
             settle_batch_norm(classifier, batches, device=torch.device("cpu"))
         return classifier
-
-
-def cached_features(
-    classifier: BinaryClassifier,
-    *,
-    image_ids: Sequence[str],
-    load: LoadFrames,
-    folder: Path,
-    content_key: str,
-    device: torch.device,
-    progress: Progress = SILENT.progress,
-) -> Float32Array:
-    """Features of frames as they are, from the cache where they are known.
-
-    Args:
-        classifier: The network; its last layer does not matter.
-        image_ids: The frames.
-        load: Gives the frames.
-        folder: Where features are kept.
-        content_key: Changes with the content of the frames and with their preprocessing.
-        device: Where the network runs.
-        progress: Told the frames done and the frames in all.
-
-    Returns:
-        (N, D) float32 features, in the order of `image_ids`.
-    """
-    key = hashlib.sha256("\0".join([network_key(classifier), content_key, *image_ids]).encode()).hexdigest()[:16]
-    path = folder / f"features-{key}.npy"
-    if path.is_file():
-        kept: Float32Array = np.load(path, allow_pickle=False)
-        return kept
-    features = extract_features(classifier, image_ids=image_ids, load=load, device=device, progress=progress)
-    with atomic_path(path) as temporary:
-        np.save(temporary, features, allow_pickle=False)
-    return features
 
 
 def network_key(classifier: BinaryClassifier) -> str:

@@ -25,7 +25,6 @@ from sonoproof.errors import CohortError
 from sonoproof.progress import SILENT, Progress
 from sonoproof.runfolder import RunFolder
 from sonoproof.sampling import evenly_spread
-from sonoproof.training.augmentation import Augmentation
 from sonoproof.training.batches import FeatureBatches, OrderedBatches, Rows, ShuffledBatches
 from sonoproof.training.bundle import ModelBundle, save_bundle
 from sonoproof.training.checkpoints import (
@@ -38,7 +37,7 @@ from sonoproof.training.checkpoints import (
     read_checkpoint,
 )
 from sonoproof.training.features import LoadFeatures, extract_features
-from sonoproof.training.head import LinearHead, fit_head
+from sonoproof.training.head import fit_head
 from sonoproof.training.layers import SETTLE_FRAMES, settle_batch_norm
 from sonoproof.training.model import BinaryClassifier, load_backbone, resolve_device
 from sonoproof.training.model_spec import ModelSpec
@@ -170,11 +169,13 @@ class _Training:
         """Fit the last layer on cached features, and measure it as epoch 0."""
         rows = {"fit": self.job.parts.train, **self.measured}
         features = {part: self.job.load_features(of_part.image_ids) for part, of_part in rows.items()}
-        head = fit_head(
+        weight, bias = fit_head(
             features["fit"], rows["fit"], balanced=self.recipe.balanced, seed=self.job.config.effective_seed
         )
-        _set_head(self.classifier, head)
-        logits = {part: (values @ head.weight + head.bias).astype(np.float32) for part, values in features.items()}
+        with torch.no_grad():
+            self.classifier.head.weight.copy_(torch.from_numpy(weight)[None, :])
+            self.classifier.head.bias.fill_(bias)
+        logits = {part: (values @ weight + bias).astype(np.float32) for part, values in features.items()}
         metrics = {
             f"{part}_{name}": value
             for part, of_part in rows.items()
@@ -234,8 +235,7 @@ class _Training:
         return ShuffledBatches(
             self.job.parts.train,
             load=self.job.load,
-            batch=self.job.config.batch,
-            augmentation=Augmentation.from_config(self.job.config),
+            config=self.job.config,
             epoch=epoch,
             device=self.device,
         )
@@ -244,12 +244,15 @@ class _Training:
         return OrderedBatches(rows, load=self.job.load, batch=self.job.config.batch, device=self.device)
 
     def _measuring(self, rows: Rows) -> OrderedBatches | FeatureBatches:
-        """What every epoch is measured on; under a base that is not trained, features do not change."""
+        """What every epoch is measured on; under a base that is not trained, the features, which do not change."""
         if self.recipe.train_base:
             return self._ordered(rows)
         if self.classifier.architecture.pretrained:
-            return FeatureBatches(self.job.load_features(rows.image_ids), rows.targets)
-        features = extract_features(self.classifier, image_ids=rows.image_ids, load=self.job.load, device=self.device)
+            features = self.job.load_features(rows.image_ids)
+        else:
+            features = extract_features(
+                self.classifier, image_ids=rows.image_ids, load=self.job.load, device=self.device
+            )
         return FeatureBatches(features, rows.targets)
 
     def _best_epoch(self, rows: list[dict[str, Any]]) -> int:
@@ -271,12 +274,6 @@ def _check_two_classes(job: TrainingJob) -> None:
     for target, name in enumerate(job.spec.classes.names):
         if not (job.parts.train.targets == target).any():
             raise CohortError(f"there is no training row of the class {name!r}; nothing can be learned")
-
-
-def _set_head(classifier: BinaryClassifier, head: LinearHead) -> None:
-    with torch.no_grad():
-        classifier.head.weight.copy_(torch.from_numpy(head.weight)[None, :])
-        classifier.head.bias.fill_(head.bias)
 
 
 def _network_state(checkpoint: Json) -> dict[str, torch.Tensor]:

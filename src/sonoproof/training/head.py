@@ -6,8 +6,6 @@ groups whole.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
@@ -17,28 +15,13 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sonoproof.training.batches import Rows
 from sonoproof.types import FloatArray
 
-__all__ = ["LinearHead", "fit_head"]
+__all__ = ["fit_head"]
 
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 FOLDS = 5
 
 
-@dataclass(frozen=True)
-class LinearHead:
-    """A linear layer of one unit.
-
-    Attributes:
-        weight: (D) weights on the features.
-        bias: Added to the product.
-        inverse_penalty: The inverse penalty strength C that was chosen.
-    """
-
-    weight: FloatArray
-    bias: float
-    inverse_penalty: float
-
-
-def fit_head(features: npt.NDArray[np.float32], rows: Rows, *, balanced: bool, seed: int) -> LinearHead:
+def fit_head(features: npt.NDArray[np.float32], rows: Rows, *, balanced: bool, seed: int) -> tuple[FloatArray, float]:
     """Fit the last layer on features.
 
     Args:
@@ -46,6 +29,9 @@ def fit_head(features: npt.NDArray[np.float32], rows: Rows, *, balanced: bool, s
         rows: (N) rows that they are of, of both classes; their groups stay whole in the choice of the penalty.
         balanced: Whether both classes weigh the same.
         seed: Seed of the folds.
+
+    Returns:
+        (D,) weights on the features, and the bias.
     """
     mean, spread = features.mean(axis=0), features.std(axis=0)
     spread = np.where(spread > 1e-6, spread, 1.0)
@@ -53,7 +39,7 @@ def fit_head(features: npt.NDArray[np.float32], rows: Rows, *, balanced: bool, s
     penalty = _choose_penalty(standard, rows, balanced=balanced, seed=seed)
     fitted = _logistic(penalty, balanced=balanced).fit(standard, rows.targets)
     weight = fitted.coef_[0] / spread
-    return LinearHead(weight=weight, bias=float(fitted.intercept_[0] - weight @ mean), inverse_penalty=penalty)
+    return weight, float(fitted.intercept_[0] - weight @ mean)
 
 
 def _choose_penalty(features: FloatArray, rows: Rows, *, balanced: bool, seed: int) -> float:

@@ -111,7 +111,7 @@ class BinaryClassifier(nn.Module):
             hook.remove()
         return seen[0].flatten(1)
 
-    def logits_of(self, features: Tensor) -> Tensor:
+    def classify_features(self, features: Tensor) -> Tensor:
         """What the last layer makes of (N, D) features: (N,) logits."""
         logits: Tensor = self.head(features)
         return logits.squeeze(-1)

@@ -26,27 +26,6 @@ WARM_UP_SHARE = 0.05
 SETTLE_FRAMES = 512
 
 
-class _Seen:
-    """Logits and targets of an epoch so far.
-
-    As numbers, not as the tensors of each batch: a small tensor that stays lies among the large ones that come and go
-    with a step, which then do not fit where they were, and memory grew with the frames.
-    """
-
-    def __init__(self) -> None:
-        self._logits: list[float] = []
-        self._targets: list[float] = []
-
-    def add(self, logits: Tensor, targets: Tensor) -> None:
-        """Keep a batch's, (N) each."""
-        self._logits += logits.float().tolist()
-        self._targets += targets.tolist()
-
-    def arrays(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Logits and targets, (N) each."""
-        return np.array(self._logits, np.float32), np.array(self._targets, np.float32)
-
-
 class TrainingModule(pl.LightningModule):
     """What happens in a step and in an epoch.
 
@@ -78,13 +57,17 @@ class TrainingModule(pl.LightningModule):
         self._positive_weight = positive_weight
         self._steps = steps
         self._settle = settle
-        self._seen: dict[str, _Seen] = {}
+        # Numbers, not the tensors of each batch: a small tensor that stays lies among the large ones that come and go
+        # with a step, which then do not fit where they were, and memory grows with the frames.
+        self._logits: dict[str, list[float]] = {}
+        self._targets: dict[str, list[float]] = {}
         for parameter in classifier.base_parameters():
             parameter.requires_grad_(recipe.train_base)
 
     def on_train_epoch_start(self) -> None:
         """Forget the last epoch, and put every layer into the recipe's mode, however it came."""
-        self._seen = {part: _Seen() for part in ("fit", *self.parts)}
+        self._logits = {part: [] for part in ("fit", *self.parts)}
+        self._targets = {part: [] for part in ("fit", *self.parts)}
         self.classifier.train()
         if self.recipe.batch_norm == "frozen":
             for module in batch_norms(self.classifier):
@@ -95,7 +78,7 @@ class TrainingModule(pl.LightningModule):
         frames, targets = batch
         self.rate = float(self.trainer.optimizers[0].param_groups[0]["lr"])
         logits = self.classifier(frames)
-        self._seen["fit"].add(logits.detach(), targets)
+        self._keep("fit", logits.detach(), targets)
         weight = torch.where(targets > 0.5, self._positive_weight, 1.0)
         return F.binary_cross_entropy_with_logits(logits, targets, weight=weight)
 
@@ -107,17 +90,24 @@ class TrainingModule(pl.LightningModule):
     def validation_step(self, batch: Batch, _batch_idx: int, dataloader_idx: int = 0) -> None:
         """Keep the logits of a batch: of frames, or of features where the base that they come from is not trained."""
         given, targets = batch
-        logits = self.classifier.logits_of(given) if given.ndim == 2 else self.classifier(given)
-        self._seen[self.parts[dataloader_idx]].add(logits, targets)
+        logits = self.classifier.classify_features(given) if given.ndim == 2 else self.classifier(given)
+        self._keep(self.parts[dataloader_idx], logits, targets)
 
     def on_validation_epoch_end(self) -> None:
         """Compute the epoch's metrics of every part."""
         self.metrics_of_epoch = {
             f"{part}_{name}": value
-            for part, seen in self._seen.items()
-            for name, value in epoch_metrics(*seen.arrays()).items()
+            for part in ("fit", *self.parts)
+            for name, value in epoch_metrics(
+                np.array(self._logits[part], np.float32), np.array(self._targets[part], np.float32)
+            ).items()
         }
         self.log_dict(self.metrics_of_epoch)
+
+    def _keep(self, part: str, logits: Tensor, targets: Tensor) -> None:
+        """Keep what was seen of a batch, (N) each."""
+        self._logits[part] += logits.float().tolist()
+        self._targets[part] += targets.tolist()
 
     def configure_optimizers(self) -> Any:
         """Adam, with decoupled weight decay where the recipe has any, and its schedule."""

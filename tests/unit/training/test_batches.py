@@ -1,26 +1,40 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from tests.unit.training.conftest import Toy
 
-from sonoproof.data.frames.preprocessing import Preprocessing
-from sonoproof.training.augmentation import Augmentation
+from sonoproof.config import FitConfig
 from sonoproof.training.batches import OrderedBatches, ShuffledBatches, to_network
 
 
 def shuffled(toy: Toy, epoch: int, *, batch: int = 10) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    still = Augmentation(zoom=0.0, shear_degrees=0.0, flip=False, seed=1)
-    return list(ShuffledBatches(toy.rows(0, 64), load=toy.load, batch=batch, augmentation=still, epoch=lambda: epoch))
+    still = FitConfig(batch=batch, zoom=0.0, shear_degrees=0.0, flip=False, seed=1)
+    return list(ShuffledBatches(toy.rows(0, 64), load=toy.load, config=still, epoch=lambda: epoch))
 
 
 def test_the_network_sees_what_preprocessing_promises(toy: Toy) -> None:
     frames = toy.frames[:7]
-    expected = np.moveaxis(Preprocessing(32).scale(frames), 3, 1)
+    expected = np.moveaxis(frames / 127.5 - 1.0, 3, 1)
     seen = to_network(frames)
     assert seen.shape == (7, 3, 32, 32)
     assert seen.is_contiguous(memory_format=torch.channels_last)
     np.testing.assert_allclose(seen.numpy(), expected, atol=1e-6)
+
+
+def test_scaling_is_that_of_mobilenet() -> None:
+    every = np.arange(256, dtype=np.uint8)
+    scaled = to_network(every.reshape(1, 1, -1, 1).repeat(3, axis=3))[0, 0, 0]
+    assert scaled.dtype == torch.float32
+    assert scaled[[0, 51, 255]].tolist() == pytest.approx([-1.0, -0.6, 1.0], abs=1e-7)
+    assert np.array_equal(np.rint((scaled.numpy() + 1) * 127.5), every)
+
+
+def test_levels_that_are_no_bytes_are_scaled_too_and_left_as_they_are() -> None:
+    levels = np.full((1, 2, 2, 3), 63.75, np.float32)
+    assert torch.equal(to_network(levels), torch.full((1, 3, 2, 2), -0.5))
+    assert (levels == 63.75).all()
 
 
 def test_an_epoch_shows_every_frame_once_with_its_own_label(toy: Toy) -> None:

@@ -104,17 +104,6 @@ class Preprocessing:
         left, top = (self.size - covered_width) // 2, (self.size - covered_height) // 2
         return Box(left, top, covered_width, covered_height)
 
-    def scale(self, batch: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """Scale bytes to [-1, 1].
-
-        Args:
-            batch: uint8 of any shape.
-
-        Returns:
-            float32 of the same shape.
-        """
-        return batch.astype(np.float32) / np.float32(127.5) - np.float32(1.0)
-
     def to_dict(self) -> dict[str, Any]:
         """The settings as a JSON object that `from_dict` reads back to an equal object."""
         return asdict(self)

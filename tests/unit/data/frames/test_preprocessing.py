@@ -137,14 +137,6 @@ def test_a_needle_of_a_frame_needs_no_huge_buffer() -> None:
         assert Preprocessing(224, aspect)(np.full((1, 60_000, 3), 9, np.uint8)).max() == 9
 
 
-def test_scaling_is_that_of_mobilenet() -> None:
-    scaled = Preprocessing(8).scale(np.array([0, 51, 255], np.uint8))
-    assert scaled.dtype == np.float32
-    assert scaled.tolist() == pytest.approx([-1.0, -0.6, 1.0], abs=1e-7)
-    every = np.arange(256, dtype=np.uint8)
-    assert np.array_equal(np.rint((Preprocessing(8).scale(every) + 1) * 127.5), every)
-
-
 def test_the_settings_survive_json() -> None:
     preprocessing = Preprocessing(160, "crop")
     assert Preprocessing.from_dict(json.loads(json.dumps(preprocessing.to_dict()))) == preprocessing
