@@ -20,7 +20,7 @@ from sonoproof.errors import ConfigError
 from sonoproof.explanation.attribution import ClassLogit, integrated_gradients, logit_gradients
 from sonoproof.explanation.baselines import make_baselines
 from sonoproof.training.batches import to_network
-from sonoproof.training.ensemble import members_of
+from sonoproof.training.ensemble import ensemble_members
 
 __all__ = ["FURTHER_METHODS", "METHODS", "Explainer", "MethodSettings", "explainer", "network_input"]
 
@@ -108,7 +108,7 @@ def _grad_cam(logit: ClassLogit, frame: Frame, *, settings: MethodSettings) -> N
     the mean of theirs.
     """
     target = network_input(frame[None], like=logit)
-    members = [ClassLogit(member, positive=logit.sign > 0) for member in members_of(logit.network)]
+    members = [ClassLogit(member, positive=logit.sign > 0) for member in ensemble_members(logit.network)]
     maps = [LayerGradCam(member, _last_feature_layer(member, target)).attribute(target) for member in members]
     coarse = torch.relu(torch.stack(maps).mean(dim=0))
     fine = nn.functional.interpolate(coarse, size=target.shape[-2:], mode="bilinear", align_corners=False)

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from sonoproof.training.ensemble import members_of
+from sonoproof.training.ensemble import ensemble_members
 from sonoproof.training.layers import settle_batch_norm
 
 __all__ = ["randomised_cascade"]
@@ -42,7 +42,7 @@ def randomised_cascade(
     """
     generator = torch.Generator().manual_seed(seed)
     randomised = copy.deepcopy(network)
-    layers = list(zip(*map(_from_the_output, members_of(randomised)), strict=True))
+    layers = list(zip(*map(_from_the_output, ensemble_members(randomised)), strict=True))
     powers = [stage / (stages - 1) if stages > 1 else 1.0 for stage in range(stages)]
     # Mirrored copies beside the frames: a batch norm needs two values to have a spread.
     settle = torch.cat([frames, frames.flip(-1)])

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sonoproof.errors import BundleError, ConfigError, MissingExtra
-from sonoproof.inference.engines import SPEC_KEY, OnnxRuntimeEngine, TorchEngine
+from sonoproof.inference.engines import SPEC_KEY, OnnxRuntimeEngine
 from sonoproof.inference.onnx_metadata import describe
 from sonoproof.inference.parity import BATCHES, TOLERANCE, Parity, measure_parity
 from sonoproof.runfolder import atomic_path
-from sonoproof.types import FloatArray, UInt8Array
 
 if TYPE_CHECKING:
     import onnx
@@ -84,15 +83,7 @@ def require_parity(bundle: ModelBundle, content: bytes) -> Parity:
     Raises:
         BundleError: They differ by more than 1e-4.
     """
-    exported, loaded = OnnxRuntimeEngine(content), TorchEngine(bundle, device="cpu")
-
-    def reference(frames: UInt8Array) -> tuple[FloatArray, FloatArray]:
-        logits = loaded.logits(frames)
-        return logits, bundle.spec.decision.probability(logits)
-
-    parity = measure_parity(
-        reference, exported.outputs, wanted=bundle.spec.preprocessing, stated=exported.spec.preprocessing
-    )
+    parity = measure_parity(bundle, OnnxRuntimeEngine(content))
     if not parity.holds:
         raise BundleError(
             f"the exported model differs from the saved one by {parity.logit:.2g} in the logit and "

@@ -21,6 +21,7 @@ from sonoproof.inference.engines import Engine, processors
 from sonoproof.inference.scoring import check_finite, judge, score
 from sonoproof.progress import SILENT, Progress, Say
 from sonoproof.types import UInt8Array
+from sonoproof.wording import counted
 
 __all__ = ["FileAnswer", "list_files", "predict_files"]
 
@@ -56,11 +57,12 @@ class FileAnswer:
 def list_files(paths: Sequence[Path], *, say: Say) -> list[Path]:
     """The files that were asked for: files as named, folders searched for images, each file once.
 
-    A file that is named, or in a folder ends like an image, is listed though it may turn out not to be readable.
+    A file is listed if it is named, or if it lies in a folder and its name ends like an image's; it may still turn out
+    not to be readable.
 
     Args:
         paths: Files and folders.
-        say: Told what was passed over in a folder.
+        say: Told what was skipped in a folder.
 
     Raises:
         CohortError: A path does not exist, a folder holds no image, or it or a subfolder may not be read.
@@ -86,28 +88,22 @@ def _images_of(folder: Path, *, say: Say) -> list[Path]:
 
 
 def _passed_over(folder: str, contents: FolderContents) -> list[str]:
-    lines = []
+    links = (f"{folder}/{printable_name(link)}" for link in contents.linked_folders)
+    lines = [f"{link}: is a link to a folder, which is not followed; name the folder itself" for link in links]
     if contents.others:
-        count = len(contents.others)
-        lines.append(
-            f"{count:,} other {'file' if count == 1 else 'files'} in {folder} {'was' if count == 1 else 'were'} not"
-            " looked at"
-        )
-    lines += [
-        f"{folder}/{printable_name(link)}: is a link to a folder, which is not followed; name the folder itself"
-        for link in contents.linked_folders
-    ]
+        others = counted(len(contents.others), "other file")
+        lines.insert(0, f"{others} in {folder} {'was' if len(contents.others) == 1 else 'were'} not looked at")
     return lines
 
 
 def _is_there(path: Path) -> bool:
-    """Whether there may be something at a path; where that cannot be seen, reading it says why."""
+    """Whether there may be something at a path; where that cannot be found out, reading it says why."""
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError:
-        return True
+        pass
     return True
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sonoproof.data.frames.preprocessing import Preprocessing
-from sonoproof.types import FloatArray, UInt8Array
+from sonoproof.inference.engines import OnnxRuntimeEngine, TorchEngine
+from sonoproof.types import UInt8Array
 
-__all__ = ["BATCHES", "TOLERANCE", "Parity", "measure_parity", "parity_frames"]
+if TYPE_CHECKING:
+    from sonoproof.training.bundle import ModelBundle
 
-# Logits and probabilities of canvases, (N) each.
-Outputs = Callable[[UInt8Array], tuple[FloatArray, FloatArray]]
+__all__ = ["BATCHES", "TOLERANCE", "Parity", "measure_parity"]
 
 TOLERANCE = 1e-4
 BATCHES = (1, 2, 7)
@@ -28,7 +27,7 @@ class Parity:
     """Largest differences from the bundle over the parity set.
 
     Attributes:
-        logit: Of the logits; relative where a logit is larger than 1, for its rounding errors grow with it.
+        logit: Of the logits; relative where a logit is larger than 1, since rounding errors grow with it.
         probability: Of the calibrated probabilities.
     """
 
@@ -37,36 +36,27 @@ class Parity:
 
     @property
     def holds(self) -> bool:
-        """Whether both are within the tolerance; a difference that is no number is not."""
+        """Whether both are within the tolerance; NaN is not."""
         return self.logit <= TOLERANCE and self.probability <= TOLERANCE
 
 
-def parity_frames() -> list[UInt8Array]:
+def measure_parity(bundle: ModelBundle, exported: OnnxRuntimeEngine) -> Parity:
+    """Compare an exported model, in batches of `BATCHES`, with its bundle, each with its own preprocessing."""
+    frames, decision = _frames(), bundle.spec.decision
+    wanted = TorchEngine(bundle, device="cpu").logits(np.stack([bundle.spec.preprocessing(frame) for frame in frames]))
+    canvases = np.stack([exported.spec.preprocessing(frame) for frame in frames])
+    parts = [exported.outputs(batch) for batch in np.split(canvases, np.cumsum(BATCHES)[:-1])]
+    logits, probabilities = (np.concatenate(values) for values in zip(*parts, strict=True))
+    return Parity(
+        logit=float(np.max(np.abs(logits - wanted) / np.maximum(1.0, np.abs(wanted)))),
+        probability=float(np.max(np.abs(probabilities - decision.probability(wanted)))),
+    )
+
+
+def _frames() -> list[UInt8Array]:
     """One frame, (height, width, 3), for each width and height: speckle on a slope, the same every time."""
     rng = np.random.default_rng(0)
     return [_speckle(width, height, rng=rng) for width, height in zip(WIDTHS, HEIGHTS, strict=True)]
-
-
-def measure_parity(reference: Outputs, candidate: Outputs, *, wanted: Preprocessing, stated: Preprocessing) -> Parity:
-    """Compare two models on the parity set.
-
-    Args:
-        reference: Logits and probabilities of canvases by the bundle.
-        candidate: The same by the exported model, which is asked in batches of `BATCHES`.
-        wanted: The bundle's preprocessing.
-        stated: The preprocessing that the exported model asks for.
-    """
-    frames = parity_frames()
-    logits, probabilities = reference(np.stack([wanted(frame) for frame in frames]))
-    canvases = np.stack([stated(frame) for frame in frames])
-    starts = np.cumsum([0, *BATCHES])
-    parts = [candidate(canvases[a:b]) for a, b in itertools.pairwise(starts)]
-    found_logits, found_probabilities = (np.concatenate(values) for values in zip(*parts, strict=True))
-    allowed = np.maximum(1.0, np.abs(logits))
-    return Parity(
-        logit=float(np.max(np.abs(found_logits - logits) / allowed)),
-        probability=float(np.max(np.abs(found_probabilities - probabilities))),
-    )
 
 
 def _speckle(width: int, height: int, *, rng: np.random.Generator) -> UInt8Array:

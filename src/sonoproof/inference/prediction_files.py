@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 import math
@@ -22,7 +23,7 @@ __all__ = ["check_format", "check_out", "print_answers", "write_answers", "write
 
 FORMATS = (".csv", ".xlsx", ".parquet")
 ANSWER_COLUMNS = tuple(field.metadata.get("column", field.name) for field in dataclasses.fields(FileAnswer))
-LONGEST_HEADER = 1_000  # characters; that of predictions has fewer
+MAX_HEADER_LENGTH = 1_000  # characters; that of predictions has fewer
 
 
 def check_format(path: Path) -> None:
@@ -33,7 +34,7 @@ def check_format(path: Path) -> None:
         MissingExtra: The format needs a library that is not installed.
     """
     if path.suffix.lower() not in FORMATS:
-        raise ConfigError(f"{path}: predictions are written as {', '.join(FORMATS)}; name the file so")
+        raise ConfigError(f"{path}: predictions are written as {', '.join(FORMATS)}; give the file such a name")
     if path.suffix.lower() == ".parquet":
         try:
             import pyarrow  # noqa: F401
@@ -45,13 +46,13 @@ def check_out(path: Path) -> None:
     """Check, before anything is predicted, that the answers for image files can be written to a file.
 
     Raises:
-        ConfigError: The name has another ending, or the file is there and no table of predictions.
+        ConfigError: The name has another ending, or the file exists and is not a table of predictions.
         MissingExtra: The format needs a library that is not installed.
         RunFolderError: The file cannot be written.
     """
     check_format(path)
     try:
-        if _is_there(path):
+        with contextlib.suppress(FileNotFoundError):
             _check_replaceable(path)
         _try_to_write(path.parent)
     except OSError as error:
@@ -108,32 +109,24 @@ def print_answers(answers: Sequence[FileAnswer], file: TextIO) -> None:
         writer.writerow(["" if isinstance(value, float) and math.isnan(value) else value for value in values])
 
 
-def _is_there(path: Path) -> bool:
-    try:
-        path.stat()
-    except FileNotFoundError:
-        return False
-    return True
-
-
 def _check_replaceable(path: Path) -> None:
-    """A table of predictions may be written again; a label sheet in its place is a slip."""
+    """A table of predictions may be written again; any other file in its place was named by mistake."""
+    size = path.stat().st_size
     if path.is_dir():
         raise ConfigError(f"{path}: is a folder; name a file in it")
     if not path.is_file():
-        raise ConfigError(f"{path}: is no regular file; name another file")
-    if path.stat().st_size and _header(path) != ANSWER_COLUMNS:
+        raise ConfigError(f"{path}: is not a regular file; name another file")
+    if size and _header(path) != ANSWER_COLUMNS:
         raise ConfigError(
-            f"{path}: is there already and is no table of predictions, so it is not overwritten;"
-            " name another file or move this one"
+            f"{path}: exists and is not a table of predictions, so it is not overwritten; name another file or move it"
         )
 
 
 def _header(path: Path) -> tuple[str, ...]:
-    """The column names of a table, none where it is no table."""
+    """The column names of a table, none where it is not a table."""
     if path.suffix.lower() == ".csv":
         with path.open(encoding="utf-8-sig", errors="replace") as file:
-            return tuple(file.readline(LONGEST_HEADER).rstrip("\n").split(","))
+            return tuple(file.readline(MAX_HEADER_LENGTH).rstrip("\n").split(","))
     if path.suffix.lower() == ".parquet":
         import pyarrow as pa
         from pyarrow import parquet

@@ -1,4 +1,4 @@
-"""The exported model in 8-bit integers, and the gate that it must pass on frames it was not made with."""
+"""The exported model in 8-bit integers, and the gate that it must pass on frames that had no part in it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Change:
     """What 8-bit integers change on validation frames.
 
     Attributes:
-        auc_before: AUC of the model as it is; NaN where the frames are of one class.
+        auc_before: AUC of the model in single precision; NaN where all frames are of one class.
         auc_after: AUC in 8-bit integers.
         mean_change: Mean absolute change of the probability.
         frames: Number of frames.
@@ -100,9 +100,9 @@ def require_small(change: Change, *, engine: str) -> None:
         engine: The engine that it was measured with.
 
     Raises:
-        BundleError: The AUC changes by more than 0.002 or cannot be had, or the probability by 0.01 or more.
+        BundleError: The AUC changes by more than 0.002 or is undefined, or the probability by 0.01 or more.
     """
-    auc_holds = abs(change.auc_after - change.auc_before) <= MAX_AUC_CHANGE  # false where it is no number
+    auc_holds = abs(change.auc_after - change.auc_before) <= MAX_AUC_CHANGE  # false where it is NaN
     if not (auc_holds and change.mean_change < MAX_MEAN_CHANGE):
         raise BundleError(
             f"8-bit integers change this model too much: in {engine}, {change} (allowed: {MAX_AUC_CHANGE:g} and "

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from sonoproof.training.model import Architecture, BinaryClassifier
 
-__all__ = ["Classifier", "Ensemble", "members_of"]
+__all__ = ["Classifier", "Ensemble", "ensemble_members"]
 
 
 class Ensemble(nn.Module):
@@ -59,10 +59,10 @@ class Ensemble(nn.Module):
         return torch.stack([member(frames) for member in self.members]).mean(dim=0)
 
 
-# What a saved model may hold: both have `members` and `architecture`, and give one logit a frame.
+# What a saved model may hold: both have `members` and `architecture`, and give one logit per frame.
 Classifier = BinaryClassifier | Ensemble
 
 
-def members_of(network: nn.Module) -> tuple[nn.Module, ...]:
-    """The networks whose mean a network is: an ensemble's members, or the network itself."""
+def ensemble_members(network: nn.Module) -> tuple[nn.Module, ...]:
+    """The members of an ensemble, or the network itself."""
     return network.members if isinstance(network, Ensemble) else (network,)

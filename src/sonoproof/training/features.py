@@ -73,7 +73,7 @@ class FrameFeatures:
             return kept
         device = resolve_device(self._model.device)
         features = extract_features(
-            classifier, image_ids=self._image_ids, load=self._frames, device=device, progress=self._progress
+            classifier, self._image_ids, load=self._frames, device=device, progress=self._progress
         )
         with atomic_path(path) as temporary:
             np.save(temporary, features, allow_pickle=False)
@@ -103,8 +103,8 @@ def network_key(classifier: BinaryClassifier) -> str:
 @torch.inference_mode()
 def extract_features(
     classifier: BinaryClassifier,
-    *,
     image_ids: Sequence[str],
+    *,
     load: LoadFrames,
     device: torch.device,
     progress: Progress = SILENT.progress,

@@ -43,7 +43,7 @@ from sonoproof.training.model import BinaryClassifier, load_backbone, resolve_de
 from sonoproof.training.model_spec import ModelSpec
 from sonoproof.training.module import TrainingModule, epoch_metrics
 from sonoproof.training.recipes import BETTER, Recipe, recipe_for
-from sonoproof.types import Json, LoadFrames
+from sonoproof.types import LoadFrames
 
 __all__ = ["Parts", "TrainingJob", "fit"]
 
@@ -84,6 +84,11 @@ class TrainingJob:
     model: ModelConfig
     config: FitConfig
 
+    @property
+    def seed(self) -> int:
+        """Seed of whatever is random in the training."""
+        return self.config.effective_seed
+
 
 def fit(job: TrainingJob, run: RunFolder, *, resume: bool = False, progress: Progress = SILENT.progress) -> ModelBundle:
     """Train, write ``history.csv``, ``checkpoints/`` and ``model/``, and return the model.
@@ -99,26 +104,16 @@ def fit(job: TrainingJob, run: RunFolder, *, resume: bool = False, progress: Pro
         ConfigError: The backbone cannot be loaded, or training diverged.
     """
     _check_two_classes(job)
-    device, config = resolve_device(job.model.device), job.config
-    with _threads(config.threads), torch.random.fork_rng():
-        classifier = load_backbone(job.model, seed=config.effective_seed, image_size=job.spec.preprocessing.size).to(
-            device
-        )
-        recipe = recipe_for(config, pretrained=classifier.architecture.pretrained)
+    device = resolve_device(job.model.device)
+    with _threads(job.config.threads), torch.random.fork_rng():
+        classifier = load_backbone(job.model, seed=job.seed, image_size=job.spec.preprocessing.size).to(device)
+        recipe = recipe_for(job.config, pretrained=classifier.architecture.pretrained)
         if not len(job.parts.val):
             recipe = replace(recipe, chosen_on="stop")
         training = _Training(job, run, recipe, classifier, device)
         chosen = training.train(resume=resume, progress=progress)
-    bundle = ModelBundle(
-        classifier=classifier.cpu().eval(),
-        spec=job.spec,
-        training={
-            **recipe.__dict__,
-            "epoch_chosen": chosen,
-            "monitor": training.monitor,
-            "seed": config.effective_seed,
-        },
-    )
+    described = {**recipe.__dict__, "epoch_chosen": chosen, "monitor": training.monitor, "seed": job.seed}
+    bundle = ModelBundle(classifier.cpu().eval(), job.spec, training=described)
     save_bundle(bundle, run.model)
     return bundle
 
@@ -157,11 +152,7 @@ class _Training:
         history = History(self.run.history, rows=rows, progress=progress)
         self._train_network(history)
         chosen = self._best_epoch(history.rows)
-        if chosen == 0:
-            self.classifier.load_state_dict(start)
-        else:
-            kept = BEST if self.monitor else LAST
-            self.classifier.load_state_dict(_network_state(read_checkpoint(self.run.checkpoints / kept)))
+        self.classifier.load_state_dict(start if chosen == 0 else self._kept_state())
         history.write(chosen=chosen)
         return chosen
 
@@ -169,9 +160,7 @@ class _Training:
         """Fit the last layer on cached features, and measure it as epoch 0."""
         rows = {"fit": self.job.parts.train, **self.measured}
         features = {part: self.job.load_features(of_part.image_ids) for part, of_part in rows.items()}
-        weight, bias = fit_head(
-            features["fit"], rows["fit"], balanced=self.recipe.balanced, seed=self.job.config.effective_seed
-        )
+        weight, bias = fit_head(features["fit"], rows["fit"], balanced=self.recipe.balanced, seed=self.job.seed)
         with torch.no_grad():
             self.classifier.head.weight.copy_(torch.from_numpy(weight)[None, :])
             self.classifier.head.bias.fill_(bias)
@@ -189,7 +178,7 @@ class _Training:
         if last.is_file():
             checkpoint = read_checkpoint(last)
             if is_finished(checkpoint, epochs=self.recipe.epochs):
-                history.load_state_dict(_callback_state(checkpoint, History))
+                history.load_state_dict(checkpoint["callbacks"][History.__qualname__])
                 return
         trainer = _quiet_trainer(
             max_epochs=self.recipe.epochs,
@@ -232,13 +221,8 @@ class _Training:
         return self._ordered(rows.take(evenly_spread(len(rows), SETTLE_FRAMES)))
 
     def _shuffled(self, epoch: Callable[[], int]) -> ShuffledBatches:
-        return ShuffledBatches(
-            self.job.parts.train,
-            load=self.job.load,
-            config=self.job.config,
-            epoch=epoch,
-            device=self.device,
-        )
+        job = self.job
+        return ShuffledBatches(job.parts.train, load=job.load, config=job.config, epoch=epoch, device=self.device)
 
     def _ordered(self, rows: Rows) -> OrderedBatches:
         return OrderedBatches(rows, load=self.job.load, batch=self.job.config.batch, device=self.device)
@@ -250,9 +234,7 @@ class _Training:
         if self.classifier.architecture.pretrained:
             features = self.job.load_features(rows.image_ids)
         else:
-            features = extract_features(
-                self.classifier, image_ids=rows.image_ids, load=self.job.load, device=self.device
-            )
+            features = extract_features(self.classifier, rows.image_ids, load=self.job.load, device=self.device)
         return FeatureBatches(features, rows.targets)
 
     def _best_epoch(self, rows: list[dict[str, Any]]) -> int:
@@ -265,6 +247,11 @@ class _Training:
         ranked = np.where(np.isnan(values), np.inf, sign * values)
         return int(rows[int(ranked.argmin())]["epoch"])
 
+    def _kept_state(self) -> dict[str, torch.Tensor]:
+        """The weights of the epoch to keep."""
+        checkpoint = read_checkpoint(self.run.checkpoints / (BEST if self.monitor else LAST))
+        return {name.removeprefix("classifier."): tensor for name, tensor in checkpoint["state_dict"].items()}
+
     def _forget_checkpoints(self) -> None:
         for name in (BEST, LAST):
             (self.run.checkpoints / name).unlink(missing_ok=True)
@@ -274,16 +261,6 @@ def _check_two_classes(job: TrainingJob) -> None:
     for target, name in enumerate(job.spec.classes.names):
         if not (job.parts.train.targets == target).any():
             raise CohortError(f"there is no training row of the class {name!r}; nothing can be learned")
-
-
-def _network_state(checkpoint: Json) -> dict[str, torch.Tensor]:
-    prefix = "classifier."
-    return {name.removeprefix(prefix): tensor for name, tensor in checkpoint["state_dict"].items()}
-
-
-def _callback_state(checkpoint: Json, callback: type[pl.Callback]) -> dict[str, Any]:
-    state: dict[str, Any] = checkpoint["callbacks"][callback.__qualname__]
-    return state
 
 
 def _quiet_trainer(**settings: Any) -> pl.Trainer:

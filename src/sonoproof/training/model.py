@@ -266,7 +266,7 @@ def _hub_snapshot(hub_id: str, *, download: bool) -> Path:
     except HFValidationError as error:
         raise ConfigError(f"--backbone {hub_id}: is neither a folder nor a hub id") from error
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
-        tried = f"downloading failed ({error})" if download else "and nothing is downloaded unasked"
+        tried = f"downloading failed ({error})" if download else "and nothing is downloaded without your permission"
         raise ConfigError(
             f"the backbone {hub_id} is not in the local cache, {tried}. Choose one: --download (fetch it once from "
             "the hub), --backbone DIR (a folder with config.json and model.safetensors), or --backbone random "

@@ -19,11 +19,9 @@ from sonoproof.training.layers import batch_norms, settle_batch_norm
 from sonoproof.training.model import BinaryClassifier
 from sonoproof.training.recipes import Recipe
 
-__all__ = ["SETTLE_FRAMES", "TrainingModule", "epoch_metrics", "settle_batch_norm"]
+__all__ = ["TrainingModule", "epoch_metrics"]
 
 WARM_UP_SHARE = 0.05
-# Frames on which batch norm statistics are estimated before each evaluation: more give no better mean.
-SETTLE_FRAMES = 512
 
 
 class TrainingModule(pl.LightningModule):
@@ -33,7 +31,7 @@ class TrainingModule(pl.LightningModule):
         classifier: The network.
         recipe: What is trained, and how fast.
         positive_weight: Weight of a positive row in the loss, that of a negative one being 1.
-        parts: Names of the evaluated parts, in the order of the validation loaders.
+        parts: Names of the parts that are measured, in the order of the validation loaders.
         steps: Optimiser steps in all, for the schedule.
         settle: Frames on which batch norm statistics are estimated before each evaluation.
     """
@@ -65,7 +63,7 @@ class TrainingModule(pl.LightningModule):
             parameter.requires_grad_(recipe.train_base)
 
     def on_train_epoch_start(self) -> None:
-        """Forget the last epoch, and put every layer into the recipe's mode, however it came."""
+        """Forget the last epoch, and put every layer into the recipe's mode, whatever mode it was in."""
         self._logits = {part: [] for part in ("fit", *self.parts)}
         self._targets = {part: [] for part in ("fit", *self.parts)}
         self.classifier.train()
@@ -136,14 +134,14 @@ def epoch_metrics(logits: npt.NDArray[np.float32], targets: npt.NDArray[np.float
     logits = logits.astype(np.float64)
     if not len(logits):
         return dict.fromkeys(("loss", "recall", "accuracy", "precision", "auc"), math.nan)
-    called, positive = logits >= 0.0, targets > 0.5
-    hits = float(np.sum(called & positive))
-    calls, positives = float(called.sum()), float(positive.sum())
+    predicted, positive = logits >= 0.0, targets > 0.5
+    hits = float(np.sum(predicted & positive))
+    predictions, positives = float(predicted.sum()), float(positive.sum())
     return {
         "loss": float(np.mean(np.logaddexp(0.0, logits) - logits * positive)),
         "recall": hits / positives if positives else math.nan,
-        "accuracy": float(np.mean(called == positive)),
-        "precision": hits / calls if calls else math.nan,
+        "accuracy": float(np.mean(predicted == positive)),
+        "precision": hits / predictions if predictions else math.nan,
         "auc": float(roc_auc_score(positive, logits)) if 0 < positives < len(positive) else math.nan,
     }
 

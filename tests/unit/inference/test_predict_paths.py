@@ -17,6 +17,9 @@ from PIL import Image
 from tests.unit.inference.conftest import lively_bundle
 
 from sonoproof.inference.export import export_onnx
+from sonoproof.inference.predict_paths import predict_paths
+from sonoproof.runfolder import RunFolder
+from sonoproof.training.bundle import save_bundle
 
 Rows = dict[str, dict[str, str]]
 Command = Callable[..., "subprocess.CompletedProcess[bytes]"]
@@ -156,13 +159,13 @@ def label_sheet(path: Path) -> None:
     ("name", "prepare", "words"),
     [
         ("taken.csv", Path.mkdir, "taken.csv: is a folder"),
-        ("labels.csv", label_sheet, "no table of predictions, so it is not overwritten"),
-        ("labels.xlsx", label_sheet, "no table of predictions, so it is not overwritten"),
-        ("labels.parquet", label_sheet, "no table of predictions, so it is not overwritten"),
+        ("labels.csv", label_sheet, "not a table of predictions, so it is not overwritten"),
+        ("labels.xlsx", label_sheet, "not a table of predictions, so it is not overwritten"),
+        ("labels.parquet", label_sheet, "not a table of predictions, so it is not overwritten"),
         ("a.png/x.csv", None, "cannot be written (Not a directory)"),
         ("a" * 300 + ".csv", None, "cannot be written (File name too long)"),
-        ("junk.xlsx", lambda path: path.write_text("junk"), "no table of predictions"),
-        ("junk.parquet", lambda path: path.write_text("junk"), "no table of predictions"),
+        ("junk.xlsx", lambda path: path.write_text("junk"), "not a table of predictions"),
+        ("junk.parquet", lambda path: path.write_text("junk"), "not a table of predictions"),
     ],
     ids=["folder", "csv sheet", "xlsx sheet", "parquet table", "below a file", "long", "junk xlsx", "junk parquet"],
 )
@@ -197,6 +200,20 @@ def test_predictions_are_written_over_those_of_before(predict: Command, tmp_path
     done = predict("a.png", "b.png", "--out", name)
     assert (done.returncode, b"2 predicted" in done.stdout) == (0, True), done.stderr.decode()
     assert [path.name for path in (tmp_path / name).parent.glob("*out*")] == [Path(name).name]
+
+
+@pytest.mark.parametrize("named", ["run", "run/model", "run/seeds/1/model"])
+def test_a_model_in_a_run_folder_is_given_the_limits_of_the_run(tmp_path: Path, named: str) -> None:
+    run, bundle = RunFolder(tmp_path / "run"), lively_bundle(size=32)
+    for folder in (run, run.with_seed(1)):
+        save_bundle(bundle, folder.model)
+    run.config.write_text("[frames]\nmax_pixels = 1000\n")
+    run.manifest.write_text("{}")
+    image(tmp_path / "a.png")  # of 2,000 pixels
+    (answer,) = predict_paths(tmp_path / named, [tmp_path / "a.png"], engine="torch")
+    assert "frames.max_pixels (1000)" in answer.reason
+    (apart,) = predict_paths(run.model.rename(tmp_path / "apart"), [tmp_path / "a.png"], engine="torch")
+    assert apart.reason == ""
 
 
 @pytest.mark.parametrize(
