@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import openpyxl
@@ -26,7 +24,6 @@ from sonoproof.data.labels.sheet import LabelSheet, read_sheet
 from sonoproof.data.labels.vocabulary import find_concept, folded, squeezed
 from sonoproof.data.spreadsheets.container import ContainerKind, detect_kind
 from sonoproof.data.spreadsheets.csvfile import csv_dialect
-from sonoproof.data.spreadsheets.grid import Grid
 from sonoproof.data.spreadsheets.workbook import read_grids
 from sonoproof.errors import SheetError, SheetFault
 from sonoproof.runfolder import atomic_path
@@ -36,23 +33,6 @@ __all__ = ["CHANGE_COLUMNS", "REVIEW_COLUMNS", "apply_review"]
 REVIEW_COLUMNS = ("image reference", "present label", "suggestion", "reviewed label")
 CHANGE_COLUMNS = ("sheet_row", "cell", "reference", "before", "after", "class_before", "class_after")
 NEEDED_COLUMNS = ("image reference", "present label", "reviewed label")
-
-
-@dataclass(frozen=True)
-class Correction:
-    """One row of a review that the reviewer filled in.
-
-    Attributes:
-        place: The cell of the reviewed label, as a fault without a problem.
-        reference: The image.
-        present: The label that the reviewer saw.
-        reviewed: The label that the reviewer finds right.
-    """
-
-    place: SheetFault
-    reference: str
-    present: str
-    reviewed: str
 
 
 def apply_review(
@@ -83,7 +63,7 @@ def apply_review(
     in_folder = index_images(images).holds if images is not None else lambda _: False
     label_sheet = read_sheet(sheet, config=config, in_folder=in_folder)
     coding = label_sheet.code_labels(positive=config.positive)
-    changes = _find_changes(_read_review(reviewed), label_sheet, coding, reviewed=reviewed)
+    changes = _find_changes(reviewed, label_sheet, coding)
     if kind is ContainerKind.XLSX:
         _write_workbook(sheet, out, changes, label_sheet)
     else:
@@ -100,60 +80,51 @@ def _refuse_target(out: Path, *, sheet: Path, kind: ContainerKind) -> None:
         raise SheetError(f"{out}: a copy of a sheet in {kind.value} format must end in .{kind.value}")
 
 
-def _read_review(reviewed: Path) -> list[Correction]:
-    grid, header, columns = _find_review(reviewed)
-    table = pd.DataFrame({name: grid.cleaned(column).iloc[header + 1 :] for name, column in columns.items()})
-    table = table[table["reviewed label"] != ""]
-    letters = get_column_letter(columns["reviewed label"] + 1)
-    return [
-        Correction(SheetFault("", grid.name, row + 1, letters, label), reference, present, label)
-        for row, reference, present, label in table[list(NEEDED_COLUMNS)].itertuples()
-    ]
-
-
-def _find_review(reviewed: Path) -> tuple[Grid, int, dict[str, int]]:
-    """The worksheet of a review, its header row and its columns."""
+def _read_review(reviewed: Path) -> tuple[pd.DataFrame, SheetFault]:
+    """The rows of a review that the reviewer filled in, indexed by their row, and the place of their labels."""
     for grid in read_grids(reviewed):
         for row in range(min(grid.height, 20)):
             names = [squeezed(cell) for cell in grid.row(row)]
             if all(squeezed(name) in names for name in NEEDED_COLUMNS):
-                return grid, row, {name: names.index(squeezed(name)) for name in NEEDED_COLUMNS}
+                columns = {name: names.index(squeezed(name)) for name in NEEDED_COLUMNS}
+                table = pd.DataFrame({name: grid.cleaned(column).iloc[row + 1 :] for name, column in columns.items()})
+                letters = get_column_letter(columns["reviewed label"] + 1)
+                return table[table["reviewed label"] != ""], SheetFault("", grid.name, column=letters)
     raise SheetError(f"{reviewed}: is not a review; a review has the columns {', '.join(map(repr, NEEDED_COLUMNS))}")
 
 
-def _find_changes(
-    corrections: Sequence[Correction], sheet: LabelSheet, coding: LabelCoding, *, reviewed: Path
-) -> pd.DataFrame:
+def _find_changes(reviewed: Path, sheet: LabelSheet, coding: LabelCoding) -> pd.DataFrame:
+    review, place = _read_review(reviewed)
     faults: list[SheetFault] = []
     changed: list[tuple[object, ...]] = []
     decided: dict[str, str] = {}
     by_reference = dict(iter(sheet.rows.groupby("reference", sort=False)))
-    for correction in corrections:
-        rows = by_reference.get(correction.reference, sheet.rows.iloc[:0])
-        after, problem = _value_to_write(correction.reviewed, coding)
-        problem = problem or _find_contradiction(correction, rows, coding)
-        if decided.setdefault(correction.reference, after) != after:
+    for row, reference, present, label in review.itertuples():
+        rows = by_reference.get(reference, sheet.rows.iloc[:0])
+        after, problem = _value_to_write(label, coding)
+        problem = problem or _find_contradiction(reference, present, rows, coding)
+        if decided.setdefault(reference, after) != after:
             problem = "another row of the review gives this image another label; correct one of them"
         if problem:
-            faults.append(dataclasses.replace(correction.place, problem=problem))
+            faults.append(dataclasses.replace(place, problem=problem, row=row + 1, value=label))
             continue
-        for _, row in rows[rows["value"].map(coding.labels.get) != coding.labels[after]].iterrows():
-            cell = f"{sheet.letters['value']}{row['sheet_row']}"
-            classes = coding.labels.get(row["value"], ""), coding.labels[after]
-            changed.append((row["sheet_row"], cell, row["reference"], row["value"], after, *classes))
+        for number, before in zip(rows["sheet_row"], rows["value"], strict=True):
+            classes = coding.labels.get(before, ""), coding.labels[after]
+            if classes[0] != classes[1]:
+                changed.append((number, f"{sheet.letters['value']}{number}", reference, before, after, *classes))
     if faults:
         raise SheetError(f"{reviewed}: the review does not fit the sheet; nothing was changed", faults=faults)
     return pd.DataFrame(changed, columns=list(CHANGE_COLUMNS)).drop_duplicates(ignore_index=True)
 
 
-def _find_contradiction(correction: Correction, rows: pd.DataFrame, coding: LabelCoding) -> str:
+def _find_contradiction(reference: str, present: str, rows: pd.DataFrame, coding: LabelCoding) -> str:
     if rows.empty:
-        return f"the sheet has no usable row for {correction.reference!r}"
+        return f"the sheet has no usable row for {reference!r}"
     for number, value in zip(rows["sheet_row"], rows["value"], strict=True):
-        if folded(correction.present) not in {folded(value), folded(coding.labels.get(value, ""))}:
+        if folded(present) not in {folded(value), folded(coding.labels.get(value, ""))}:
             return (
-                f"row {number} of the sheet now says {value!r}, no longer {correction.present!r} as when it was"
-                " reviewed; review the image again"
+                f"row {number} of the sheet now says {value!r}, no longer {present!r} as when it was reviewed; review"
+                " the image again"
             )
     return ""
 

@@ -36,19 +36,6 @@ EXACT, CASE, SUFFIX, ZEROS = "as written", "ignoring case", "ignoring the suffix
 
 
 @dataclass(frozen=True)
-class Paths:
-    """Files by their path in the form in which it is compared.
-
-    Attributes:
-        whole: Path -> files; more than one if they are equal in this form.
-        tails: Proper trailing part of a path -> the files that end in it.
-    """
-
-    whole: dict[str, list[str]]
-    tails: dict[str, list[str]]
-
-
-@dataclass(frozen=True)
 class FileIndex:
     """The image files of a folder.
 
@@ -59,7 +46,7 @@ class FileIndex:
         unwritable: Files whose name is not valid text and cannot be written to a table.
         others: Files that are not images.
         linked_folders: Links to folders, which are not followed.
-        paths: For each way of comparing, the files by path.
+        endings: For each way of comparing, the files by ending: the whole path with a / before it, or its last parts.
     """
 
     root: Path
@@ -68,7 +55,7 @@ class FileIndex:
     unwritable: tuple[str, ...] = ()
     others: frozenset[str] = frozenset()
     linked_folders: tuple[str, ...] = ()
-    paths: dict[str, Paths] = field(default_factory=dict, repr=False)
+    endings: dict[str, dict[str, list[str]]] = field(default_factory=dict, repr=False)
 
     def holds(self, reference: str) -> bool:
         """Whether a reference names at least one file."""
@@ -119,7 +106,7 @@ def index_images(images: Path) -> FileIndex:
         unwritable=tuple(sorted(printable_name(name) for name in contents.images if not is_valid_text(name))),
         others=frozenset(contents.others),
         linked_folders=contents.linked_folders,
-        paths={how: _group_by_path(files, how) for how in (EXACT, CASE, SUFFIX, ZEROS)},
+        endings={how: _group_by_ending(files, how) for how in (EXACT, CASE, SUFFIX, ZEROS)},
     )
 
 
@@ -138,7 +125,7 @@ def match_reference(index: FileIndex, reference: str, *, is_number: bool = False
         return Match(problem="is not the name of a file")
     ways = (EXACT, CASE, SUFFIX, *((ZEROS,) if is_number else ()))
     for how, find in [(how, _ending_in) for how in ways] + [(how, _ending_of) for how in ways]:
-        files = tuple(find(index.paths[how], _comparable(path, how)))
+        files = tuple(find(index.endings[how], _comparable(path, how)))
         if len(files) > 1:
             named = ", ".join(map(repr, files[:NAMED_FILES])) + (", …" if len(files) > NAMED_FILES else "")
             return Match(files, how, f"matches {len(files)} files: {named}; write the path with its folder and suffix")
@@ -199,15 +186,13 @@ def _comparable(path: str, how: str) -> str:
     return folder + slash + (name.lstrip("0") or "0" if name.isascii() and name.isdigit() else name)
 
 
-def _group_by_path(files: Sequence[str], how: str) -> Paths:
-    whole: dict[str, list[str]] = defaultdict(list)
-    tails: dict[str, list[str]] = defaultdict(list)
+def _group_by_ending(files: Sequence[str], how: str) -> dict[str, list[str]]:
+    endings: dict[str, list[str]] = defaultdict(list)
     for file in files:
         path = _comparable(file, how)
-        whole[path].append(file)
-        for tail in _tails(path):
-            tails[tail].append(file)
-    return Paths(dict(whole), dict(tails))
+        for ending in (f"/{path}", *_tails(path)):
+            endings[ending].append(file)
+    return dict(endings)
 
 
 def _tails(path: str) -> Iterator[str]:
@@ -217,14 +202,14 @@ def _tails(path: str) -> Iterator[str]:
         yield path
 
 
-def _ending_in(paths: Paths, wanted: str) -> list[str]:
+def _ending_in(endings: dict[str, list[str]], wanted: str) -> list[str]:
     """Files that are `wanted`, or else whose path ends in it."""
-    return paths.whole.get(wanted) or paths.tails.get(wanted) or []
+    return endings.get(f"/{wanted}") or endings.get(wanted) or []
 
 
-def _ending_of(paths: Paths, wanted: str) -> list[str]:
+def _ending_of(endings: dict[str, list[str]], wanted: str) -> list[str]:
     """Files whose path is the longest trailing part of `wanted`."""
-    return next((paths.whole[tail] for tail in _tails(wanted) if tail in paths.whole), [])
+    return next((endings[f"/{tail}"] for tail in _tails(wanted) if f"/{tail}" in endings), [])
 
 
 def _explain_no_file(index: FileIndex, path: str) -> str:

@@ -27,7 +27,7 @@ from sonoproof.data.labels.columnrules import (
     image_facts,
     label_facts,
 )
-from sonoproof.data.labels.groupcolumns import FoundGroups, find_groups
+from sonoproof.data.labels.groupcolumns import find_groups
 from sonoproof.data.labels.spelling import did_you_mean
 from sonoproof.data.labels.vocabulary import squeezed
 from sonoproof.data.spreadsheets.grid import EMPTY, TEXT, Grid, clean_text
@@ -118,9 +118,9 @@ def find_layout(
         finder.names,
         image.column,
         label.column,
-        groups=found.taken if take else named,
+        groups=tuple(column for column, why in found.items() if not why) if take else named,
         groups_named=not take,
-        groups_left=found.left if take else {**dict.fromkeys(found.taken, "was not named"), **found.left},
+        groups_left={column: why or "was not named" for column, why in found.items() if why or not take},
         missing_groups=missing,
         other_labels=tuple(
             other.column
@@ -166,10 +166,7 @@ class _Finder:
         """The column that the user named, or None if the user named none."""
         if not wanted:
             return None
-        found = [index for index, name in enumerate(self.names) if name == clean_text(wanted)]
-        found = found or [index for index, name in enumerate(self.names) if squeezed(name) == squeezed(wanted)]
-        if not found and self.header_row is None:
-            found = [index for index in range(len(self.names)) if get_column_letter(index + 1) == wanted.upper()]
+        found = self._find_by_name(wanted)
         if not found:
             hint = did_you_mean(wanted, self.names) or f" (columns: {self._list_names()})"
             raise NoSuchColumns(f"worksheet {self.grid.name!r}: there is no {role} column {wanted!r}{hint}")
@@ -180,21 +177,12 @@ class _Finder:
 
     def named_groups(self, wanted: Sequence[str], *, required: bool) -> tuple[tuple[int, ...], tuple[str, ...]]:
         """The group columns that the user named, and the names of those that are missing."""
-        found: dict[int, None] = {}
-        missing: list[str] = []
-        for name in wanted:
-            try:
-                candidate = self.named(name, "group")
-            except NoSuchColumns:
-                if required:
-                    raise
-                missing.append(name)
-            else:
-                found |= {candidate.column: None} if candidate else {}
-        return tuple(found), tuple(missing)
+        missing = () if required else tuple(name for name in wanted if not self._find_by_name(name))
+        found = [self.named(name, "group") for name in wanted if name not in missing]
+        return tuple(dict.fromkeys(candidate.column for candidate in found if candidate)), missing
 
-    def groups(self, *, taken: Sequence[int]) -> FoundGroups:
-        """The group columns by name and content, among the columns that are nothing else."""
+    def groups(self, *, taken: Sequence[int]) -> dict[int, str]:
+        """The columns that are nothing else and may be group columns -> why they are not taken, "" if they are."""
         names = {index: self.names[index] for index in self._free(taken) if group_level(self.names[index]) is not None}
         return find_groups(names, {index: self.grid.cleaned(index).iloc[self.first_row :] for index in names})
 
@@ -221,6 +209,13 @@ class _Finder:
                 faults=[self._fault(candidate.column, f"possible: {candidate.reason}") for candidate in best],
             )
         return best[0]
+
+    def _find_by_name(self, wanted: str) -> list[int]:
+        found = [index for index, name in enumerate(self.names) if name == clean_text(wanted)]
+        found = found or [index for index, name in enumerate(self.names) if squeezed(name) == squeezed(wanted)]
+        if not found and self.header_row is None:
+            found = [index for index in range(len(self.names)) if get_column_letter(index + 1) == wanted.upper()]
+        return found
 
     def _free(self, taken: Sequence[int]) -> list[int]:
         return [index for index, filled in enumerate(self._has_values) if filled and index not in taken]

@@ -8,33 +8,19 @@ different people into one group.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import pandas as pd
 
 from sonoproof.data.labels.columnnames import group_level
 from sonoproof.data.labels.vocabulary import folded
 
-__all__ = ["FoundGroups", "find_groups"]
+__all__ = ["find_groups"]
 
 MIN_VALUES = 5
 MAX_SHARE = 0.5
 
 
-@dataclass(frozen=True)
-class FoundGroups:
-    """Columns that were looked at.
-
-    Attributes:
-        taken: The columns whose values must not be split, the coarsest first.
-        left: Column -> why it was not taken, in words that follow its name.
-    """
-
-    taken: tuple[int, ...] = ()
-    left: dict[int, str] = field(default_factory=dict)
-
-
-def find_groups(names: Mapping[int, str], columns: Mapping[int, pd.Series[str]]) -> FoundGroups:
+def find_groups(names: Mapping[int, str], columns: Mapping[int, pd.Series[str]]) -> dict[int, str]:
     """Choose the group columns of a sheet by name and content.
 
     The coarsest column (patients before examinations before clips) is taken if it has at least five values and none of
@@ -43,19 +29,16 @@ def find_groups(names: Mapping[int, str], columns: Mapping[int, pd.Series[str]])
     Args:
         names: Column -> its name, of columns whose names identify patients, examinations or clips.
         columns: Column -> its cells as text, "" where empty; equal index.
+
+    Returns:
+        Column -> why it is not taken, in words that follow its name, or "" if it is; the coarsest first.
     """
-    levels = {column: group_level(name) or 0 for column, name in names.items()}
-    values = {column: columns[column].map(folded) for column in levels}
-    ordered = sorted(levels, key=lambda column: (levels[column], values[column].nunique(), column))
-    taken: list[int] = []
-    left: dict[int, str] = {}
-    for column in ordered:
-        why = _explain_refusal(values[column], within=[(names[other], values[other]) for other in taken])
-        if why:
-            left[column] = why
-        else:
-            taken.append(column)
-    return FoundGroups(tuple(taken), left)
+    values = {column: columns[column].map(folded) for column in names}
+    found: dict[int, str] = {}
+    for column in sorted(names, key=lambda column: (group_level(names[column]), values[column].nunique(), column)):
+        taken = [(names[other], values[other]) for other, why in found.items() if not why]
+        found[column] = _explain_refusal(values[column], within=taken)
+    return found
 
 
 def _explain_refusal(values: pd.Series[str], *, within: list[tuple[str, pd.Series[str]]]) -> str:

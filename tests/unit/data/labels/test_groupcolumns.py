@@ -8,14 +8,14 @@ from sonoproof.classes import Classes
 from sonoproof.config import SheetConfig
 from sonoproof.data.cohort.cohort import Cohort, build_cohort, build_test_cohort
 from sonoproof.data.labels.columnnames import group_level
-from sonoproof.data.labels.groupcolumns import FoundGroups, find_groups
+from sonoproof.data.labels.groupcolumns import find_groups
 
 PATIENTS = [f"P{number // 3:02d}" for number in range(24)]  # 8 patients of 3 frames
 HEALTHY = Classes("healthy", "unhealthy")
 CLIPS = [f"c{number // 2}" for number in range(24)]
 
 
-def found(**columns: list[str]) -> FoundGroups:
+def found(**columns: list[str]) -> dict[int, str]:
     names = dict(enumerate(columns))
     return find_groups(names, {at: pd.Series(columns[name], dtype="str") for at, name in names.items()})
 
@@ -41,14 +41,14 @@ def test_which_names_identify_patients_examinations_and_clips(name: str, level: 
 
 def test_the_coarsest_column_is_taken_and_the_finer_ones_that_lie_within_it() -> None:
     clips_of_patients = [f"{patient}-{number % 2}" for number, patient in enumerate(PATIENTS)]
-    assert found(clip=clips_of_patients, patient_id=PATIENTS).taken == (1, 0)
+    assert list(found(clip=clips_of_patients, patient_id=PATIENTS).items()) == [(1, ""), (0, "")]
 
 
 def test_clip_numbers_that_start_again_with_every_patient_would_merge_them() -> None:
     numbers = [str(number % 3) for number in range(24)]
     choice = found(patient_id=PATIENTS, clip=["5", "6", "7", "8", "9", *numbers[5:]])
-    assert choice.taken == (0,)
-    assert "several values of 'patient_id'" in choice.left[1]
+    assert choice[0] == ""
+    assert "several values of 'patient_id'" in choice[1]
 
 
 @pytest.mark.parametrize(
@@ -61,13 +61,12 @@ def test_clip_numbers_that_start_again_with_every_patient_would_merge_them() -> 
 )
 def test_a_column_that_would_leave_nothing_to_split_is_not_taken(values: list[str], why: str) -> None:
     choice = found(patient_id=[*values, *(f"Q{number}" for number in range(24 - len(values)))])
-    assert choice.taken == ()
-    assert why in choice.left[0]
+    assert why in choice[0]
 
 
 def test_empty_cells_are_no_patient() -> None:
     blank = ["" if number % 4 == 0 else patient for number, patient in enumerate(PATIENTS)]
-    assert found(patient_id=blank).taken == (0,)
+    assert found(patient_id=blank) == {0: ""}
 
 
 @pytest.fixture
