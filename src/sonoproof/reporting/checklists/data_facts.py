@@ -1,4 +1,4 @@
-"""Facts about the data: where they come from, what was left out, how they were divided."""
+"""Facts about data and training: where the data come from, what was left out, how they were divided and used."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Mapping
 import pandas as pd
 
 from sonoproof.parts import REPORTED, Part
-from sonoproof.reporting.checklists.facts import CONFIG, MODEL, Facts
+from sonoproof.reporting.checklists.facts import Facts
 from sonoproof.reporting.page.runfiles import RunFiles
 from sonoproof.reporting.wording.tables import reason_counts
 from sonoproof.wording import counted, humanise
 
-__all__ = ["fact", "preprocessing"]
+__all__ = ["fact"]
 
 fact = Facts()
 
@@ -37,9 +37,8 @@ def _exclusions(files: RunFiles) -> str | None:
     return f"The run excluded {counted(len(table), 'row')} ({reasons})."
 
 
-@fact("preprocessing", MODEL)
-def preprocessing(files: RunFiles) -> str | None:
-    """How a frame becomes the network's input."""
+@fact("preprocessing", "model/model.json")
+def _preprocessing(files: RunFiles) -> str | None:
     found = files.model.get("preprocessing")
     if not found:
         return None
@@ -48,12 +47,42 @@ def preprocessing(files: RunFiles) -> str | None:
     return f"Frames of {found['size']} × {found['size']} pixels, {way}; grey levels scaled by {found['scaling']}."
 
 
-@fact("quality", MODEL, lambda files: ("audit.json", "report.html#audit") if files.audit else ())
+@fact("quality", "model/model.json", "AUDIT")
 def _quality(files: RunFiles) -> str | None:
-    first = preprocessing(files)
+    first = _preprocessing(files)
     if first is None or not files.audit:
         return first
     return f"{first} The data were audited before training ({counted(len(files.findings), 'finding')})."
+
+
+@fact("input", "model/model.json")
+def _input(files: RunFiles) -> str | None:
+    found = _preprocessing(files)
+    return f"The pixels of one frame, nothing else. {found}" if found else None
+
+
+@fact("training", "model/model.json", "config.toml", "history.csv")
+def _training(files: RunFiles) -> str | None:
+    training = files.model.get("training")
+    if not training:
+        return None
+    told = {key.replace("_", " "): humanise(value) for key, value in training.items() if key != "members"}
+    settings = "; ".join(f"{key} {value}" for key, value in told.items())
+    return f"{settings}. Augmentation and all other settings are in config.toml."
+
+
+@fact("selection", "model/model.json", "history.csv")
+def _selection(files: RunFiles) -> str | None:
+    training = files.model.get("training") or {}
+    if "epoch_chosen" not in training:
+        return None
+    where = {"stop": "rows set aside from the fit part", "val": "the validation rows"}
+    chosen = where.get(str(training.get("chosen_on")), str(training.get("chosen_on")))
+    if files.model.get("members"):
+        chosen = "rows set aside from what each member learned from"
+    epochs = training["epoch_chosen"]
+    kept = f"epochs {humanise(epochs)}, one per member" if isinstance(epochs, list) else f"epoch {epochs}"
+    return f"The checkpoint of {kept}, chosen by {training.get('monitor')} on {chosen}."
 
 
 @fact("missing", "quarantine.csv", "records.csv")
@@ -88,13 +117,7 @@ def _labels(files: RunFiles) -> str | None:
     return f"Labels are those of the sheet's column “{name}”, unchanged{f' ({humanise(coding)})' if coding else ''}."
 
 
-@fact("label_doubts", "audit.json", "report.html#audit")
-def _label_doubts(files: RunFiles) -> str | None:
-    finding = next((finding for finding in files.findings if finding.get("id") == "label-noise"), None)
-    return f"Not measured by readers. Doubtful labels were ranked: {finding['detail']}" if finding else None
-
-
-@fact("partitions", "split.csv", CONFIG)
+@fact("partitions", "split.csv", "config.toml")
 def _partitions(files: RunFiles) -> str | None:
     parts = [f"{name} {len(rows):,} frames of {rows['group'].nunique():,} groups" for name, rows in _by_part(files)]
     return f"By whole groups, drawn at random by class: {'; '.join(parts)}." if parts else None
@@ -128,22 +151,6 @@ def _training_data(files: RunFiles) -> str | None:
         return None
     rows = files.split[files.split["part"] == Part.FIT]
     return f"The fit part: {len(rows):,} frames of {counted(rows['group'].nunique(), 'group')}."
-
-
-@fact("external", "cohort.json")
-def _external(files: RunFiles) -> str | None:
-    if not files.cohort:
-        return None
-    if "test" not in files.cohort:
-        return "None: the run was given no separate test data."
-    frames = counted(files.cohort["test"]["rows_used"], "frame")
-    return f"A separate test folder of {frames} was given; whether it is external, only the authors know."
-
-
-@fact("audit_factors", "audit.json", "report.html#audit")
-def _audit_factors(files: RunFiles) -> str | None:
-    titles = "; ".join(str(finding.get("title")) for finding in files.findings)
-    return f"The audit looked for anything associated with the class: {titles}." if titles else None
 
 
 def _by_part(files: RunFiles) -> list[tuple[str, pd.DataFrame]]:

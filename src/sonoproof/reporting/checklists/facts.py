@@ -11,18 +11,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from importlib import resources
-from operator import attrgetter
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined, UndefinedError
 
 from sonoproof.reporting.page.runfiles import RunFiles
+from sonoproof.reporting.wording.tables import metric_label, metric_names
 from sonoproof.types import Json
+from sonoproof.wording import counted
 
-__all__ = ["CONFIG", "DECISION", "EVALUATIONS", "MODEL", "Answer", "Fact", "Facts", "sentences"]
+__all__ = ["Answer", "Fact", "Facts", "sentences"]
 
-Sources = Callable[[RunFiles], tuple[str, ...]]
 State = Callable[[RunFiles], str | None]
-
-MODEL, CONFIG = "model/model.json", "config.toml"
-EVALUATIONS: Sources = attrgetter("evaluation_files")
 
 
 @dataclass(frozen=True)
@@ -41,21 +41,16 @@ class Answer:
 Fact = Callable[[RunFiles], Answer | None]
 
 
-def DECISION(files: RunFiles) -> tuple[str, ...]:  # noqa: N802 - used like the constants beside it
-    """The file of what was chosen after training: ``model.json`` in runs that have no ``decision.json``."""
-    path = files.run.model / "decision.json"
-    return (files.run.relative(path) if path.is_file() else MODEL,)
-
-
 class Facts(dict[str, Fact]):
     """The facts of a module by their names; entered by decorating the functions that state them."""
 
-    def __call__(self, name: str, *sources: str | Sources) -> Callable[[State], State]:
+    def __call__(self, name: str, *sources: str) -> Callable[[State], State]:
         """Enter a function as the fact of this name.
 
         Args:
             name: What the items of the checklists call it.
-            sources: Files that it is read from, relative to the run.
+            sources: Files that it is read from, relative to the run; ``AUDIT``, ``DECISION``, ``EVALUATIONS`` and
+                ``EXPLANATIONS`` stand for the files of that kind that the run has.
 
         Returns:
             A decorator for a function that gives the text of the answer, or None where the files do not state it.
@@ -71,25 +66,42 @@ class Facts(dict[str, Fact]):
 def sentences() -> dict[str, Fact]:
     """The facts of ``sentences.toml``."""
     source = resources.files("sonoproof.reporting.checklists").joinpath("sentences.toml")
-    return {
-        name: partial(_sentence, entry) for name, entry in tomllib.loads(source.read_text(encoding="utf-8")).items()
-    }
+    entries = tomllib.loads(source.read_text(encoding="utf-8")).items()
+    return {name: partial(_answer, partial(_fill, entry), tuple(entry["sources"])) for name, entry in entries}
 
 
-def _answer(state: State, sources: tuple[str | Sources, ...], files: RunFiles) -> Answer | None:
+def _answer(state: State, sources: tuple[str, ...], files: RunFiles) -> Answer | None:
     text = state(files)
     if not text:
         return None
-    named = [(source,) if isinstance(source, str) else source(files) for source in sources]
-    return Answer(text, tuple(dict.fromkeys(path for paths in named for path in paths)))
+    kinds = {
+        "AUDIT": ("audit.json", "report.html#audit") if files.audit else (),
+        "DECISION": files.decision_files,
+        "EVALUATIONS": files.evaluation_files,
+        "EXPLANATIONS": tuple(part.explanations_file for part in files.parts if part.explanations),
+    }
+    return Answer(text, tuple(dict.fromkeys(file for source in sources for file in kinds.get(source, (source,)))))
 
 
-def _sentence(sentence: Json, files: RunFiles) -> Answer | None:
+def _fill(sentence: Json, files: RunFiles) -> str | None:
     """A sentence filled in; None where a file that it needs is missing or does not hold what it mentions."""
     needed = getattr(files, sentence["needs"])
-    if needed is None or (isinstance(needed, dict | tuple) and not needed):
+    if needed is None or (isinstance(needed, dict | list | tuple) and not needed):
         return None
+    negative, positive = files.class_names
+    content: dict[str, Any] = {key: getattr(files, key) for key in ("cohort", "model", "manifest", "findings")}
+    content |= {"negative": negative, "positive": positive, "counted": counted, "metric_names": metric_names}
+    content |= {"first": files.evaluated[0].evaluation if files.evaluated else {}}
+    environment = Environment(undefined=StrictUndefined, autoescape=False)  # noqa: S701 - plain text, escaped later
+    environment.filters["metric_label"] = metric_label
     try:
-        return Answer(sentence["text"].format(run=files), tuple(sentence["sources"]))
-    except KeyError:
+        return environment.from_string(sentence["text"]).render(content, recalibration=_recalibration(files.model))
+    except UndefinedError:
         return None
+
+
+def _recalibration(model: Json) -> str | None:
+    calibration = model.get("calibration")
+    if not calibration or calibration.get("method", "none") == "none":
+        return "The probabilities were not recalibrated." if calibration else None
+    return f"The probabilities were recalibrated ({calibration['method']}), chosen on: {calibration.get('chosen_on')}."

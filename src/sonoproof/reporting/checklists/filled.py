@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
 
-from sonoproof.reporting.checklists import data_facts, model_facts, result_facts
+from sonoproof.reporting.checklists import data_facts, result_facts
 from sonoproof.reporting.checklists.facts import Answer, Fact, sentences
 from sonoproof.reporting.page.runfiles import RunFiles
 
@@ -63,7 +63,7 @@ def filled_checklists(files: RunFiles) -> tuple[Checklist, ...]:
 
 
 def _facts() -> dict[str, Fact]:
-    return {**sentences(), **data_facts.fact, **model_facts.fact, **result_facts.fact}
+    return {**sentences(), **data_facts.fact, **result_facts.fact}
 
 
 def _filled(name: str, files: RunFiles) -> Checklist:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sonoproof.explanation.survey import REGION_WORDS
-from sonoproof.reporting.checklists.facts import EVALUATIONS, Facts
+from sonoproof.reporting.checklists.facts import Facts
 from sonoproof.reporting.page.gap import measured_gap
 from sonoproof.reporting.page.limits import limits
 from sonoproof.reporting.page.runfiles import PartFiles, RunFiles
 from sonoproof.reporting.wording.captions import gate_method
-from sonoproof.reporting.wording.tables import format_interval, metric_label, metric_names
+from sonoproof.reporting.wording.tables import format_interval, metric_label
 from sonoproof.types import Json
 from sonoproof.wording import counted
 
@@ -19,34 +19,12 @@ __all__ = ["fact"]
 fact = Facts()
 
 
-@fact("metrics", "report.html#performance", EVALUATIONS)
-def _metrics(files: RunFiles) -> str | None:
-    if not files.evaluated:
-        return None
-    first = files.evaluated[0].evaluation
-    names = ", ".join(metric_label(name) for name in metric_names(first))
-    return (
-        f"For the class “{first['positive_class']}”: {names}; ROC, precision-recall, reliability and decision curves."
-    )
-
-
-@fact("uncertainty", EVALUATIONS)
-def _uncertainty(files: RunFiles) -> str | None:
-    if not files.evaluated:
-        return None
-    first = files.evaluated[0].evaluation
-    return (
-        f"{float(first['confidence']):.0%} intervals for every metric: {first['interval_method']}; "
-        f"{first['resamples']:,} resamples of the unit “{first['unit']}”, seed {first['seed']}."
-    )
-
-
-@fact("performance", EVALUATIONS, "evaluation/metrics.csv")
+@fact("performance", "EVALUATIONS", "evaluation/metrics.csv")
 def _performance(files: RunFiles) -> str | None:
     return _values(files, ("auc", "recall", "specificity", "precision", "brier"))
 
 
-@fact("accuracy", EVALUATIONS, "evaluation/metrics.csv")
+@fact("accuracy", "EVALUATIONS", "evaluation/metrics.csv")
 def _accuracy(files: RunFiles) -> str | None:
     return _values(files, ("auc", "recall", "specificity", "precision", "npv", "accuracy"))
 
@@ -60,8 +38,8 @@ def _values(files: RunFiles, names: tuple[str, ...]) -> str:
     return " ".join(told)
 
 
-@fact("evaluation_data", EVALUATIONS, "split.csv")
-@fact("internal", EVALUATIONS, "split.csv")
+@fact("evaluation_data", "EVALUATIONS", "split.csv")
+@fact("internal", "EVALUATIONS", "split.csv")
 def _internal(files: RunFiles) -> str | None:
     parts = [
         f"{part.title} ({counted(int(part.evaluation['n']), 'frame')} of "
@@ -71,7 +49,7 @@ def _internal(files: RunFiles) -> str | None:
     return f"{'; '.join(parts)}. None of them was used for training." if parts else None
 
 
-@fact("crosstab", EVALUATIONS)
+@fact("crosstab", "EVALUATIONS")
 def _crosstab(files: RunFiles) -> str | None:
     parts = [f"{part.title}: {_counts(part)}." for part in files.evaluated if part.evaluation.get("confusion")]
     return " ".join(parts)
@@ -82,7 +60,7 @@ def _counts(part: PartFiles) -> str:
     return ", ".join(counted(int(part.evaluation["confusion"][key]), word) for key, word in words.items())
 
 
-@fact("failures", "report.html#errors", EVALUATIONS)
+@fact("failures", "report.html#errors", "EVALUATIONS")
 def _failures(files: RunFiles) -> str | None:
     counts = _crosstab(files)
     return f"{counts} The most confident errors are listed and explained." if counts else None
@@ -104,11 +82,7 @@ def _limitations(files: RunFiles) -> str | None:
     return " ".join(limits(files)) if files.evaluated else None
 
 
-@fact(
-    "explainability",
-    "report.html#explanations",
-    lambda files: tuple(f"{part.explanations_folder}/explanations.json" for part in files.parts if part.explanations),
-)
+@fact("explainability", "report.html#explanations", "EXPLANATIONS")
 def _explainability(files: RunFiles) -> str | None:
     parts = [part for part in files.parts if part.explanations]
     told = "; ".join(f"{part.title}: {_gates(part)}{_looked(part)}" for part in parts)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import cv2
-import numpy as np
-import numpy.typing as npt
 from matplotlib.font_manager import FontProperties, findfont
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from sonoproof.reporting.figures.style import BLUE, INK, MUTED, ORANGE, label_text
+from sonoproof.reporting.figures.style import INK, MUTED, label_text
+from sonoproof.types import UInt8Array
 
-__all__ = ["Tile", "class_colours", "contact_sheet", "thumbnail"]
+__all__ = ["Tile", "contact_sheet", "thumbnail"]
 
 TILE_PX: Final = 128
 _GAP_PX: Final = 8
@@ -24,8 +22,6 @@ _FRAME_PX: Final = 3
 _TITLE_PX: Final = 15
 _TEXT_PX: Final = 11
 
-Rgb = npt.NDArray[np.uint8]
-
 
 @dataclass(frozen=True)
 class Tile:
@@ -33,30 +29,18 @@ class Tile:
 
     Attributes:
         pixels: RGB, uint8 (H, W, 3).
-        lines: What stands below it, a line each.
+        lines: The lines of text below it.
         colour: Colour of its frame.
     """
 
-    pixels: Rgb
+    pixels: UInt8Array
     lines: tuple[str, ...]
     colour: str = MUTED
 
 
-def class_colours(classes: Sequence[str]) -> Mapping[str, str]:
-    """Colours of the negative and of the positive class, told apart with any colour vision."""
-    return dict(zip(classes, (BLUE, ORANGE), strict=True))
-
-
-def thumbnail(pixels: Rgb, *, side: int = TILE_PX) -> Rgb:
+def thumbnail(pixels: UInt8Array, *, side: int = TILE_PX) -> Image.Image:
     """The frame within a black square of `side` pixels, its aspect ratio kept."""
-    height, width = pixels.shape[:2]
-    scale = side / max(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    smaller = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    square = np.zeros((side, side, 3), np.uint8)
-    top, left = (side - size[1]) // 2, (side - size[0]) // 2
-    square[top : top + size[1], left : left + size[0]] = smaller
-    return square
+    return ImageOps.pad(Image.fromarray(pixels), (side, side), color="black")
 
 
 def contact_sheet(tiles: Sequence[Tile], *, title: str, columns: int) -> Image.Image:
@@ -65,13 +49,13 @@ def contact_sheet(tiles: Sequence[Tile], *, title: str, columns: int) -> Image.I
     Args:
         tiles: At least one.
         title: What the sheet shows; broken into lines where it is too long.
-        columns: Tiles a row.
+        columns: Tiles per row.
     """
     columns = min(columns, len(tiles))
     lines = max(len(tile.lines) for tile in tiles)
     cell = (TILE_PX + 2 * _FRAME_PX + _GAP_PX, TILE_PX + 2 * _FRAME_PX + lines * _LINE_PX + _GAP_PX)
     width = max(columns * cell[0] + _GAP_PX, 420)
-    heading = _wrapped(label_text_long(title), width=width - 2 * _GAP_PX, font=_font(_TITLE_PX))
+    heading = _wrapped(title, width=width - 2 * _GAP_PX, font=_font(_TITLE_PX))
     top = _GAP_PX + len(heading) * (_TITLE_PX + 5) + _GAP_PX
     rows = -(-len(tiles) // columns)
     sheet = Image.new("RGB", (width, top + rows * cell[1]), "white")
@@ -83,16 +67,11 @@ def contact_sheet(tiles: Sequence[Tile], *, title: str, columns: int) -> Image.I
     return sheet
 
 
-def label_text_long(text: str) -> str:
-    """A title as it can be drawn: every word made visible and of characters that the font has."""
-    return " ".join(label_text(word) for word in text.split())
-
-
 def _draw_tile(sheet: Image.Image, pen: ImageDraw.ImageDraw, tile: Tile, *, place: tuple[int, int]) -> None:
     left, top = place
     outer = TILE_PX + 2 * _FRAME_PX
     pen.rectangle((left, top, left + outer - 1, top + outer - 1), fill=tile.colour)
-    sheet.paste(Image.fromarray(thumbnail(tile.pixels)), (left + _FRAME_PX, top + _FRAME_PX))
+    sheet.paste(thumbnail(tile.pixels), (left + _FRAME_PX, top + _FRAME_PX))
     for number, line in enumerate(tile.lines):
         shown = _cut(label_text(line), width=outer, font=_font(_TEXT_PX))
         fill = tile.colour if number == 0 else MUTED
@@ -105,7 +84,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
 
 
 def _cut(text: str, *, width: int, font: ImageFont.FreeTypeFont) -> str:
-    """The end of a text that is too wide, for file names differ there."""
+    """The end of a text that is too wide, as file names differ at their ends."""
     if font.getlength(text) <= width:
         return text
     while text and font.getlength("…" + text) > width:
@@ -114,8 +93,9 @@ def _cut(text: str, *, width: int, font: ImageFont.FreeTypeFont) -> str:
 
 
 def _wrapped(text: str, *, width: int, font: ImageFont.FreeTypeFont) -> list[str]:
+    """The text in lines, of characters that the font has."""
     lines = [""]
-    for word in text.split():
+    for word in map(label_text, text.split()):
         longer = f"{lines[-1]} {word}".strip()
         if font.getlength(longer) <= width or not lines[-1]:
             lines[-1] = longer

@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sonoproof.reporting.figures.style import BLUE, INK, MUTED, ORANGE, house_style, label_text, panels, stacked
+from sonoproof.types import FloatArray
 
 __all__ = ["Bin", "decision_curve", "reliability_diagram"]
-
-FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -36,6 +34,7 @@ class Bin:
     count: int
 
 
+@house_style()
 def reliability_diagram(bins: Sequence[Bin], *, positive_class: str, before: Sequence[Bin] = ()) -> Figure:
     """Observed share of the positive class over the predicted probability; below it the rows in each bin.
 
@@ -44,19 +43,18 @@ def reliability_diagram(bins: Sequence[Bin], *, positive_class: str, before: Seq
         positive_class: Name of the positive class.
         before: The same bins of the network's own probabilities, where these were calibrated.
     """
-    with house_style():
-        figure, (axis, below) = stacked(height_ratios=(4, 1))
-        axis.plot([0, 1], [0, 1], color=MUTED, linewidth=1.0, linestyle=":", label="Perfect calibration")
-        if before:
-            means, observed = [bin_.mean for bin_ in before], [bin_.observed for bin_ in before]
-            axis.plot(means, observed, color=ORANGE, linestyle="--", marker="s", markersize=3.5, label="Before")
-        means, observed = [bin_.mean for bin_ in bins], [bin_.observed for bin_ in bins]
-        name = "Calibrated" if before else "Observed"
-        axis.plot(means, observed, color=BLUE, marker="o", markersize=4.5, label=name)
-        axis.set(ylabel=f"Share that is {label_text(positive_class)}", title="Calibration")
-        axis.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-        axis.legend(loc="upper left")
-        _draw_counts(below, bins)
+    figure, (axis, below) = stacked(height_ratios=(4, 1))
+    axis.plot([0, 1], [0, 1], color=MUTED, linewidth=1.0, linestyle=":", label="Perfect calibration")
+    if before:
+        means, observed = [bin_.mean for bin_ in before], [bin_.observed for bin_ in before]
+        axis.plot(means, observed, color=ORANGE, linestyle="--", marker="s", markersize=3.5, label="Before")
+    means, observed = [bin_.mean for bin_ in bins], [bin_.observed for bin_ in bins]
+    name = "Calibrated" if before else "Observed"
+    axis.plot(means, observed, color=BLUE, marker="o", markersize=4.5, label=name)
+    axis.set(ylabel=f"Share that is {label_text(positive_class)}", title="Calibration")
+    axis.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    axis.legend(loc="upper left")
+    _draw_counts(below, bins)
     return figure
 
 
@@ -70,6 +68,7 @@ def _draw_counts(axis: Axes, bins: Sequence[Bin]) -> None:
     axis.grid(visible=False)
 
 
+@house_style()
 def decision_curve(
     thresholds: FloatArray,
     *,
@@ -92,15 +91,14 @@ def decision_curve(
         positive_class: Name of the positive class.
     """
     top = float(np.nanmax([model.max(), treat_all.max(), np.nanmax(np.append(high, -1.0)), 0.05]))
-    with house_style():
-        figure, (axis,) = panels()
-        axis.axhline(0, color=INK, linewidth=1.0, linestyle=":", label="Call none")
-        axis.plot(thresholds, treat_all, color=ORANGE, linestyle="--", label="Call every frame")
-        axis.fill_between(thresholds, low, high, color=BLUE, alpha=0.18, linewidth=0)
-        axis.plot(thresholds, model, color=BLUE, label="Call by the model")
-        axis.axvline(operating_threshold, color=MUTED, linewidth=1.0, linestyle="-.", label="Threshold in use")
-        axis.set(xlim=(0, 1), ylim=(-0.25 * top, 1.08 * top), title="Net benefit")
-        axis.set(xlabel=f"Threshold, probability of {label_text(positive_class)}", ylabel="Net benefit")
-        # Net benefit falls with the threshold: the upper right is free.
-        axis.legend(loc="upper right")
+    figure, (axis,) = panels()
+    axis.axhline(0, color=INK, linewidth=1.0, linestyle=":", label="Call none")
+    axis.plot(thresholds, treat_all, color=ORANGE, linestyle="--", label="Call every frame")
+    axis.fill_between(thresholds, low, high, color=BLUE, alpha=0.18, linewidth=0)
+    axis.plot(thresholds, model, color=BLUE, label="Call by the model")
+    axis.axvline(operating_threshold, color=MUTED, linewidth=1.0, linestyle="-.", label="Threshold in use")
+    axis.set(xlim=(0, 1), ylim=(-0.25 * top, 1.08 * top), title="Net benefit")
+    axis.set(xlabel=f"Threshold, probability of {label_text(positive_class)}", ylabel="Net benefit")
+    # Net benefit falls with the threshold: the upper right is free.
+    axis.legend(loc="upper right")
     return figure

@@ -10,10 +10,11 @@ import contextlib
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
-from matplotlib import rc_context
+from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.figure import Figure
@@ -49,26 +50,13 @@ _LEFT_AXIS, _RIGHT_AXIS = 0.3, 0.39
 _POINTS_PER_INCH = 72
 _INDENT = 10 / _POINTS_PER_INCH  # of a title behind its letter
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-_RC: dict[Any, Any] = {
-    "font.size": 7.0,
-    "axes.titlesize": 7.5,
-    "axes.titley": 1.0,  # given, so that it is not found by measuring every label of every axis
-    "axes.labelsize": 6.5,
-    "xtick.labelsize": 6.0,
-    "ytick.labelsize": 6.0,
-    "xtick.major.size": 2.0,
-    "ytick.major.size": 2.0,
-    "xtick.major.pad": 1.5,
-    "ytick.major.pad": 1.5,
-    "pdf.fonttype": 42,  # TrueType: text of the PDF stays text, and journals take it
-    "ps.fonttype": 42,  # matplotlib 3.11 splits a PDF's characters by this one: otherwise each font is cut twice
-}
+_STYLE_SHEET = Path(__file__).with_name("explanation.mplstyle")
 
 
 @contextlib.contextmanager
 def explanation_style() -> Iterator[None]:
     """The report's style with the smaller sizes of these figures, in which they must also be saved."""
-    with house_style(), rc_context(_RC):
+    with house_style(), style.context(_STYLE_SHEET):
         yield
 
 

@@ -18,33 +18,31 @@ _WIDTH, _GAP, _BETWEEN = 7.2, 0.2, 0.35
 _LINE, _PADDING = 0.17, 0.09
 
 
+@house_style()
 def flow_figure(steps: Sequence[FlowStep]) -> Figure:
-    """Draw the levels under each other; what leaves the flow stands beside its level, in a dashed box.
+    """Draw the levels below each other; what leaves the flow is beside its level, in a dashed box.
 
     Args:
         steps: The levels in their order.
     """
     heights = [max(_height(box) for box in (*step.boxes, *([step.aside] if step.aside else ()))) for step in steps]
     total = sum(heights) + _BETWEEN * (len(steps) - 1) + 0.1
-    with house_style():
-        figure, (axis,) = panels(width_in=_WIDTH, height_in=total)
-        axis.set(xlim=(0.0, _WIDTH), ylim=(total, 0.0))
-        axis.set_axis_off()
-        top, before = 0.05, None
-        for step, height in zip(steps, heights, strict=True):
-            places = _places(step)
-            _draw_arrows(axis, before, places, top)
-            for box, (left, width) in zip(step.boxes, places, strict=True):
-                _draw_box(axis, box, left=left, top=top, width=width)
-            if step.aside is not None:
-                left = 0.62 * _WIDTH
-                middle = top + _LINE
-                axis.plot([places[-1][0] + places[-1][1], left], [middle, middle], color=MUTED, linestyle="--",
-                          linewidth=0.9)  # fmt: skip
-                _draw_box(axis, step.aside, left=left, top=top, width=0.38 * _WIDTH - 0.02, dashed=True)
-            centres = [left + width / 2 for left, width in places]
-            before = (sum(centres) / len(centres), top + max(_height(box) for box in step.boxes))
-            top += height + _BETWEEN
+    figure, (axis,) = panels(width_in=_WIDTH, height_in=total)
+    axis.set(xlim=(0.0, _WIDTH), ylim=(total, 0.0))
+    axis.set_axis_off()
+    top, before = 0.05, None
+    for step, height in zip(steps, heights, strict=True):
+        places = _places(step)
+        _draw_arrows(axis, before, places, top)
+        for box, (left, width) in zip(step.boxes, places, strict=True):
+            _draw_box(axis, box, left=left, top=top, width=width)
+        if step.aside is not None:
+            left = 0.62 * _WIDTH
+            axis.plot([sum(places[-1]), left], [top + _LINE] * 2, color=MUTED, linestyle="--", linewidth=0.9)
+            _draw_box(axis, step.aside, left=left, top=top, width=0.38 * _WIDTH - 0.02, dashed=True)
+        centres = [left + width / 2 for left, width in places]
+        before = (sum(centres) / len(centres), top + max(_height(box) for box in step.boxes))
+        top += height + _BETWEEN
     return figure
 
 
@@ -71,14 +69,14 @@ def _draw_arrows(
     lines = [([start, start], [bottom, middle]), ([min(start, *centres), max(start, *centres)], [middle, middle])]
     for x, y in lines:
         axis.plot(x, y, color=MUTED, linewidth=0.9)
+    arrow = {"arrowstyle": "-|>", "color": MUTED, "lw": 0.9, "shrinkA": 0.0, "shrinkB": 0.0}
     for centre in centres:
-        axis.annotate("", (centre, top), (centre, middle), arrowprops={"arrowstyle": "-|>", "color": MUTED, "lw": 0.9,
-                                                                     "shrinkA": 0.0, "shrinkB": 0.0})  # fmt: skip
+        axis.annotate("", (centre, top), (centre, middle), arrowprops=arrow)
 
 
 def _draw_box(axis: Axes, box: FlowBox, *, left: float, top: float, width: float, dashed: bool = False) -> None:
-    axis.add_patch(Rectangle((left, top), width, _height(box), fill=False, edgecolor=MUTED, linewidth=0.9,
-                             linestyle="--" if dashed else "-"))  # fmt: skip
+    dash = "--" if dashed else "-"
+    axis.add_patch(Rectangle((left, top), width, _height(box), fill=False, ec=MUTED, linewidth=0.9, linestyle=dash))
     first = top + _PADDING + _LINE / 2
     axis.text(left + 0.1, first, label_text(box.title), va="center", fontsize=9, color=INK)
     axis.text(left + width - 0.1, first, box.count, va="center", ha="right", fontsize=9, weight="bold", color=INK)

@@ -1,7 +1,7 @@
-"""Maps laid over a frame so that the frame stays legible: colour says the sign, opacity the size.
+"""Maps laid over a frame so that the frame stays legible: colour shows the sign, opacity the size.
 
-Both colours are of the palette of Okabe and Ito and differ in lightness as well as in hue, so that the sign is told
-apart with every common form of colour blindness.
+Both colours are of the palette of Okabe and Ito and differ in lightness as well as in hue, so that the sign can be
+seen with every common form of colour blindness.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["bar", "overlay"]
+from sonoproof.types import UInt8Array
 
-Image = NDArray[np.uint8]
+__all__ = ["bar", "overlay"]
 
 _NEGATIVE = np.array([0x56, 0xB4, 0xE9], dtype=np.float32)  # sky blue
 _POSITIVE = np.array([0xFF, 0x7F, 0x0E], dtype=np.float32)  # orange
@@ -20,13 +20,13 @@ _PLAIN = np.array([0xF0, 0xE4, 0x42], dtype=np.float32)  # yellow
 _DIMMED = 0.6
 
 
-def overlay(frame: Image, values: NDArray[np.floating], *, scale: float, signed: bool) -> Image:
+def overlay(frame: UInt8Array, values: NDArray[np.floating], *, scale: float, signed: bool) -> UInt8Array:
     """Lay a map over a frame.
 
     Args:
         frame: uint8, shape (H, W, 3).
-        values: One value a pixel, shape (H, W).
-        scale: Value of full opacity, at least 0; larger values are drawn like it.
+        values: One value per pixel, shape (H, W).
+        scale: Value of full opacity, at least 0; larger values look the same.
         signed: Whether the sign is shown by two colours; otherwise magnitudes are shown by one.
 
     Returns:
@@ -37,13 +37,13 @@ def overlay(frame: Image, values: NDArray[np.floating], *, scale: float, signed:
     return _laid_over(grey, values, scale=scale, signed=signed)
 
 
-def bar(*, signed: bool, length: int = 256) -> Image:
-    """The colour bar of `overlay`, over black, from the lowest to the highest value, shape (1, length, 3)."""
+def bar(*, signed: bool, length: int = 256) -> UInt8Array:
+    """The colour bar of `overlay` over black, from the lowest to the highest value, shape (1, length, 3)."""
     values = np.linspace(-1.0 if signed else 0.0, 1.0, length)[None]
     return _laid_over(np.zeros((1, length, 3), dtype=np.float32), values, scale=1.0, signed=signed)
 
 
-def _laid_over(ground: NDArray[np.float32], values: NDArray[np.floating], *, scale: float, signed: bool) -> Image:
+def _laid_over(ground: NDArray[np.float32], values: NDArray[np.floating], *, scale: float, signed: bool) -> UInt8Array:
     share = values / scale if scale > 0 else np.zeros_like(values)
     opacity = np.minimum(np.abs(share), 1.0)[..., None]
     colour = np.where(share[..., None] < 0, _NEGATIVE, _POSITIVE) if signed else _PLAIN

@@ -1,7 +1,7 @@
 """How the figures look: one palette, one set of type sizes, and the way from a figure to a file or into the page.
 
-The palette is that of Okabe and Ito: told apart with every common form of colour blindness. Series differ in dash
-pattern or marker as well, so that a grey print can be read.
+The palette is that of Okabe and Ito, whose colours can be told apart with every common form of colour blindness. Series
+differ in dash pattern or marker as well, so that a grey print can be read.
 
 References:
     Okabe, M., Ito, K. (2008). Color Universal Design: how to make figures and presentations that are friendly to
@@ -14,9 +14,8 @@ import contextlib
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-import matplotlib as mpl
+from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -54,39 +53,7 @@ _PAGE_COLOURS = {
     MUTED: "var(--muted)",
     RULE: "var(--rule)",
 }
-_RC: dict[Any, Any] = {
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],
-    "font.size": 9.0,
-    "axes.titlesize": 9.5,
-    "axes.titlelocation": "left",
-    "axes.titleweight": "bold",
-    "axes.labelsize": 9.0,
-    "axes.edgecolor": MUTED,
-    "axes.labelcolor": INK,
-    "axes.titlecolor": INK,
-    "axes.linewidth": 0.8,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": RULE,
-    "grid.linewidth": 0.6,
-    "legend.frameon": False,
-    "legend.fontsize": 8.5,
-    "legend.labelcolor": INK,
-    "lines.linewidth": 1.8,
-    "text.color": INK,
-    "text.parse_math": False,  # a class may be called "$x$"
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
-    "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK,
-    "xtick.labelsize": 8.5,
-    "ytick.labelsize": 8.5,
-    "svg.fonttype": "none",  # text stays text: it is small, can be selected, and is read aloud
-    "svg.hashsalt": "sonoproof",  # the same figure is the same bytes
-}
+_STYLE_SHEET = Path(__file__).with_name("house.mplstyle")
 _SVG = "http://www.w3.org/2000/svg"
 _HREF = "{http://www.w3.org/1999/xlink}href"
 
@@ -94,7 +61,7 @@ _HREF = "{http://www.w3.org/1999/xlink}href"
 @contextlib.contextmanager
 def house_style() -> Iterator[None]:
     """Within the block, matplotlib draws in the report's style; afterwards the caller's own style is back."""
-    with mpl.rc_context(_RC):
+    with style.context(_STYLE_SHEET):
         yield
 
 
@@ -108,7 +75,7 @@ def panels(count: int = 1, *, width_in: float = 4.2, height_in: float = 3.5) -> 
 def stacked(
     *, height_ratios: Sequence[float], width_in: float = 4.2, height_in: float = 3.5
 ) -> tuple[Figure, list[Axes]]:
-    """A figure with panels one over the other that share the horizontal axis."""
+    """A figure with panels one above the other that share the horizontal axis."""
     figure = Figure(figsize=(width_in, height_in), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(len(height_ratios), 1, sharex=True, height_ratios=list(height_ratios))
@@ -134,7 +101,7 @@ def save(figure: Figure, stem: Path, *, dpi: int) -> tuple[Path, Path]:
     """
     png, svg = stem.with_name(stem.name + ".png"), stem.with_name(stem.name + ".svg")
     with house_style():
-        # The layout is settled once: each format would else compute it again.
+        # The layout is computed once: otherwise each format would compute it again.
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
         with atomic_path(png) as temporary:
@@ -150,8 +117,8 @@ def inline_svg(svg: str, *, name: str, title: str, description: str) -> str:
     Args:
         svg: Content of a file that `save` wrote.
         name: Prefix of every id in the element, so that figures on one page do not clash.
-        title: Read aloud as the name of the picture.
-        description: Read aloud after it: what the picture shows, in words and numbers.
+        title: The name of the picture, for a screen reader.
+        description: What the picture shows, in words and numbers, read after the name.
     """
     root = ET.fromstring(svg)  # noqa: S314 - written by matplotlib a moment ago
     _drop_metadata(root)

@@ -70,6 +70,11 @@ class PartFiles:
         return f"explanations/{self.name}"
 
     @property
+    def explanations_file(self) -> str:
+        """Where they are described."""
+        return f"{self.explanations_folder}/explanations.json"
+
+    @property
     def gates(self) -> list[Json]:
         """What the trust gate found for each method that it judged; empty if it was not run."""
         first = self.explanations.get("gate")
@@ -111,6 +116,12 @@ class RunFiles:
     def evaluation_files(self) -> tuple[str, ...]:
         """The evaluation of each part that has one, relative to the run."""
         return tuple(part.evaluation_file for part in self.evaluated)
+
+    @property
+    def decision_files(self) -> tuple[str, ...]:
+        """The file of what was chosen after training: ``model.json`` in runs that have no ``decision.json``."""
+        path = self.run.model / "decision.json"
+        return (self.run.relative(path) if path.is_file() else "model/model.json",)
 
     @property
     def findings(self) -> list[Json]:

@@ -92,7 +92,7 @@ def _gates(part: PartFiles) -> Iterator[Block]:
             (_check_name(check), "passed" if check.get("passed") else "FAILED", _details(check)) for check in checks
         )
         caption = f"{part.title}, trust gate: {method}."
-        yield Table(caption, ("Check", "Result", "Detail"), rows, sources=(_source(part),))
+        yield Table(caption, ("Check", "Result", "Detail"), rows, sources=(part.explanations_file,))
         if not all(check.get("passed") for check in checks):
             yield Notice(f"{part.title}: {method} FAILED the trust gate; do not rely on these maps.", "warning")
 
@@ -128,7 +128,7 @@ def _picture(part: PartFiles, frame: Json, writer: FigureWriter) -> Picture:
         f"{folder}/{frame.get('preview', '')}",
         caption=caption,
         alt=f"Frame, saliency map, integrated gradients and saturation curve. {caption}",
-        sources=(_source(part),),
+        sources=(part.explanations_file,),
         links=tuple(links),
         facts=tuple(_completeness(result) for result in frame.get("baselines") or []),
     )
@@ -146,7 +146,3 @@ def _completeness(result: Json) -> tuple[str, str]:
     share = "undefined" if gap is None else f"{100 * gap:.2g}%"
     reached = "converged" if result.get("converged") else "not converged"
     return f"Completeness gap, {result.get('name')} baseline", f"{share}, {reached}"
-
-
-def _source(part: PartFiles) -> str:
-    return f"{part.explanations_folder}/explanations.json"

@@ -10,8 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from openpyxl import Workbook
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
@@ -19,11 +17,11 @@ from openpyxl.drawing.image import Image as SheetImage
 from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.worksheet import Worksheet
-from PIL import Image
 
 from sonoproof.data.cohort.relabel import REVIEW_COLUMNS
 from sonoproof.reporting.figures.contact_sheet import thumbnail
 from sonoproof.runfolder import atomic_path
+from sonoproof.types import UInt8Array
 
 __all__ = ["WORKBOOK_COLUMNS", "write_review_workbook"]
 
@@ -40,11 +38,9 @@ _ADVICE: Final = (
     "label is right or cannot be judged."
 )
 
-Rgb = npt.NDArray[np.uint8]
-
 
 def write_review_workbook(
-    path: Path, doubts: pd.DataFrame, *, classes: tuple[str, str], load: Callable[[str], Rgb]
+    path: Path, doubts: pd.DataFrame, *, classes: tuple[str, str], load: Callable[[str], UInt8Array]
 ) -> None:
     """Write the rows to be reviewed, a picture each.
 
@@ -96,9 +92,9 @@ def _fill_row(sheet: Worksheet, number: int, row: dict[str, Any]) -> None:
     sheet.row_dimensions[number].height = _ROW_POINTS
 
 
-def _picture(pixels: Rgb) -> SheetImage:
+def _picture(pixels: UInt8Array) -> SheetImage:
     buffer = io.BytesIO()
-    Image.fromarray(thumbnail(pixels, side=_PICTURE_PX)).save(buffer, "JPEG", quality=85)
+    thumbnail(pixels, side=_PICTURE_PX).save(buffer, "JPEG", quality=85)
     buffer.seek(0)
     return SheetImage(buffer)
 

@@ -96,7 +96,7 @@ def test_nothing_is_drawn_where_nothing_was_found(outcome: AuditOutcome, tmp_pat
 
 
 def test_a_thumbnail_keeps_the_aspect_ratio() -> None:
-    small = thumbnail(np.full((40, 80, 3), 200, np.uint8), side=64)
+    small = np.asarray(thumbnail(np.full((40, 80, 3), 200, np.uint8), side=64))
 
     lit = small[..., 0] > 100
     assert small.shape == (64, 64, 3)
