@@ -20,6 +20,7 @@ from sonoproof.errors import SonoproofError
 from sonoproof.flags import SHEET, Given, takes_settings
 from sonoproof.interrupts import Stopped, stoppable
 from sonoproof.malloc import keep_freed_memory
+from sonoproof.parts import Part
 
 if TYPE_CHECKING:
     from sonoproof.runfolder import RunFolder
@@ -58,7 +59,7 @@ def demo(
         "sonoproof-demo"
     ),
 ) -> None:
-    """Simulate a cohort and run everything on it: no data, no weights, no network needed."""
+    """Run everything on a simulated cohort. No data, no weights and no network are needed."""
     from sonoproof.console import Terminal
     from sonoproof.demo import run_demo
 
@@ -100,10 +101,10 @@ def audit(
     sheet: Sheet,
     images: Images,
     out: Out,
-    against_images: Annotated[Path | None, typer.Option(help="Folder with test images.")] = None,
-    against: Annotated[Path | None, typer.Option(help="Sheet with the test labels.")] = None,
+    against_images: Annotated[Path | None, typer.Option(help="Folder with test images to compare with.")] = None,
+    against: Annotated[Path | None, typer.Option(help="Sheet with the labels of these images.")] = None,
 ) -> None:
-    """Look for what makes data unfit for training: copies, look-alikes, leaks, shortcuts, doubtful labels."""
+    """Audit data before training. Looks for copies, look-alikes, leaks, shortcuts and doubtful labels."""
     from sonoproof.console import Terminal
     from sonoproof.manifest import command_line
     from sonoproof.pipeline import Inputs
@@ -125,7 +126,7 @@ def relabel(
     out: Annotated[Path, typer.Option("--out", help="The copy to write; must not exist.", show_default=False)],
     images: Annotated[Path | None, typer.Option(help="Folder with the sheet's images.")] = None,
 ) -> None:
-    """Apply a clinician's review to a copy of the sheet and log what changed; the original is not touched."""
+    """Apply a clinician's review to a copy of the sheet. The original is not touched; a log lists the changes."""
     from sonoproof.data.cohort.relabel import CHANGE_COLUMNS, apply_review
     from sonoproof.runfolder import write_table
 
@@ -138,9 +139,9 @@ def relabel(
 @app.command()
 def compare(
     runs: Annotated[list[Path], typer.Argument(help="Two or more run folders.", show_default=False)],
-    part: Annotated[str, typer.Option(help="Part to compare: val, test or oof.")] = "val",
+    part: Annotated[Part, typer.Option(help="Rows to compare; oof are the out-of-fold predictions.")] = Part.VAL,
 ) -> None:
-    """Compare the predictions of several runs on the same rows: differences with intervals, paired by group."""
+    """Compare runs on the same rows. Gives differences with confidence intervals, paired by group."""
     from sonoproof.reporting.terminal.comparison import comparison_lines
 
     _print(comparison_lines(runs, part=part))
@@ -157,7 +158,7 @@ def check_table(
     npv: Figure = None,
     f1: Figure = None,
 ) -> None:
-    """Check whether any confusion matrix gives the figures of a published table; exit with 1 if none does."""
+    """Check whether a published table is possible. Exits with 1 if no confusion matrix gives its figures."""
     from sonoproof.errors import ConfigError
     from sonoproof.evaluation.check_table import check_table as check
 
@@ -176,41 +177,41 @@ def check_table(
 @app.command()
 @takes_settings("model.device")
 def fit(given: Given, run_folder: Run) -> None:
-    """Train again, from the run folder's records and split."""
+    """Train again on the records and the split of a run."""
     _do_again("fit", run_folder, given)
 
 
 @app.command()
 @takes_settings("model.device")
 def calibrate(given: Given, run_folder: Run) -> None:
-    """Choose calibration, threshold and abstention again, on rows whose results are not reported."""
+    """Calibrate again, and choose threshold and abstention. Uses rows whose results are not reported."""
     _do_again("calibrate", run_folder, given)
 
 
 @app.command()
 @takes_settings()
 def evaluate(given: Given, run_folder: Run) -> None:
-    """Evaluate again, from the run folder's predictions."""
+    """Evaluate the predictions of a run again."""
     _do_again("evaluate", run_folder, given)
 
 
 @app.command()
 @takes_settings()
 def explain(given: Given, run_folder: Run) -> None:
-    """Explain again, from the run folder's model and predictions."""
+    """Explain the predictions of a run again."""
     _do_again("explain", run_folder, given)
 
 
 @app.command()
 @takes_settings()
 def report(given: Given, run_folder: Run) -> None:
-    """Write the report again, from the files of the run folder."""
+    """Write the report of a run again."""
     _do_again("report", run_folder, given)
 
 
 @app.command()
 def verify(run_folder: Run) -> None:
-    """Check every hash of a run, and compute every reported number again from its predictions."""
+    """Check that the files and numbers of a run hold. Recomputes every number; exits with 1 if any differs."""
     from sonoproof.runfolder import RunFolder
     from sonoproof.verification import verify_run
 
@@ -233,11 +234,11 @@ def verify(run_folder: Run) -> None:
 def predict(
     model: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder, or an exported model.", show_default=False)],
     paths: Annotated[list[Path], typer.Argument(help="Image files and folders.", show_default=False)],
-    out: Annotated[Path | None, typer.Option(help="File to write: csv, xlsx or parquet.")] = None,
-    engine: Annotated[str, typer.Option(help="auto, torch, onnxruntime or openvino.")] = "auto",
-    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
+    out: Annotated[Path | None, typer.Option(help="File to write (csv, xlsx, parquet); else printed.")] = None,
+    engine: Annotated[str, typer.Option(help="What computes: auto, torch, onnxruntime or openvino.")] = "auto",
+    device: Annotated[str | None, typer.Option(help="Where the network runs: auto, cpu or cuda.")] = None,
 ) -> None:
-    """Predict image files with a run's model: one row for each file asked for."""
+    """Predict image files with the model of a run. Every file gets a row, readable or not."""
     from sonoproof.console import Terminal
     from sonoproof.inference.predict_paths import predict_paths
     from sonoproof.inference.prediction_files import check_out, print_answers, write_file_answers
@@ -259,9 +260,11 @@ def predict(
 def export(
     run_folder: Run,
     out: Annotated[Path, typer.Option(help="File to write: *.onnx.", show_default=False)],
-    int8: Annotated[bool, typer.Option("--int8", help="In 8-bit integers, if validation allows it.")] = False,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Store 8-bit integers, if that holds up on the validation rows.")
+    ] = False,
 ) -> None:
-    """Export a run's model as one ONNX file, if the file answers as the model does."""
+    """Export the model of a run as ONNX. The file is only written if it gives the same answers."""
     from sonoproof.stages.export import export_run
 
     typer.echo(f"{out}: {export_run(run_folder, out=out, int8=int8)}")
@@ -269,23 +272,23 @@ def export(
 
 @app.command()
 def phantom(
-    out: Annotated[Path, typer.Option(help="Folder to write; new or empty.", show_default=False)],
-    patients: Annotated[int, typer.Option(help="Patients.")] = 60,
-    frames: Annotated[int, typer.Option(help="Frames of each patient.")] = 10,
-    size: Annotated[int, typer.Option(help="Longer side of a frame in pixels.")] = 224,
+    out: Annotated[Path, typer.Option(help="Folder to write; must be new or empty.", show_default=False)],
+    patients: Annotated[int, typer.Option(help="Number of patients.")] = 60,
+    frames: Annotated[int, typer.Option(help="Frames per patient.")] = 10,
+    size: Annotated[int, typer.Option(help="Longer side of a frame, in pixels.")] = 224,
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 0,
     polycystic: Annotated[float, typer.Option(help="Share of polycystic patients.")] = 0.5,
-    caliper: Annotated[bool, typer.Option("--caliper", help="Plant a caliper that follows the class.")] = False,
-    text: Annotated[bool, typer.Option("--text", help="Plant text that follows the class.")] = False,
+    caliper: Annotated[bool, typer.Option("--caliper", help="Plant a caliper that gives the class away.")] = False,
+    text: Annotated[bool, typer.Option("--text", help="Plant text that gives the class away.")] = False,
     size_shortcut: Annotated[
-        bool, typer.Option("--size-shortcut", help="Plant a size that follows the class.")
+        bool, typer.Option("--size-shortcut", help="Plant a frame size that gives the class away.")
     ] = False,
     wrong_labels: Annotated[float, typer.Option(help="Share of wrong labels.")] = 0.0,
-    duplicates: Annotated[float, typer.Option(help="Share of exact duplicates.")] = 0.0,
+    duplicates: Annotated[float, typer.Option(help="Exact copies, as a share of the frames.")] = 0.0,
     recrops: Annotated[float, typer.Option(help="Re-cropped copies, as a share of the frames.")] = 0.0,
     unreadable: Annotated[float, typer.Option(help="Share of damaged files.")] = 0.0,
 ) -> None:
-    """Simulate a cohort of ovarian ultrasound whose truth is known."""
+    """Simulate ovarian ultrasound whose truth is known."""
     from sonoproof.console import Terminal
     from sonoproof.phantom import PhantomConfig, write_cohort
 
@@ -312,7 +315,7 @@ def phantom(
 
 @app.command()
 def env() -> None:
-    """Print versions and devices, for a bug report."""
+    """Print versions and devices for a bug report."""
     from sonoproof.environment import describe
 
     for name, value in describe().items():
@@ -340,7 +343,7 @@ def _do_again(name: str, folder: Path, given: Given) -> None:
     from sonoproof.pipeline import rerun
     from sonoproof.runfolder import RunFolder
 
-    run_folder = RunFolder(folder)
+    run_folder = RunFolder(folder).existing()
     with Terminal() as terminal:
         rerun(run_folder, name=name, config=given.over(load_config(run_folder.config)), reporter=terminal)
     _show_result(run_folder)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from sonoproof.config import Config, ModelConfig, override, to_toml
-from sonoproof.errors import ConfigError, RunFolderError
+from sonoproof.errors import CohortError, ConfigError, RunFolderError
 from sonoproof.interrupts import LOCK, alone_in
 from sonoproof.manifest import Manifest, fingerprint
 from sonoproof.parts import Part
@@ -137,10 +137,11 @@ def run(
     given = {name: path for name, path in dataclasses.asdict(inputs).items() if path is not None}
     # What would fail late fails first: before anything is read or written.
     _check_together(config)
+    _check_given(given, config)
     _check_place(out, given)
+    _check_folder(run_folder, resume=resume)
     resolve_device(config.model.device)
     backbone_image_size(config.model)
-    _check_folder(run_folder, resume=resume)
     with alone_in(out):
         sweep(out)
         manifest = Manifest(run_folder)
@@ -204,8 +205,7 @@ def rerun(run_folder: RunFolder, *, name: str, config: Config, reporter: Reporte
     Raises:
         SonoproofError: Anything that the user can fix.
     """
-    if not run_folder.manifest.is_file():
-        raise RunFolderError(f"{run_folder.root}: is not a run folder (it has no manifest.json)")
+    run_folder.existing()
     _check_together(config)
     stage = next(stage for stage in STAGES if stage.name == name)
     depends = _dependencies(stage, config, before={"done again alone": True})
@@ -271,6 +271,15 @@ def _why_again(manifest: Manifest, stage: Stage, depends: Mapping[str, Any]) -> 
 def _note_config(config: Config, run_folder: RunFolder, manifest: Manifest) -> None:
     write_text(run_folder.config, to_toml(config))
     manifest.note_file(run_folder.config)
+
+
+def _check_given(inputs: Mapping[str, Path], config: Config) -> None:
+    for name, path in inputs.items():
+        kind = "folder" if name.endswith("images") else "file"
+        if not path.exists():
+            raise CohortError(f"{path}: there is no such {kind}")
+    if config.explain.masks and not Path(config.explain.masks).is_dir():
+        raise ConfigError(f"--masks {config.explain.masks}: there is no such folder")
 
 
 def _check_place(out: Path, inputs: Mapping[str, Path]) -> None:

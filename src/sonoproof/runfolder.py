@@ -68,6 +68,16 @@ class RunFolder:
 
     root: Path
 
+    def existing(self) -> RunFolder:
+        """This folder, if there is a run in it.
+
+        Raises:
+            RunFolderError: It is missing, or something else.
+        """
+        if not self.manifest.is_file():
+            raise RunFolderError(f"{self.root}: is not a run folder (it has no manifest.json)")
+        return self
+
     @property
     def manifest(self) -> Path:
         """Stages done, inputs, versions, settings and hashes."""

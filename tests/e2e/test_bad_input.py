@@ -86,10 +86,17 @@ def test_a_wrong_setting_names_the_right_one(
 
 
 def test_a_missing_sheet_and_a_missing_folder_are_said(cohort: PhantomCohort, tmp_path: Path, call: Call) -> None:
-    code, _, err = call("run", tmp_path / "none.xlsx", "--images", cohort.images, "--out", tmp_path / "a", *FAST)
-    assert (code, "none.xlsx" in err) == (1, True)
-    code, _, err = call("run", cohort.sheet, "--images", tmp_path / "none", "--out", tmp_path / "b", *FAST)
-    assert (code, str(tmp_path / "none") in err) == (1, True)
+    none, given = tmp_path / "none", ["run", cohort.sheet, "--images", cohort.images, "--out", tmp_path / "a", *FAST]
+    wrong = (
+        ["run", none, *given[2:]],
+        [*given, "--images", none],
+        [*given, "--masks", none],
+        [*given, "--test-sheet", none],
+    )
+    for words in wrong:
+        code, _, err = call(*words)
+        assert (code, f"{none}: there is no such" in err) == (1, True)
+        assert not (tmp_path / "a").exists()
 
 
 def test_a_backbone_that_is_not_there_stops_before_anything_is_written(
@@ -103,9 +110,21 @@ def test_a_backbone_that_is_not_there_stops_before_anything_is_written(
     assert not (tmp_path / "run").exists()
 
 
-def test_usage_errors_exit_2(call: Call) -> None:
-    assert call("run")[0] == 2
-    assert call("nonsense")[0] == 2
+@pytest.mark.parametrize(
+    "words", [["run"], ["nonsense"], ["compare", "a", "b", "--part", "all"], ["run", "--folds", "x"]]
+)
+def test_usage_errors_exit_2(call: Call, words: list[str]) -> None:
+    assert call(*words)[0] == 2
+
+
+@pytest.mark.parametrize(
+    "words", [["fit"], ["calibrate"], ["evaluate"], ["explain"], ["report"], ["verify"], ["compare", "."]]
+)
+def test_a_folder_that_is_not_of_a_run_is_named(call: Call, tmp_path: Path, words: list[str]) -> None:
+    code, _, err = call(*words, tmp_path)
+    assert code == 1
+    assert err.endswith(": is not a run folder (it has no manifest.json)\n")
+    assert len(err.splitlines()) == 1
 
 
 def huge_png(path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from sonoproof import __version__
 from sonoproof.config import load_config
-from sonoproof.errors import RunFolderError, SonoproofError
+from sonoproof.errors import SonoproofError
 from sonoproof.manifest import Manifest
 from sonoproof.pipeline import STAGES, Stage
 from sonoproof.runfolder import RunFolder, sha256_of_file
@@ -98,9 +98,7 @@ def recomputed(run: RunFolder) -> Iterator[tuple[str, list[str]]]:
 
 
 def _manifest_content(run: RunFolder) -> Mapping[str, Any]:
-    if not run.manifest.is_file():
-        raise RunFolderError(f"{run.root}: is no run folder (it has no manifest.json)")
-    return Manifest(run).content
+    return Manifest(run.existing()).content
 
 
 def _other_version(content: Mapping[str, Any]) -> str:

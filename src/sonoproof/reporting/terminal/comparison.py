@@ -27,7 +27,7 @@ def comparison_lines(folders: Sequence[Path], *, part: str) -> list[str]:
     """
     if len(folders) < 2 or len({folder.resolve() for folder in folders}) < len(folders):
         raise RunFolderError("compare needs two or more different run folders")
-    runs = {str(folder): RunFolder(folder) for folder in folders}
+    runs = {str(folder): RunFolder(folder).existing() for folder in folders}
     first = next(iter(runs.values()))
     classes = {Classes.from_dict(read_json(run.cohort, schema="cohort")["classes"]) for run in runs.values()}
     if len(classes) > 1:
