@@ -109,7 +109,7 @@ def test_the_lines_of_the_page_answer_as_predict_does(
         found = _lines_of_the_page_run()
         assert found["logit"] == pytest.approx(wanted.logit, abs=1e-4), file.name
         assert found["probability"] == pytest.approx(wanted.probability, abs=1e-4), file.name
-        assert found["names"][found["called"]] == wanted.predicted, file.name
+        assert found["names"][found["predicted"]] == wanted.predicted, file.name
         if wanted.answer != UNLIKE:  # the one answer that the page says it cannot give
             assert found["answer"] == wanted.answer, file.name
             answers.add(found["answer"])
