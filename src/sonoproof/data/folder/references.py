@@ -124,13 +124,13 @@ def match_reference(index: FileIndex, reference: str, *, is_number: bool = False
     if not path:
         return Match(problem="is not the name of a file")
     ways = (EXACT, CASE, SUFFIX, *((ZEROS,) if is_number else ()))
-    for how, find in [(how, _ending_in) for how in ways] + [(how, _ending_of) for how in ways]:
+    for how, find in [(how, _find_by_ending) for how in ways] + [(how, _find_longest_tail) for how in ways]:
         files = tuple(find(index.endings[how], _comparable(path, how)))
         if len(files) > 1:
             named = ", ".join(map(repr, files[:NAMED_FILES])) + (", …" if len(files) > NAMED_FILES else "")
             return Match(files, how, f"matches {len(files)} files: {named}; write the path with its folder and suffix")
         if files:
-            return Match(files, how, less_folders=find is _ending_of)
+            return Match(files, how, less_folders=find is _find_longest_tail)
     if path in index.escaping:
         return Match(problem=LINK_LEADS_OUT)
     return Match(problem=_explain_no_file(index, path))
@@ -202,12 +202,12 @@ def _tails(path: str) -> Iterator[str]:
         yield path
 
 
-def _ending_in(endings: dict[str, list[str]], wanted: str) -> list[str]:
+def _find_by_ending(endings: dict[str, list[str]], wanted: str) -> list[str]:
     """Files that are `wanted`, or else whose path ends in it."""
     return endings.get(f"/{wanted}") or endings.get(wanted) or []
 
 
-def _ending_of(endings: dict[str, list[str]], wanted: str) -> list[str]:
+def _find_longest_tail(endings: dict[str, list[str]], wanted: str) -> list[str]:
     """Files whose path is the longest trailing part of `wanted`."""
     return next((endings[f"/{tail}"] for tail in _tails(wanted) if f"/{tail}" in endings), [])
 
