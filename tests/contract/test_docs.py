@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from openpyxl import load_workbook
+from tests.support.shared import ROOT
 from transformers import MobileNetV1Config, MobileNetV1ForImageClassification
 from typer.main import get_command
 from typer.testing import CliRunner
@@ -25,7 +26,6 @@ from sonoproof.phantom import PhantomConfig, write_cohort
 from sonoproof.runfolder import RunFolder
 from sonoproof.stages.context import Inputs
 
-ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")]
 PAGES += sorted((ROOT / "docs").glob("*.md"))
 
@@ -42,7 +42,7 @@ NO_TESTS = {"test_twin", "test_without_twins"}
 # What makes a command of the pages small enough for a test; said last, it counts.
 SMALL_RUN = [
     "frames.size=32", "fit.epochs=1", "fit.threads=1", "explain.top=1", "explain.errors=0",
-    "explain.steps=8", "explain.dpi=50", "evaluate.resamples=100",
+    "explain.steps=8", "explain.dpi=50", "evaluate.resamples=100", "report.dpi=60",
 ]  # fmt: skip
 SMALL_PHANTOM = ["--patients", "4", "--frames", "4", "--size", "64"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.unit.inference.conftest import lively_bundle, lively_ensemble, write_frames
+from tests.support.bundles import lively_bundle, lively_ensemble, write_frames
 
 from sonoproof.config import FramesConfig
 from sonoproof.inference.engine_selection import open_engine

@@ -12,33 +12,35 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 import pytest
+import torch
 from PIL import Image
-from tests.unit.inference.conftest import lively_bundle, with_spec
+from tests.support.bundles import lively_bundle, with_spec
+from tests.support.phantoms import MakePhantom
+from tests.support.shared import ROOT
 
 from sonoproof.config import FramesConfig
 from sonoproof.data.frames.decode import decode_bytes
 from sonoproof.data.frames.preprocessing import Aspect, Preprocessing
 from sonoproof.inference.engine_selection import open_engine
+from sonoproof.inference.engines import TorchEngine
 from sonoproof.inference.export import export_onnx
 from sonoproof.inference.files import FileAnswer, predict_files
-from sonoproof.phantom import PhantomConfig, write_cohort
 from sonoproof.training.bundle import ModelBundle, save_bundle
 from sonoproof.training.novelty import NoveltyScorer, fit_novelty
 from sonoproof.training.verdict import UNLIKE, Abstention, Decision, OperatingPoint
 
 Pixels = npt.NDArray[np.uint8]
 
-PAGE = Path(__file__).parents[2] / "docs" / "prediction.md"
+PAGE = ROOT / "docs" / "prediction.md"
 SIZE = 64
 # Height and width: wide, tall and square, larger and smaller than the canvas, and two that round a half.
 SHAPES = [(301, 211), (187, 301), (301, 37), (41, 57), (63, 29), (33, 33), (128, 31), (25, 128), (65, 64), (1, 9)]
 
 
 @pytest.fixture(scope="module")
-def scans(tmp_path_factory: pytest.TempPathFactory) -> list[Pixels]:
+def scans(make_phantom: MakePhantom) -> list[Pixels]:
     """Two simulated frames as RGB, one grey, one tinted, 301 pixels wide."""
-    config = PhantomConfig(patients=2, frames_per_patient=1, size_px=301, image_format="png", workers=1)
-    cohort = write_cohort(tmp_path_factory.mktemp("phantom") / "cohort", config=config)
+    cohort = make_phantom(patients=2, frames_per_patient=1, size_px=301, image_format="png")
     grey, other = (decode_bytes(path.read_bytes(), max_pixels=10**6).pixels for path in _images(cohort.images))
     return [_at_least(grey), np.rint(_at_least(other) * [1.0, 0.8, 0.55]).astype(np.uint8)]
 
@@ -71,12 +73,23 @@ def bundle(request: pytest.FixtureRequest, files: list[Path]) -> ModelBundle:
     canvases = np.stack(
         [plain.spec.preprocessing(decode_bytes(f.read_bytes(), max_pixels=10**6).pixels) for f in files]
     )
+    _spread_logits(plain, canvases)
     abstention = Abstention(error=0.1 if request.param < 1 else 0.0, quantile=request.param)
     return with_spec(
         plain,
         decision=Decision(plain.spec.decision.calibration, OperatingPoint(threshold=0.5), abstention),
         novelty=fit_novelty(canvases[::2], held_out=canvases[1::5], groups=np.arange(len(canvases[1::5]))),
     )
+
+
+def _spread_logits(bundle: ModelBundle, canvases: Pixels) -> None:
+    """Set the last layer so that half of the frames are called positive, some of them with little to spare."""
+    (member,) = bundle.classifier.members
+    logits = TorchEngine(bundle, device="cpu").logits(canvases)
+    scale = 0.4 / float(logits.std())
+    with torch.no_grad():
+        member.head.weight.mul_(scale)
+        member.head.bias.sub_(float(np.median(logits))).mul_(scale)
 
 
 @pytest.fixture(scope="module")

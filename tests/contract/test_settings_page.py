@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import runpy
-from pathlib import Path
+
+from tests.support.shared import ROOT
 
 from sonoproof.config import TABLES, Config, settings_of
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = ROOT / "docs"
 
 
 def test_the_page_of_settings_is_up_to_date() -> None:

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from tests.e2e.conftest import FAST, Call, phantom
+from tests.support.phantoms import MakePhantom
+from tests.support.runs import FAST, Call
 
 from sonoproof.phantom import PhantomCohort
 from sonoproof.runfolder import RunFolder, read_json
@@ -53,10 +54,12 @@ def test_a_policy_that_blocks_stops_the_run_with_3_and_says_what_to_do(
 
 
 @pytest.fixture(scope="module")
-def twin_test_set(cohort: PhantomCohort, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, int]:
+def twin_test_set(
+    cohort: PhantomCohort, make_phantom: MakePhantom, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Path, int]:
     """A labelled test folder of other patients, and among them cut, enlarged and brightened frames of the sheet."""
     folder = tmp_path_factory.mktemp("test set")
-    other = phantom(folder / "others", patients=6, seed=77)
+    other = make_phantom(patients=6, seed=77)
     images = shutil.copytree(other.images, folder / "images")
     rows = pd.read_excel(other.sheet, dtype=str, engine="calamine")[["imagePath", "Healthy"]]
     taken = pd.read_excel(cohort.sheet, dtype=str, engine="calamine").iloc[::12]
@@ -101,8 +104,10 @@ def test_twins_of_test_frames_can_be_left_out_of_training(
     assert "twin" in said
 
 
-def test_a_caliper_that_follows_the_class_is_said_on_the_command_line(tmp_path: Path, call: Call) -> None:
-    planted = phantom(tmp_path / "cohort", patients=32, frames_per_patient=2, size_px=160, caliper=True)
+def test_a_caliper_that_follows_the_class_is_reported_on_the_command_line(
+    make_phantom: MakePhantom, tmp_path: Path, call: Call
+) -> None:
+    planted = make_phantom(patients=32, frames_per_patient=2, size_px=160, caliper=True)
     words = ["audit", planted.sheet, "--images", planted.images, "--out", tmp_path / "audit", "--backbone", "random"]
     code, said, err = call(*words, "--set", "frames.size=64")
     assert code == 0, err

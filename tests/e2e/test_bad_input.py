@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from tests.e2e.conftest import FAST, Call
+from tests.support.runs import FAST, Call
 
 from sonoproof.phantom import PhantomCohort
 

@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tests.e2e.conftest import Silent
+from tests.support.phantoms import phantom_of
+from tests.support.runs import Silent
+from tests.support.shelf import Shelf
 
 from sonoproof.config import override
 from sonoproof.demo import DEMO_COHORT, demo_config
-from sonoproof.phantom import PhantomCohort, write_cohort
+from sonoproof.phantom import PhantomCohort
 from sonoproof.pipeline import STAGES
 from sonoproof.pipeline import run as run_pipeline
 from sonoproof.runfolder import RunFolder, read_json
@@ -24,8 +26,8 @@ LEARNING = tuple(stage for stage in STAGES if stage.name not in ("probe", "expla
 
 
 @pytest.fixture(scope="module")
-def demo_cohort(tmp_path_factory: pytest.TempPathFactory) -> PhantomCohort:
-    return write_cohort(tmp_path_factory.mktemp("demo") / "phantom", config=DEMO_COHORT)
+def demo_cohort(shelf: Shelf) -> PhantomCohort:
+    return phantom_of(shelf, DEMO_COHORT)
 
 
 def validation_auc(out: Path, *, sheet: Path, images: Path) -> float:

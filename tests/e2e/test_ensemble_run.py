@@ -15,7 +15,8 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 import torch
-from tests.e2e.conftest import Call, Silent, inputs_of, phantom, small_config
+from tests.support.phantoms import MakePhantom
+from tests.support.runs import Call, Silent, inputs_of, small_config
 
 from sonoproof import pipeline
 from sonoproof.config import Config, override
@@ -76,8 +77,8 @@ def tiny(**fit_settings: object) -> Config:
 
 
 @pytest.fixture(scope="module")
-def inputs(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
-    return inputs_of(phantom(tmp_path_factory.mktemp("ensemble") / "cohort", frames_per_patient=3, size_px=64))
+def inputs(make_phantom: MakePhantom) -> Inputs:
+    return inputs_of(make_phantom(frames_per_patient=3, size_px=64))
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,10 @@ import pytest
 from openpyxl import load_workbook
 from PIL import Image
 from sklearn import metrics
-from tests.e2e.conftest import Silent, inputs_of, phantom, small_config
+from tests.support.phantoms import MakePhantom
+from tests.support.runs import Silent, inputs_of, small_config
 
+from sonoproof.config import Config
 from sonoproof.errors import LeakageError, RunFolderError
 from sonoproof.manifest import Manifest
 from sonoproof.phantom import PhantomCohort
@@ -79,17 +81,22 @@ def test_the_metrics_are_those_of_the_predictions(finished: RunFolder) -> None:
             assert found["precision"]["value"] is None
 
 
-def test_explanations_are_pictures_at_600_dpi_and_arrays(finished: RunFolder) -> None:
+def pictures(run: RunFolder, part: str) -> list[Path]:
+    folder = run.explanations(part)
+    return [folder / frame["png"] for frame in json.loads((folder / "explanations.json").read_text())["frames"]]
+
+
+def test_explanations_are_pictures_of_the_resolution_asked_for_and_arrays(finished: RunFolder) -> None:
     for part in ("val", "test"):
         folder = finished.explanations(part)
         frames = json.loads((folder / "explanations.json").read_text())["frames"]
         assert {frame["kind"] for frame in frames} >= {"top"}
         for frame in frames:
-            with Image.open(folder / frame["png"]) as picture:
-                assert picture.info["dpi"] == pytest.approx((600, 600), abs=0.1)
-                assert picture.width >= 600 * 6
             with np.load(folder / frame["arrays"]) as arrays:
                 assert all(np.isfinite(arrays[name]).all() for name in arrays.files)
+        for path in pictures(finished, part):
+            with Image.open(path) as picture:
+                assert picture.info["dpi"] == pytest.approx((100, 100), abs=0.1)
 
 
 def test_the_report_names_no_outside_resource_and_its_links_lead_somewhere(finished: RunFolder) -> None:
@@ -155,8 +162,8 @@ def test_a_split_that_leaks_is_not_trained_on(finished: RunFolder, tmp_path: Pat
         rerun(copy, name="fit", config=small_config(), reporter=Silent())
 
 
-def test_damaged_frames_are_quarantined_and_the_rest_is_used(tmp_path: Path) -> None:
-    cohort = phantom(tmp_path / "cohort", unreadable=0.1, exact_duplicates=0.1, seed=3)
+def test_damaged_frames_are_quarantined_and_the_rest_is_used(make_phantom: MakePhantom, tmp_path: Path) -> None:
+    cohort = make_phantom(unreadable=0.1, exact_duplicates=0.1, seed=3)
     out = tmp_path / "run"
     config = small_config(explain={"top": 1, "errors": 0})
     finished = run_pipeline(out, inputs=inputs_of(cohort), config=config, reporter=Silent())
@@ -245,12 +252,19 @@ def test_poisoned_labels_of_the_reported_parts_change_nothing_that_was_chosen(
     assert read_json(poisoned.model / "decision.json", schema="decision")["abstention"] != decision["abstention"]
 
 
-def test_label_randomisation_is_done_where_it_is_asked_for(finished: RunFolder, tmp_path: Path) -> None:
+def test_explained_again_with_label_randomisation_and_the_resolution_of_the_defaults(
+    finished: RunFolder, tmp_path: Path
+) -> None:
     copy = RunFolder(shutil.copytree(finished.root, tmp_path / "copy"))
-    config = small_config(explain={"top": 1, "errors": 0, "label_randomisation": True}, fit={"epochs": 1})
+    dpi = Config().explain.dpi
+    config = small_config(explain={"top": 1, "errors": 0, "label_randomisation": True, "dpi": dpi}, fit={"epochs": 1})
     before = sha256_of_file(copy.model / "weights.safetensors")
     rerun(copy, name="explain", config=config, reporter=Silent())
     gate = read_json(copy.explanations("val") / "explanations.json", schema="explanations")["gate"]
     assert "label_randomisation" in [check["name"] for check in gate["checks"]]
     # The network of shuffled labels is nobody's model.
     assert sha256_of_file(copy.model / "weights.safetensors") == before
+    assert dpi == 600
+    with Image.open(pictures(copy, "val")[0]) as picture:
+        assert picture.info["dpi"] == pytest.approx((600, 600), abs=0.1)
+        assert picture.width >= 600 * 6

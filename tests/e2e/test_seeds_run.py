@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from tests.e2e.conftest import Silent, inputs_of, phantom, small_config
+from tests.support.phantoms import MakePhantom
+from tests.support.runs import Silent, inputs_of, small_config
 
 from sonoproof import pipeline
 from sonoproof.config import Config
@@ -28,8 +29,8 @@ def seeded(count: int) -> Config:
 
 
 @pytest.fixture(scope="module")
-def inputs(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
-    return inputs_of(phantom(tmp_path_factory.mktemp("seeds") / "cohort", frames_per_patient=3, size_px=64))
+def inputs(make_phantom: MakePhantom) -> Inputs:
+    return inputs_of(make_phantom(frames_per_patient=3, size_px=64))
 
 
 def test_killed_between_seeds_it_goes_on_and_the_table_is_verified(

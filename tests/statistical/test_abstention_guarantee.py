@@ -1,11 +1,11 @@
 """Over 1,000 random splits of groups the guarantees of abstention hold: ``benchmarks/abstention_guarantee.py``."""
 
 import runpy
-from pathlib import Path
 
 import pytest
+from tests.support.shared import ROOT
 
-BENCHMARK = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "abstention_guarantee.py"))
+BENCHMARK = runpy.run_path(str(ROOT / "benchmarks" / "abstention_guarantee.py"))
 
 
 @pytest.mark.parametrize("groups", [25, 80])

@@ -1,9 +1,10 @@
 """Where there is no difference, one is found in 5 % of data sets: the short form of ``benchmarks/compare_null.py``."""
 
 import runpy
-from pathlib import Path
 
-BENCHMARK = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "compare_null.py"))
+from tests.support.shared import ROOT
+
+BENCHMARK = runpy.run_path(str(ROOT / "benchmarks" / "compare_null.py"))
 
 
 def test_equal_models_are_called_different_in_about_five_percent() -> None:

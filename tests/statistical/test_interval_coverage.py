@@ -1,11 +1,11 @@
 """The 95 % intervals hold the truth 95 % of the time: the short form of ``benchmarks/interval_coverage.py``."""
 
 import runpy
-from pathlib import Path
 
 import pytest
+from tests.support.shared import ROOT
 
-BENCHMARK = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "interval_coverage.py"))
+BENCHMARK = runpy.run_path(str(ROOT / "benchmarks" / "interval_coverage.py"))
 
 
 @pytest.mark.parametrize(("groups", "datasets"), [(30, 1000), (100, 600)])

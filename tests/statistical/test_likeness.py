@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_sample_images
 from sklearn.metrics import roc_auc_score
+from tests.support.phantoms import MakePhantom
 
 from sonoproof.data.frames.preprocessing import Preprocessing
-from sonoproof.phantom import PhantomConfig, write_cohort
 from sonoproof.training.novelty import NoveltyScorer, fit_novelty
 
 SIZE = 96
@@ -20,11 +20,9 @@ Stack = np.ndarray
 
 
 @pytest.fixture(scope="module")
-def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Stack:
+def phantoms(make_phantom: MakePhantom) -> Stack:
     """Frames of 90 patients, four each, in the order of the patients."""
-    folder = tmp_path_factory.mktemp("likeness") / "cohort"
-    config = PhantomConfig(patients=90, frames_per_patient=FRAMES, size_px=SIZE, workers=1, seed=5)
-    cohort = write_cohort(folder, config=config)
+    cohort = make_phantom(patients=90, frames_per_patient=FRAMES, size_px=SIZE, seed=5)
     canvas = Preprocessing(SIZE)
     return np.stack([canvas(np.array(Image.open(path).convert("RGB"))) for path in sorted(cohort.images.iterdir())])
 

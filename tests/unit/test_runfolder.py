@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
-from tests.unit.inference.conftest import lively_bundle
+from tests.support.bundles import lively_bundle
 
 from sonoproof.errors import RunFolderError
 from sonoproof.runfolder import atomic_path, write_text

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-ROOT = Path(__file__).parents[3]
+from tests.support.shared import ROOT
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from tests.unit.inference.conftest import lively_bundle, lively_ensemble
+from tests.support.bundles import lively_bundle, lively_ensemble
 from torch import nn
 
 from sonoproof.explanation.attribution import ClassLogit

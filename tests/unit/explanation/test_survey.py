@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from tests.unit.explanation.conftest import TrainedPhantom, train_on_phantom
+from tests.support.trained_phantom import TrainedPhantom
 
 from sonoproof.explanation.survey import survey_part
-from sonoproof.phantom.settings import PhantomConfig
 
 
 def survey(phantom: TrainedPhantom, *, frames: int = 48, **options: Any) -> dict[str, Any]:
@@ -21,13 +21,9 @@ def survey(phantom: TrainedPhantom, *, frames: int = 48, **options: Any) -> dict
 
 
 @pytest.fixture(scope="module")
-def marked(tmp_path_factory: pytest.TempPathFactory) -> TrainedPhantom:
+def marked(trained: Callable[..., TrainedPhantom]) -> TrainedPhantom:
     """The same patients, those of the positive class with a caliper, and a network trained on that."""
-    folder = tmp_path_factory.mktemp("marked") / "cohort"
-    return train_on_phantom(
-        folder, PhantomConfig(patients=24, frames_per_patient=6, size_px=96, seed=3, image_format="png", workers=1,
-                              caliper=True)
-    )  # fmt: skip
+    return trained(caliper=True)
 
 
 def test_a_model_trained_with_a_planted_caliper_is_caught_looking_at_it(marked: TrainedPhantom) -> None:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.unit.inference.conftest import lively_bundle
+from tests.support.bundles import lively_bundle
 
 from sonoproof.errors import BundleError, ConfigError, MissingExtra, SonoproofError
 from sonoproof.inference import engine_cache, engine_selection

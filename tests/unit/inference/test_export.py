@@ -10,7 +10,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from tests.unit.inference.conftest import lively_bundle, lively_ensemble, with_spec
+from tests.support.bundles import lively_bundle, lively_ensemble, with_spec
 from transformers import ResNetConfig, ResNetForImageClassification
 
 from sonoproof.errors import BundleError, ConfigError

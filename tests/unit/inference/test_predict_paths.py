@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from tests.unit.inference.conftest import lively_bundle
+from tests.support.bundles import lively_bundle
 
 from sonoproof.inference.export import export_onnx
 from sonoproof.inference.predict_paths import predict_paths

@@ -88,9 +88,10 @@ def everything(root: Element) -> list[Element]:
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory, make_run: RunMaker) -> Path:
+def report(tmp_path_factory: pytest.TempPathFactory, make_report_run: RunMaker) -> Path:
     """One report that the tests which only read share."""
-    return build_report(make_run(tmp_path_factory.mktemp("read") / "run"), config=ReportConfig(title="A title", dpi=60))
+    run = make_report_run(tmp_path_factory.mktemp("read") / "run")
+    return build_report(run, config=ReportConfig(title="A title", dpi=60))
 
 
 def test_page_is_well_formed_and_can_be_read_aloud(report: Path) -> None:

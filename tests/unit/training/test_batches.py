@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from tests.unit.training.conftest import Toy
+from tests.support.toy import Toy
 
 from sonoproof.config import FitConfig
 from sonoproof.training.batches import OrderedBatches, ShuffledBatches, to_network

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tests.unit.inference.conftest import lively_bundle
+from tests.support.bundles import lively_bundle
 from torch import Tensor
 
 from sonoproof import runfolder

@@ -11,7 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 import torch
-from tests.unit.training.conftest import Toy, make_toy
+from tests.support.shared import ROOT
+from tests.support.toy import Toy, make_toy
 
 from sonoproof.config import FitConfig, ModelConfig
 from sonoproof.errors import CohortError, ConfigError
@@ -25,8 +26,6 @@ from sonoproof.training.layers import settle_batch_norm
 from sonoproof.training.model import load_backbone
 from sonoproof.training.module import epoch_metrics
 from sonoproof.training.recipes import BETTER, recipe_for
-
-ROOT = Path(__file__).parents[3]
 
 
 def weights(out: Path) -> str:
@@ -73,7 +72,7 @@ import os, signal
 from pathlib import Path
 from sonoproof.config import FitConfig
 from sonoproof.training.checkpoints import History
-from tests.unit.training.conftest import make_toy
+from tests.support.toy import make_toy
 write = History.write
 def killing_write(self, **options):
     write(self, **options)

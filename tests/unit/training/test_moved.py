@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
-from tests.unit.training.conftest import Toy
+from tests.support.toy import Toy
 
 from sonoproof.config import FitConfig
 from sonoproof.runfolder import sha256_of_file

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pandas as pd
 import pytest
+from tests.support.shared import SHARED, needs
 
 from sonoproof.config import FramesConfig
 from sonoproof.data.frames.one_pass import read_frames
 
-TRAIN = Path(__file__).parents[5] / "shared/data/pcosgen/train"
+TRAIN = SHARED / "pcosgen/train"
 
 
 @pytest.mark.shared
 @pytest.mark.slow
-@pytest.mark.skipif(not TRAIN.exists(), reason="needs ../shared/data/pcosgen/train")
+@needs("pcosgen/train")
 def test_the_repeated_frames_of_pcosgen_and_their_opposite_labels_are_found() -> None:
     sheet = pd.read_excel(TRAIN / "class_label.xlsx", engine="calamine", dtype={"imagePath": str})
     records = pd.DataFrame(

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pandas as pd
 import pytest
+from tests.support.shared import ROOT
 
 from sonoproof.data.labels.coding import CODING_RULES
 from sonoproof.data.labels.columnrules import IMAGE_RULES, LABEL_RULES, ColumnRule, find_rule, image_facts, label_facts
 
-PAGE = Path(__file__).parents[4] / "docs" / "data.md"
+PAGE = ROOT / "docs" / "data.md"
 
 
 def tables(header: str) -> list[list[tuple[str, ...]]]:

@@ -2,18 +2,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.typing import NDArray
+from tests.support.lookalikes import Planted
 from tests.support.search import search_frames
 
 from sonoproof.data.lookalike import LookalikeResult, ViewSpool, align, comparisons, find_lookalikes
-
-if TYPE_CHECKING:
-    from tests.unit.data.lookalike.conftest import Planted
 
 Frame = NDArray[np.uint8]
 

@@ -8,15 +8,15 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from tests.support.search import search_files
+from tests.support.shared import SHARED, needs
 
 from sonoproof.data.lookalike import LookalikeResult
-
-SHARED = Path(__file__).resolve().parents[5] / "shared" / "data"
 
 pytestmark = [
     pytest.mark.shared,
     pytest.mark.slow,
-    pytest.mark.skipif(not SHARED.is_dir(), reason="the real frames of ../shared are absent"),
+    needs("lung"),
+    needs("pcosgen/train"),
 ]
 
 

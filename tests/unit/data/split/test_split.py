@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.shared import SHARED, needs
 
 from sonoproof.config import SplitConfig
 from sonoproof.data.cohort.grouping import assign_groups
@@ -19,8 +20,6 @@ from sonoproof.data.split.leakage import check_no_leak
 from sonoproof.data.split.split import split_groups
 from sonoproof.errors import CohortError, ConfigError, LeakageError
 from sonoproof.runfolder import SPLIT_COLUMNS, read_table, write_table
-
-SHARED = Path(__file__).parents[5] / "shared"
 
 
 def cohort(groups: Sequence[tuple[int, int]], *, test_rows: int = 0) -> pd.DataFrame:
@@ -318,9 +317,9 @@ def test_a_split_of_other_frames_is_refused(honest: tuple[pd.DataFrame, pd.DataF
 
 
 @pytest.mark.shared
-@pytest.mark.skipif(not (SHARED / "data/lung/labels.xlsx").exists(), reason="needs ../shared/data/lung")
+@needs("lung/labels.xlsx")
 def test_seventeen_lung_patients_give_both_classes_in_validation() -> None:
-    sheet = pd.read_excel(SHARED / "data/lung/labels.xlsx", dtype=str, engine="calamine")
+    sheet = pd.read_excel(SHARED / "lung/labels.xlsx", dtype=str, engine="calamine")
     records = pd.DataFrame(
         {
             "image_id": sheet["imagePath"],
