@@ -23,10 +23,12 @@ from scipy.stats import t as student
 
 from sonoproof.config import Config, override
 from sonoproof.explanation.attribution import ClassLogit
-from sonoproof.explanation.gate import run_gate
+from sonoproof.explanation.catalogue import METHODS
+from sonoproof.explanation.gate.gate import run_gate
+from sonoproof.explanation.gate.patches import edge_map
+from sonoproof.explanation.gate.trial import Trial
 from sonoproof.explanation.localisation import localise
-from sonoproof.explanation.methods import METHODS, MethodSettings, explainer
-from sonoproof.explanation.perturbation import edge_map
+from sonoproof.explanation.methods import MethodSettings, explainer
 from sonoproof.phantom import PhantomCohort, PhantomConfig, write_cohort
 from sonoproof.pipeline import STAGES
 from sonoproof.pipeline import run as run_pipeline
@@ -107,14 +109,8 @@ def _measured(run: RunFolder, config: Config) -> tuple[pd.DataFrame, dict[str, b
             found = localise(values, mask)
             if found is not None:
                 rows.append({"method": name, "group": row["group"], "seconds": seconds, **asdict(found)})
-        judged = run_gate(
-            explain,
-            method=name,
-            network=bundle.classifier,
-            frames=frames[:GATE_FRAMES],
-            positive=positive[:GATE_FRAMES],
-        )
-        gates[name] = judged.passed
+        trial = Trial(bundle.classifier, frames[:GATE_FRAMES], positive=positive[:GATE_FRAMES])
+        gates[name] = run_gate(explain, method=name, trial=trial).passed
     return pd.DataFrame(rows), gates
 
 

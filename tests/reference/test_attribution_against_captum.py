@@ -14,7 +14,8 @@ from torch import nn
 
 from sonoproof.explanation.attribution import ClassLogit, integrated_gradients, logit_gradients
 from sonoproof.explanation.baselines import make_baselines
-from sonoproof.explanation.methods import METHODS, MethodSettings, explainer, network_input
+from sonoproof.explanation.catalogue import METHODS
+from sonoproof.explanation.methods import MethodSettings, explainer, network_input
 
 SIDE = 12
 

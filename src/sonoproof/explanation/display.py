@@ -1,7 +1,7 @@
 """Maps as they are shown: averaged over a small neighbourhood, on one scale for a whole set.
 
-Attribution of a convolutional network alternates in sign from pixel to pixel. What a reader can use is the net effect
-of a neighbourhood: a Gaussian average keeps the sum and lets what cancels cancel. The arrays kept are not averaged.
+The attribution of a convolutional network alternates in sign from pixel to pixel. What a reader can use is the net
+effect of a neighbourhood, which a Gaussian average gives and whose sum it keeps. The saved arrays are not averaged.
 """
 
 from __future__ import annotations
@@ -13,12 +13,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SCALE_PERCENTILE", "SIGNED_METHODS", "colour_scale", "display_sigma_px", "shown_map"]
+__all__ = ["SCALE_PERCENTILE", "colour_scale", "display_sigma_px", "shown_map"]
 
-# The colour scale of a set ends at this percentile: one hot pixel must not turn the rest invisible.
+# The colour scale of a set ends at this percentile: one hot pixel must not make the rest invisible.
 SCALE_PERCENTILE = 99.5
-# Methods whose values have a sign: towards the class explained or away from it.
-SIGNED_METHODS = frozenset({"integrated_gradients", "occlusion"})
 _SIGMA_SHARE = 1 / 75
 
 
@@ -28,7 +26,7 @@ def display_sigma_px(side: int) -> float:
 
 
 def shown_map(values: NDArray[Any]) -> NDArray[np.float32]:
-    """One value a pixel, shape (H, W), averaged over its neighbourhood for display."""
+    """One value per pixel, shape (H, W), averaged over its neighbourhood for display."""
     sigma = display_sigma_px(max(values.shape))
     averaged = cv2.GaussianBlur(values.astype(np.float32), (0, 0), sigmaX=sigma, borderType=cv2.BORDER_REFLECT)
     return np.asarray(averaged, dtype=np.float32)

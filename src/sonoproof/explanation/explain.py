@@ -6,34 +6,26 @@ Nothing is drawn here: `sonoproof.reporting.figures.explanation` draws from the 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import expit
-from torch import nn
 
-from sonoproof.classes import Classes
-from sonoproof.config import ExplainConfig
-from sonoproof.explanation.attribution import ClassLogit
+from sonoproof.explanation.catalogue import FURTHER_METHODS
+from sonoproof.explanation.context import ExplanationContext
 from sonoproof.explanation.display import SCALE_PERCENTILE, colour_scale, display_sigma_px
 from sonoproof.explanation.file_names import FILE_PATTERN
-from sonoproof.explanation.frame import BaselineResult, ExplainedFrame, explain_frame
-from sonoproof.explanation.gate import GateReport, run_gate
-from sonoproof.explanation.gate_checks import GateSettings, orders_without_a_map
-from sonoproof.explanation.methods import FURTHER_METHODS, Explainer, MethodSettings, explainer
-from sonoproof.explanation.saturation import ToProbability
+from sonoproof.explanation.frame import ExplainedFrame, explain_frame
+from sonoproof.explanation.gate.gate import GateReport, run_gate
+from sonoproof.explanation.gate.trial import Trial
+from sonoproof.explanation.methods import Explainer, MethodSettings, explainer
 from sonoproof.explanation.selection import select_frames
 from sonoproof.runfolder import atomic_path, write_json
 
-__all__ = ["BaselineResult", "Classes", "ExplainedFrame", "explain_frame", "explain_part"]
-
-Frames = NDArray[np.uint8]
-Masks = Callable[[str], NDArray[np.bool_] | None]
+__all__ = ["explain_part"]
 
 # The gate judges the method, not each frame: a few frames and a coarse path tell it apart from an edge detector.
 _GATE_FRAMES, _GATE_STEPS = 3, 16
@@ -41,78 +33,49 @@ _MAP_NAMES = ("saliency", "ig_", *FURTHER_METHODS)
 
 
 def explain_part(
-    predictions: pd.DataFrame,
-    *,
-    part: str,
-    load: Callable[[Sequence[str]], Frames],
-    model: nn.Module,
-    classes: Classes,
-    config: ExplainConfig,
-    out: Path,
-    references: Frames | None = None,
-    masks: Masks | None = None,
-    random_labels: nn.Module | None = None,
-    to_probability: ToProbability = expit,
-    progress: Callable[[int, int], None] | None = None,
+    predictions: pd.DataFrame, *, part: str, context: ExplanationContext, out: Path
 ) -> list[ExplainedFrame]:
     """Explain the top frames and the worst errors of a part, and write arrays and ``explanations.json``.
 
     Args:
         predictions: Predictions of the part (columns `PREDICTION_COLUMNS`).
         part: Name of the part.
-        load: Returns the frames of image ids as the network sees them, uint8, shape (N, H, W, 3).
-        model: Network in evaluation mode: frames (N, 3, H, W) in [-1, 1] to logits of the positive class.
-        classes: Names of the classes.
-        config: Numbers of frames, baselines, steps and tolerance.
-        out: Folder of the part's explanations; what an earlier run explained is removed.
-        references: Frames of the baseline ``references``, uint8, shape (R, H, W, 3).
-        masks: Returns where the truth of an image id is, shape (H, W) as the network sees the frame, where known.
-        random_labels: Network trained on shuffled labels, for the gate; None to leave that check out.
-        to_probability: Turns logits of the positive class into its probability, for the curves.
-        progress: Called with frames done and frames in all.
+        context: The model, the frames, and how to explain.
+        out: Folder of the part's explanations; what an earlier run wrote there is removed.
 
     Raises:
-        RunFolderError: The predictions are of another model than `model`.
+        RunFolderError: The predictions are of another model than the context's.
         ConfigError: A baseline is unknown or lacks its references.
     """
     explained: list[ExplainedFrame] = []
     maps: list[dict[str, NDArray[Any]]] = []
-    rows = _chosen_rows(predictions, positive=classes.positive, config=config)
+    rows = _chosen_rows(predictions, context=context)
     for done, row in enumerate(rows):
-        if progress is not None:
-            progress(done, len(rows))
-        item, arrays = explain_frame(
-            load([row["image_id"]])[0], row=row, model=model, classes=classes, config=config, references=references,
-            mask=masks(row["image_id"]) if masks is not None else None, to_probability=to_probability,
-        )  # fmt: skip
+        context.progress(done, len(rows))
+        item, arrays = explain_frame(row, context=context)
         _save_arrays(out / item.arrays, arrays)
         explained.append(item)
         maps.append({name: arrays[name] for name in arrays if name.startswith(_MAP_NAMES)})
-    if progress is not None:
-        progress(len(rows), len(rows))
-    gates = _gates(
-        explained, load=load, model=model, classes=classes, config=config, references=references,
-        random_labels=random_labels,
-    )  # fmt: skip
-    content = {"part": part, **_content(explained, classes=classes, config=config, gates=gates)}
-    write_json(out / "explanations.json", {**content, "scale": _scales(maps)}, schema="explanations")
+    context.progress(len(rows), len(rows))
+    content = {"part": part, **_content(explained, context=context), "scale": _scales(maps)}
+    write_json(out / "explanations.json", content, schema="explanations")
     _remove_earlier(out, keep={item.arrays.removesuffix(".npz") for item in explained})
     return explained
 
 
-def _chosen_rows(predictions: pd.DataFrame, *, positive: str, config: ExplainConfig) -> list[dict[str, Any]]:
+def _chosen_rows(predictions: pd.DataFrame, *, context: ExplanationContext) -> list[dict[str, Any]]:
     """Rows of the predictions that are explained, each with its ``kind`` and ``rank``."""
-    chosen = select_frames(predictions, positive=positive, top=config.top, errors=config.errors)
+    config = context.config
+    chosen = select_frames(predictions, positive=context.classes.positive, top=config.top, errors=config.errors)
     rows = predictions.set_index("image_id", drop=False)
     return [rows.loc[choice["image_id"]].to_dict() | choice for choice in chosen.to_dict("records")]
 
 
-def _content(
-    explained: Sequence[ExplainedFrame], *, classes: Classes, config: ExplainConfig, gates: Sequence[GateReport]
-) -> dict[str, Any]:
-    """What ``explanations.json`` says beside the part's name and the colour scales."""
+def _content(explained: Sequence[ExplainedFrame], *, context: ExplanationContext) -> dict[str, Any]:
+    """The content of ``explanations.json`` besides the part's name and the colour scales."""
+    config, gates = context.config, _gates(explained, context=context)
     return {
-        "classes": dataclasses.asdict(classes),
+        "classes": dataclasses.asdict(context.classes),
         "asked": {"top": config.top, "error": config.errors},
         "found": {kind: sum(item.kind == kind for item in explained) for kind in ("top", "error")},
         "methods": list(config.methods),
@@ -125,7 +88,7 @@ def _content(
 
 
 def _remove_earlier(out: Path, *, keep: set[str]) -> None:
-    """Figures and arrays of frames that only an earlier run explained: nobody would tell them apart."""
+    """Remove figures and arrays of frames that only an earlier run explained; nobody could tell them apart."""
     for path in out.iterdir():
         stem = path.name.partition(".")[0]
         if FILE_PATTERN.fullmatch(path.name) and stem not in keep:
@@ -137,52 +100,40 @@ def _save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
         np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
-def _gates(
-    explained: Sequence[ExplainedFrame],
-    *,
-    load: Callable[[Sequence[str]], Frames],
-    model: nn.Module,
-    classes: Classes,
-    config: ExplainConfig,
-    references: Frames | None,
-    random_labels: nn.Module | None,
-) -> list[GateReport]:
-    """Judge every method on the first frames explained: integrated gradients from the main baseline, then the others.
+def _gates(explained: Sequence[ExplainedFrame], *, context: ExplanationContext) -> list[GateReport]:
+    """Judge every method on the first explained frames: integrated gradients from the main baseline, then the others.
 
-    Empty where no frame was explained.
+    Empty if no frame was explained.
     """
-    judged = explained[:_GATE_FRAMES]
+    config, judged = context.config, explained[:_GATE_FRAMES]
     if not judged:
         return []
     main, *others = config.baselines
-    frames, positive = load([item.image_id for item in judged]), [i.explained_class == classes.positive for i in judged]
+    trial = Trial(
+        context.classifier,
+        context.frames([item.image_id for item in judged]),
+        positive=[item.explained_class == context.classes.positive for item in judged],
+        shuffled_labels=context.shuffled_labels,
+    )
 
     def method(name: str, baseline: str) -> Explainer:
-        return explainer(name, settings=MethodSettings(baseline=baseline, references=references, steps=_GATE_STEPS))
+        settings = MethodSettings(baseline=baseline, references=context.references, steps=_GATE_STEPS)
+        return explainer(name, settings=settings)
 
-    judge = partial(
-        run_gate,
-        network=model,
-        frames=frames,
-        positive=positive,
-        random_labels=random_labels,
-        others=orders_without_a_map(
-            logits=[ClassLogit(model, positive=side) for side in positive], frames=frames, settings=GateSettings()
-        ),
-    )
-    first = judge(
+    first = run_gate(
         method("integrated_gradients", main),
         method=f"integrated_gradients, {main}",
+        trial=trial,
         gaps=[item.baselines[0].gap for item in explained],
         tolerance=config.tolerance,
         other_baselines={name: method("integrated_gradients", name) for name in others},
     )
     further = [name for name in config.methods if name != "integrated_gradients"]
-    return [first, *(judge(method(name, main), method=name) for name in further)]
+    return [first, *(run_gate(method(name, main), method=name, trial=trial) for name in further)]
 
 
 def _scales(maps: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, float]:
-    """Where the colour scales of the set end, for maps as they are shown."""
+    """The ends of the colour scales of the set, for maps as they are shown."""
     side = max((max(m["saliency"].shape) for m in maps), default=0)
     signed = [m[name].sum(axis=0) for m in maps for name in m if name.startswith("ig_")]
     further = [name for name in FURTHER_METHODS if maps and name in maps[0]]

@@ -8,31 +8,28 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
-from torch import nn
 
-from sonoproof.classes import Classes
-from sonoproof.config import ExplainConfig
 from sonoproof.errors import RunFolderError
 from sonoproof.explanation.attribution import ClassLogit, IntegratedGradients, integrated_gradients
 from sonoproof.explanation.baselines import make_baselines
+from sonoproof.explanation.catalogue import FURTHER_METHODS
+from sonoproof.explanation.context import ExplanationContext
 from sonoproof.explanation.file_names import file_stem
 from sonoproof.explanation.localisation import Localisation, localise
-from sonoproof.explanation.methods import FURTHER_METHODS, MethodSettings, explainer, network_input
+from sonoproof.explanation.methods import MethodSettings, explainer, network_input
 from sonoproof.explanation.regions import attribution_shares
-from sonoproof.explanation.saturation import ToProbability, mean_curve, saturation_curve, share_saturated
+from sonoproof.explanation.saturation import mean_curve, saturation_curve, share_saturated
+from sonoproof.types import Float32Array, UInt8Array
 
 __all__ = ["BaselineResult", "ExplainedFrame", "explain_frame"]
 
-Frames = NDArray[np.uint8]
-
-# Most that the logit explained may differ from the one in the predictions, relative to max(1, |logit|).
+# How much the explained logit may differ from the one in the predictions, relative to max(1, |logit|).
 _LOGIT_TOLERANCE = 0.01
 
 
 @dataclass(frozen=True)
 class BaselineResult:
-    """How well integrated gradients did from one baseline.
+    """How well integrated gradients converged from one baseline.
 
     Attributes:
         name: Name of the baseline.
@@ -55,21 +52,21 @@ class BaselineResult:
 
 @dataclass(frozen=True)
 class ExplainedFrame:
-    """One frame explained: everything a figure's title and caption say, and the names of its files.
+    """An explained frame: everything that a figure's title and caption say, and the names of its files.
 
     Attributes:
         image_id: Key of the frame.
         kind: ``top`` or ``error``.
         rank: Place within its kind, from 1.
-        group: Group of the frame.
-        label: Class name, "" where unknown.
+        group: Its group.
+        label: Class name, "" if unknown.
         predicted: Class name.
         explained_class: The class whose logit is explained: the predicted one.
         probability: Probability of the explained class, from the predictions.
         logit: Logit of the explained class.
         baselines: The result of each baseline, the main one first.
         shares: Share of the main map's magnitude in the sector, on the border and on overlays, beside their areas.
-        localisation: The main map against the mask of the truth, where one is known.
+        localisation: The main map against the truth mask, if there is one.
         arrays: File name of the arrays (npz).
         png: File name of the figure at full resolution.
         pdf: File name of the vector figure.
@@ -95,38 +92,22 @@ class ExplainedFrame:
 
 
 def explain_frame(
-    frame: Frames,
-    *,
-    row: Mapping[str, Any],
-    model: nn.Module,
-    classes: Classes,
-    config: ExplainConfig,
-    references: Frames | None = None,
-    mask: NDArray[np.bool_] | None = None,
-    to_probability: ToProbability = expit,
+    row: Mapping[str, Any], *, context: ExplanationContext
 ) -> tuple[ExplainedFrame, dict[str, NDArray[Any]]]:
-    """Maps and curves of one frame, for the logit of the class predicted.
+    """Maps and curves of one frame, for the logit of the predicted class.
 
     Args:
-        frame: The frame as the network sees it, uint8, shape (H, W, 3).
         row: The frame's row of the predictions, with ``kind`` and ``rank``.
-        model: Network in evaluation mode.
-        classes: Names of the classes.
-        config: Methods, baselines, steps and tolerance.
-        references: Frames of the baseline ``references``.
-        mask: Where the truth is, shape (H, W), if known.
-        to_probability: Turns logits of the positive class into its probability.
+        context: The model, the frames, and how to explain.
 
     Returns:
         The frame's record, and its arrays: ``frame`` (uint8, (H, W, 3)), ``saliency`` (float32, (H, W): largest
         absolute gradient over the channels), and for each baseline B ``ig_B`` (float32, (3, H, W), logits of the
         explained class) with ``alpha_B``, ``probability_B`` and ``gradient_B`` (float64, (S,)).
     """
-    logit = ClassLogit(model, positive=row["predicted"] == classes.positive)
-    results, arrays = _maps(
-        frame, logit=logit, row=row, config=config, references=references, to_probability=to_probability
-    )
-    main = arrays[f"ig_{config.baselines[0]}"].sum(axis=0)
+    frame, logit = context.frames([row["image_id"]])[0], context.logit(row["predicted"])
+    results, arrays = _maps(frame, logit=logit, row=row, context=context)
+    main, mask = arrays[f"ig_{context.config.baselines[0]}"].sum(axis=0), context.mask(row["image_id"])
     probability, rank = float(row["probability"]), int(row["rank"])
     stem = file_stem(row["image_id"], kind=row["kind"], rank=rank)
     item = ExplainedFrame(
@@ -151,49 +132,45 @@ def explain_frame(
 
 
 def _maps(
-    frame: Frames,
-    *,
-    logit: ClassLogit,
-    row: Mapping[str, Any],
-    config: ExplainConfig,
-    references: Frames | None,
-    to_probability: ToProbability,
+    frame: UInt8Array, *, logit: ClassLogit, row: Mapping[str, Any], context: ExplanationContext
 ) -> tuple[tuple[BaselineResult, ...], dict[str, NDArray[Any]]]:
     """The arrays of a frame, and how far integrated gradients converged from each baseline."""
     arrays: dict[str, NDArray[Any]] = {"frame": frame}
     results = []
-    for name in config.baselines:
-        paths = _integrate(logit, frame, make_baselines(name, frame, references=references), config)
+    for name in context.config.baselines:
+        paths = _integrate(frame, logit=logit, baseline=name, context=context)
         if "saliency" not in arrays:
             _check_same_model(row, float(paths[0].path.logits[-1]) * logit.sign)
             # The last point of every path is the frame itself: its gradient is the saliency map.
             arrays["saliency"] = paths[0].path.gradients[-1].abs().amax(dim=0).cpu().numpy()
         curve = mean_curve(
-            [saturation_curve(path.path, positive=logit.sign > 0, to_probability=to_probability) for path in paths]
+            [
+                saturation_curve(path.path, positive=logit.sign > 0, to_probability=context.to_probability)
+                for path in paths
+            ]
         )
         arrays[f"ig_{name}"] = np.mean([path.attribution.cpu().numpy() for path in paths], axis=0)
         arrays[f"alpha_{name}"] = curve.alphas
         arrays[f"probability_{name}"] = curve.probability
         arrays[f"gradient_{name}"] = curve.mean_absolute_gradient
-        results.append(_baseline_result(name, paths, config.tolerance, saturated=share_saturated(curve)))
-    return tuple(results), arrays | _further_maps(logit, frame, config=config, references=references)
+        results.append(_baseline_result(name, paths, context.config.tolerance, saturated=share_saturated(curve)))
+    return tuple(results), arrays | _further_maps(frame, logit=logit, context=context)
 
 
-def _further_maps(
-    logit: ClassLogit, frame: Frames, *, config: ExplainConfig, references: Frames | None
-) -> dict[str, NDArray[Any]]:
-    settings = MethodSettings(baseline=config.baselines[0], references=references)
-    names = [name for name in FURTHER_METHODS if name in config.methods]
+def _further_maps(frame: UInt8Array, *, logit: ClassLogit, context: ExplanationContext) -> dict[str, Float32Array]:
+    settings = MethodSettings(baseline=context.config.baselines[0], references=context.references)
+    names = [name for name in FURTHER_METHODS if name in context.config.methods]
     return {name: np.asarray(explainer(name, settings=settings)(logit, frame), dtype=np.float32) for name in names}
 
 
 def _integrate(
-    logit: ClassLogit, frame: Frames, baselines: NDArray[np.float32], config: ExplainConfig
+    frame: UInt8Array, *, logit: ClassLogit, baseline: str, context: ExplanationContext
 ) -> list[IntegratedGradients]:
+    starts, config = make_baselines(baseline, frame, references=context.references), context.config
     (target,) = network_input(frame[None], like=logit)
     return [
         integrated_gradients(logit, target, baseline=start, steps=config.steps, tolerance=config.tolerance)
-        for start in network_input(baselines, like=logit)
+        for start in network_input(starts, like=logit)
     ]
 
 
@@ -215,10 +192,10 @@ def _baseline_result(
 
 
 def _check_same_model(row: Mapping[str, Any], logit: float) -> None:
-    """Explaining another model than the one that predicted would title the figure with a foreign probability."""
-    told = float(row["logit"])
-    if not abs(logit - told) <= _LOGIT_TOLERANCE * max(1.0, abs(told)):
+    """Explaining another model than the one that predicted would put a wrong probability into the figure's title."""
+    predicted = float(row["logit"])
+    if not abs(logit - predicted) <= _LOGIT_TOLERANCE * max(1.0, abs(predicted)):
         raise RunFolderError(
-            f"{row['image_id']}: the model gives the logit {logit:.4f} and the predictions say {told:.4f}; "
-            "they are of different models or preprocessing: write the predictions again, then explain"
+            f"{row['image_id']}: the model gives the logit {logit:.4f}, but in the predictions it is {predicted:.4f}; "
+            "they are of different models or preprocessing: predict again, then explain"
         )

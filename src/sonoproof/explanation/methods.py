@@ -1,6 +1,6 @@
-"""Explanation methods by name, all of the same shape: the logit of a named class and a frame give one map.
+"""The functions of the attribution methods: the logit of a named class and a frame give one map.
 
-A signed method's values push towards the class where they are positive; an unsigned one's are magnitudes.
+Positive values of a signed method push towards the class; those of an unsigned method are magnitudes.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pkgutil import resolve_name
 from typing import Any
 
 import numpy as np
@@ -19,24 +20,36 @@ from torch import nn
 from sonoproof.errors import ConfigError
 from sonoproof.explanation.attribution import ClassLogit, integrated_gradients, logit_gradients
 from sonoproof.explanation.baselines import make_baselines
+from sonoproof.explanation.catalogue import METHODS
 from sonoproof.training.batches import to_network
 from sonoproof.training.ensemble import ensemble_members
+from sonoproof.types import UInt8Array
 
-__all__ = ["FURTHER_METHODS", "METHODS", "Explainer", "MethodSettings", "explainer", "network_input"]
+__all__ = [
+    "Explainer",
+    "MethodSettings",
+    "explainer",
+    "grad_cam",
+    "mean_integrated_gradients",
+    "network_input",
+    "occlusion",
+    "saliency",
+    "smoothgrad",
+]
 
-Frame = NDArray[np.uint8]
-Explainer = Callable[[ClassLogit, Frame], NDArray[Any]]
+Explainer = Callable[[ClassLogit, UInt8Array], NDArray[Any]]
+"""Gives the map, shape (H, W), of a logit and a frame, (H, W, 3)."""
 
 
 @dataclass(frozen=True)
 class MethodSettings:
-    """What the methods can be told.
+    """Settings of the methods.
 
     Attributes:
         baseline: Baseline of integrated gradients and occlusion.
         references: Frames of the baseline ``references``, uint8, shape (R, H, W, 3).
         steps: Most points of the path of integrated gradients.
-        tolerance: Completeness gap at which the path is fine enough.
+        tolerance: Completeness gap below which the path is fine enough.
         samples: Noisy copies of SmoothGrad.
         noise_share: Standard deviation of SmoothGrad's noise, as a share of the frame's own range of values.
         patches: Occluding patches along a side.
@@ -44,7 +57,7 @@ class MethodSettings:
     """
 
     baseline: str = "blur"
-    references: NDArray[np.uint8] | None = None
+    references: UInt8Array | None = None
     steps: int = 256
     tolerance: float = 0.01
     samples: int = 16
@@ -61,7 +74,7 @@ def explainer(name: str, *, settings: MethodSettings | None = None) -> Explainer
     """
     if name not in METHODS:
         raise ConfigError(f"there is no explanation method {name!r}; there are {', '.join(METHODS)}")
-    return partial(METHODS[name], settings=settings or MethodSettings())
+    return partial(resolve_name(METHODS[name].function), settings=settings or MethodSettings())
 
 
 def network_input(levels: NDArray[Any], *, like: nn.Module) -> torch.Tensor:
@@ -78,12 +91,14 @@ def network_input(levels: NDArray[Any], *, like: nn.Module) -> torch.Tensor:
     return to_network(np.ascontiguousarray(levels), device=device).contiguous()
 
 
-def _saliency(logit: ClassLogit, frame: Frame, *, settings: MethodSettings) -> NDArray[Any]:  # noqa: ARG001
+def saliency(logit: ClassLogit, frame: UInt8Array, *, settings: MethodSettings) -> NDArray[Any]:  # noqa: ARG001
+    """The largest absolute gradient over the channels, (H, W)."""
     _, gradients = logit_gradients(logit, network_input(frame[None], like=logit))
     return _array(gradients[0].abs().amax(dim=0))
 
 
-def _integrated_gradients(logit: ClassLogit, frame: Frame, *, settings: MethodSettings) -> NDArray[Any]:
+def mean_integrated_gradients(logit: ClassLogit, frame: UInt8Array, *, settings: MethodSettings) -> NDArray[Any]:
+    """Integrated gradients, summed over the channels and averaged over the baselines, (H, W)."""
     (target,) = network_input(frame[None], like=logit)
     maps = [
         integrated_gradients(logit, target, baseline=baseline, steps=settings.steps, tolerance=settings.tolerance)
@@ -92,7 +107,7 @@ def _integrated_gradients(logit: ClassLogit, frame: Frame, *, settings: MethodSe
     return _array(torch.stack([result.attribution.sum(dim=0) for result in maps]).mean(dim=0))
 
 
-def _smoothgrad(logit: ClassLogit, frame: Frame, *, settings: MethodSettings) -> NDArray[Any]:
+def smoothgrad(logit: ClassLogit, frame: UInt8Array, *, settings: MethodSettings) -> NDArray[Any]:
     """Smilkov et al. 2017, "SmoothGrad: removing noise by adding noise", equation 1; magnitudes as for saliency."""
     target = network_input(frame[None], like=logit)
     noise = torch.randn((settings.samples, *target.shape[1:]), generator=torch.Generator().manual_seed(settings.seed))
@@ -101,11 +116,11 @@ def _smoothgrad(logit: ClassLogit, frame: Frame, *, settings: MethodSettings) ->
     return _array(gradients.mean(dim=0).abs().amax(dim=0))
 
 
-def _grad_cam(logit: ClassLogit, frame: Frame, *, settings: MethodSettings) -> NDArray[Any]:  # noqa: ARG001
-    """Selvaraju et al. 2017, "Grad-CAM", equations 1 and 2, on the last layer that still has a picture.
+def grad_cam(logit: ClassLogit, frame: UInt8Array, *, settings: MethodSettings) -> NDArray[Any]:  # noqa: ARG001
+    """Selvaraju et al. 2017, "Grad-CAM", equations 1 and 2, on the last layer whose output is still a picture.
 
-    Of an ensemble: the logit is the mean of its members' logits, and so is the map, before its negative part is cut,
-    the mean of theirs.
+    The map of an ensemble, before its negative part is cut, is the mean of its members' maps, as its logit is the mean
+    of theirs.
     """
     target = network_input(frame[None], like=logit)
     members = [ClassLogit(member, positive=logit.sign > 0) for member in ensemble_members(logit.network)]
@@ -115,7 +130,7 @@ def _grad_cam(logit: ClassLogit, frame: Frame, *, settings: MethodSettings) -> N
     return _array(fine[0].sum(dim=0))
 
 
-def _occlusion(logit: ClassLogit, frame: Frame, *, settings: MethodSettings) -> NDArray[Any]:
+def occlusion(logit: ClassLogit, frame: UInt8Array, *, settings: MethodSettings) -> NDArray[Any]:
     """Zeiler, Fergus 2014, "Visualizing and understanding convolutional networks": patches set to the baseline."""
     target = network_input(frame[None], like=logit)
     baseline = _baselines(logit, frame, settings).mean(dim=0, keepdim=True)
@@ -129,19 +144,6 @@ def _occlusion(logit: ClassLogit, frame: Frame, *, settings: MethodSettings) -> 
             perturbations_per_eval=16,
         )
     return _array(drops[0].mean(dim=0))
-
-
-METHODS: dict[str, Callable[..., NDArray[Any]]] = {
-    "saliency": _saliency,
-    "integrated_gradients": _integrated_gradients,
-    "smoothgrad": _smoothgrad,
-    "grad_cam": _grad_cam,
-    "occlusion": _occlusion,
-}
-
-
-# Methods beside saliency and integrated gradients, which come with every frame explained.
-FURTHER_METHODS = ("smoothgrad", "grad_cam", "occlusion")
 
 
 def _last_feature_layer(logit: ClassLogit, target: torch.Tensor) -> nn.Module:
@@ -163,11 +165,11 @@ def _last_feature_layer(logit: ClassLogit, target: torch.Tensor) -> nn.Module:
             hook.remove()
     once = [layer for layer in layers if calls[layer] == 1]
     if not once:
-        raise ConfigError("grad_cam needs a convolutional network: this one has no layer with a picture of features")
+        raise ConfigError("grad_cam needs a convolutional network; no layer of this one gives a picture of features")
     return once[-1]
 
 
-def _baselines(logit: ClassLogit, frame: Frame, settings: MethodSettings) -> torch.Tensor:
+def _baselines(logit: ClassLogit, frame: UInt8Array, settings: MethodSettings) -> torch.Tensor:
     return network_input(make_baselines(settings.baseline, frame, references=settings.references), like=logit)
 
 

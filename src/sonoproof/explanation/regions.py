@@ -1,4 +1,4 @@
-"""Parts of any ultrasound frame that need no annotation: the sector, the rim of the picture, burnt-in overlays.
+"""Regions of any ultrasound frame that need no annotation: the sector, the border of the picture, burned-in overlays.
 
 Attribution outside the sector is attribution to something that is no echo: a scale, a logo, an annotation, a border.
 """
@@ -11,29 +11,34 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["attribution_shares", "border_mask", "overlay_mask", "sector_mask"]
+from sonoproof.data.audit.burned_in import COLOURED
+from sonoproof.types import BoolArray, UInt8Array
 
-Frame = NDArray[np.uint8]
-Mask = NDArray[np.bool_]
+__all__ = ["REGIONS", "attribution_shares", "border_mask", "find_regions", "overlay_mask", "sector_mask"]
+
+REGIONS = {
+    "outside_sector": "what lies outside the ultrasound sector",
+    "border": "the border of the picture",
+    "overlay": "burned-in overlays",
+}
+"""Places where there is nothing to see of the anatomy, in words."""
 
 # Grey level above which a pixel is echo rather than background with JPEG noise.
 _ECHO_LEVEL = 16
-# Spread between the channels above which a pixel is coloured: echoes are grey.
-_COLOUR_LEVELS = 48
 # Grey level from which a thin structure outside the sector is text or a scale.
 _TEXT_LEVEL = 96
-# The rim of the picture as a share of its side: 8 px at 224, the reach of the network's first padded layers.
-_RIM_SHARE = 1 / 28
+# The border of the picture as a share of its side: 8 px at 224, the reach of the network's first padded layers.
+_BORDER_SHARE = 1 / 28
 
 
-def sector_mask(frame: Frame) -> Mask:
-    """The ultrasound sector: the largest connected area with echoes, its dark inside (follicles, shadows) filled.
+def sector_mask(frame: UInt8Array) -> BoolArray:
+    """The ultrasound sector: the largest connected area with echoes, its dark inside (follicles, shadows) included.
 
     Args:
         frame: uint8, shape (H, W, 3).
 
     Returns:
-        Shape (H, W); nothing is true where there is no echo.
+        Shape (H, W); all False if there is no echo.
     """
     echo = (frame.max(axis=2) > _ECHO_LEVEL) & ~_coloured(frame)
     side = max(frame.shape[:2])
@@ -46,34 +51,37 @@ def sector_mask(frame: Frame) -> Mask:
     return filled.astype(bool)
 
 
-def border_mask(frame: Frame) -> Mask:
-    """The rim of the picture, shape (H, W)."""
-    rim = max(1, round(max(frame.shape[:2]) * _RIM_SHARE))
+def border_mask(frame: UInt8Array) -> BoolArray:
+    """The border of the picture, shape (H, W)."""
+    width = max(1, round(max(frame.shape[:2]) * _BORDER_SHARE))
     mask = np.ones(frame.shape[:2], dtype=bool)
-    mask[rim:-rim, rim:-rim] = False
+    mask[width:-width, width:-width] = False
     return mask
 
 
-def overlay_mask(frame: Frame, sector: Mask) -> Mask:
-    """Burnt-in graphics: coloured pixels anywhere, and bright ones outside the sector; with a margin of two pixels."""
+def overlay_mask(frame: UInt8Array, sector: BoolArray) -> BoolArray:
+    """Burned-in graphics: coloured pixels anywhere, and bright ones outside the sector, with a margin of two pixels."""
     bright = (frame.max(axis=2) > _TEXT_LEVEL) & ~sector
     marked = (_coloured(frame) | bright).astype(np.uint8)
     return np.asarray(cv2.dilate(marked, np.ones((5, 5), dtype=np.uint8))).astype(bool)
 
 
-def attribution_shares(values: NDArray[Any], frame: Frame) -> dict[str, dict[str, float]]:
-    """Share of a map's magnitude in each part, beside the share of the picture that the part takes.
+def find_regions(frame: UInt8Array) -> dict[str, BoolArray]:
+    """The masks ``sector``, ``border`` and ``overlay``, shape (H, W) each; they overlap."""
+    sector = sector_mask(frame)
+    return {"sector": sector, "border": border_mask(frame), "overlay": overlay_mask(frame, sector)}
+
+
+def attribution_shares(values: NDArray[Any], frame: UInt8Array) -> dict[str, dict[str, float]]:
+    """Share of a map's magnitude in each region, beside the share of the picture that the region takes.
 
     Args:
         values: Attribution, any sign, shape (H, W).
         frame: The frame, uint8, shape (H, W, 3).
 
     Returns:
-        ``sector``, ``border`` and ``overlay``, each with ``attribution`` (NaN for a map of zeros) and ``area``; the
-        parts overlap.
+        The regions of `find_regions`, each with ``attribution`` (NaN for a map of zeros) and ``area``.
     """
-    sector = sector_mask(frame)
-    parts = {"sector": sector, "border": border_mask(frame), "overlay": overlay_mask(frame, sector)}
     magnitude = np.abs(values, dtype=np.float64)
     total = float(magnitude.sum())
     return {
@@ -81,14 +89,14 @@ def attribution_shares(values: NDArray[Any], frame: Frame) -> dict[str, dict[str
             "attribution": float(magnitude[mask].sum()) / total if total > 0 else float("nan"),
             "area": float(mask.mean()),
         }
-        for name, mask in parts.items()
+        for name, mask in find_regions(frame).items()
     }
 
 
-def _coloured(frame: Frame) -> Mask:
-    return np.asarray(np.ptp(frame.astype(np.int16), axis=2) > _COLOUR_LEVELS)
+def _coloured(frame: UInt8Array) -> BoolArray:
+    return np.asarray(np.ptp(frame.astype(np.int16), axis=2) > COLOURED)
 
 
-def _disc(radius: float) -> NDArray[np.uint8]:
+def _disc(radius: float) -> UInt8Array:
     size = 2 * max(1, round(radius)) + 1
     return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)), dtype=np.uint8)

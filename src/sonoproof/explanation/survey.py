@@ -1,14 +1,14 @@
 """Where the model looked over a whole part: attribution inside the sector, on the border, on overlays, on masks.
 
-A single frame proves little; a shortcut shows when frame after frame of other patients gives its attribution to the
-same kind of place. Integrated gradients grow with contrast, so that a bright mark receives some from any model. What
+A single frame proves little; a shortcut shows when frame after frame of different patients gives its attribution to
+the same kind of place. Integrated gradients grow with contrast, so a bright mark receives some from any model. What
 counts is therefore not the share of the picture that a place takes, but its share of the frame's structure: of the
-magnitude of frame minus baseline, what a model would give that weighs all structure alike.
+magnitude of frame minus baseline, which is the attribution of a model that weighs all structure alike.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,45 +16,38 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import t as student
-from torch import nn
 
-from sonoproof.explanation.attribution import ClassLogit
+from sonoproof.evaluation.intervals.intervals import Interval
 from sonoproof.explanation.baselines import make_baselines
+from sonoproof.explanation.context import ExplanationContext
 from sonoproof.explanation.localisation import localise
 from sonoproof.explanation.methods import MethodSettings, explainer
-from sonoproof.explanation.regions import border_mask, overlay_mask, sector_mask
+from sonoproof.explanation.regions import REGIONS, find_regions
+from sonoproof.types import BoolArray
 
-__all__ = ["REGIONS", "REGION_WORDS", "survey_part"]
+__all__ = ["survey_part"]
 
-Frames = NDArray[np.uint8]
-Masks = Callable[[str], NDArray[np.bool_] | None]
-
-REGIONS = ("outside_sector", "border", "overlay")
-REGION_WORDS = {
-    "outside_sector": "what lies outside the ultrasound sector",
-    "border": "the border of the picture",
-    "overlay": "burnt-in overlays",
-}
-# Enough to see which kind of place is looked at; the completeness of single maps is not asked for.
+# Enough to see which kind of place is looked at; single maps need not be complete.
 _STEPS, _BASELINE = 8, "blur"
-# Under this share of the picture a place is not there: a few pixels of coloured noise are no overlay.
+# A place that takes less of the picture than this is not there: a few pixels of coloured noise are no overlay.
 _MIN_AREA = 5e-4
-# A model is said to look at a place when its attribution there surpasses the structure's share by this much at least,
-# by the lower limit of the interval. Measured error rates stand in docs/explanations.md.
+# A model looks at a place if its attribution there exceeds the structure's share by at least this much, judged by the
+# lower limit of the interval. Measured error rates are in docs/explanations.md.
 _MAX_EXCESS = 0.05
 _MIN_FRAMES = 5
 
 
 @dataclass(frozen=True)
 class Surveyed:
-    """One frame of the survey: shares of a region are None where the frame has no such place.
+    """One frame of the survey.
 
     Attributes:
         image_id: Key of the frame.
         group: Its group.
-        explained_class: The class predicted, whose logit is explained.
-        regions: Of each of `REGIONS`, the shares ``attribution``, ``structure`` and ``area``, in [0, 1].
-        on_mask: ``mass``, ``area``, ``lift`` and ``pointing`` against the mask of the truth, where one is known.
+        explained_class: The predicted class, whose logit is explained.
+        regions: For each of `REGIONS`, the shares ``attribution``, ``structure`` and ``area``, in [0, 1]; None if the
+            frame has no such place.
+        on_mask: ``mass``, ``area``, ``lift`` and ``pointing`` against the truth mask, if there is one.
     """
 
     image_id: str
@@ -65,43 +58,22 @@ class Surveyed:
 
 
 def survey_part(
-    predictions: pd.DataFrame,
-    *,
-    part: str,
-    load: Callable[[Sequence[str]], Frames],
-    model: nn.Module,
-    positive: str,
-    frames: int,
-    seed: int = 0,
-    confidence: float = 0.95,
-    masks: Masks | None = None,
+    predictions: pd.DataFrame, *, part: str, context: ExplanationContext, confidence: float = 0.95, seed: int = 0
 ) -> dict[str, Any]:
     """Explain a sample of a part with few steps, and say where the attribution lies.
 
     Args:
         predictions: Predictions of the part (columns `PREDICTION_COLUMNS`).
         part: Name of the part.
-        load: Returns the frames of image ids as the network sees them, uint8, shape (N, H, W, 3).
-        model: Network in evaluation mode.
-        positive: Name of the positive class.
-        frames: Most frames; one of each group, as long as there are groups.
-        seed: Seed of the sample.
+        context: The model, the frames, and how many of them, one of each group as long as there are groups.
         confidence: Level of the intervals.
-        masks: Returns where the truth of an image id is, shape (H, W), where known.
+        seed: Seed of the sample.
 
     Returns:
         The content of ``survey.json``: means over the frames with their intervals, findings, and every frame.
     """
-    chosen = _sample(predictions, number=frames, seed=seed)
-    surveyed = [
-        _survey_frame(
-            row,
-            load([row["image_id"]])[0],
-            logit=ClassLogit(model, positive=row["predicted"] == positive),
-            mask=masks(row["image_id"]) if masks is not None else None,
-        )
-        for row in chosen.to_dict("records")
-    ]
+    chosen = _sample(predictions, number=context.config.survey, seed=seed)
+    surveyed = [_survey_frame(row, context=context) for row in chosen.to_dict("records")]
     regions = {name: _region_summary(name, surveyed, confidence=confidence) for name in REGIONS}
     return {
         "part": part,
@@ -123,27 +95,23 @@ def survey_part(
 
 
 def _sample(predictions: pd.DataFrame, *, number: int, seed: int) -> pd.DataFrame:
-    """Frames of as many groups as there are, drawn at random; a second frame of a group only when all had a first."""
+    """Random frames of as many groups as there are; a second frame of a group only after a first of every group."""
     table = predictions[np.isfinite(predictions["logit"].astype(float))].sort_values("image_id", kind="stable")
     shuffled = table.sample(frac=1.0, random_state=np.random.default_rng(seed))
-    # A frame without a group stands for itself.
+    # A frame without a group is a group of its own.
     group = shuffled["group"].where(shuffled["group"] != "", "image:" + shuffled["image_id"])
     turn = shuffled.groupby(group, sort=False).cumcount()
     return shuffled.iloc[np.argsort(turn.to_numpy(), kind="stable")[:number]]
 
 
-def _survey_frame(
-    row: Mapping[Any, Any], frame: Frames, *, logit: ClassLogit, mask: NDArray[np.bool_] | None
-) -> Surveyed:
-    settings = MethodSettings(baseline=_BASELINE, steps=_STEPS)
-    values = explainer("integrated_gradients", settings=settings)(logit, frame)
+def _survey_frame(row: Mapping[Any, Any], *, context: ExplanationContext) -> Surveyed:
+    frame, mask = context.frames([row["image_id"]])[0], context.mask(row["image_id"])
+    explain = explainer("integrated_gradients", settings=MethodSettings(baseline=_BASELINE, steps=_STEPS))
+    values = explain(context.logit(row["predicted"]), frame)
     structure = np.abs(frame - make_baselines(_BASELINE, frame)[0]).sum(axis=2)
-    sector = sector_mask(frame)
-    places = {
-        "outside_sector": ~sector & bool(sector.any()),
-        "border": border_mask(frame),
-        "overlay": overlay_mask(frame, sector),
-    }
+    regions = find_regions(frame)
+    sector = regions.pop("sector")
+    places = {"outside_sector": ~sector & bool(sector.any()), **regions}
     found = localise(values, mask) if mask is not None else None
     return Surveyed(
         image_id=row["image_id"],
@@ -156,7 +124,7 @@ def _survey_frame(
     )  # fmt: skip
 
 
-def _shares(place: NDArray[np.bool_], magnitude: NDArray[Any], structure: NDArray[Any]) -> dict[str, float] | None:
+def _shares(place: BoolArray, magnitude: NDArray[Any], structure: NDArray[Any]) -> dict[str, float] | None:
     totals = float(magnitude.sum(dtype=np.float64)), float(structure.sum(dtype=np.float64))
     if place.mean() < _MIN_AREA or min(totals) <= 0.0:
         return None
@@ -169,19 +137,18 @@ def _shares(place: NDArray[np.bool_], magnitude: NDArray[Any], structure: NDArra
 
 def _region_summary(name: str, surveyed: Sequence[Surveyed], *, confidence: float) -> dict[str, Any]:
     """Means over the frames that have such a place, each of equal weight, and whether the model looks there."""
-    present = [(item.group or item.image_id, shares) for item in surveyed if (shares := item.regions[name]) is not None]
+    present = [(item.group or item.image_id, found) for item in surveyed if (found := item.regions[name]) is not None]
     units = [unit for unit, _ in present]
-    summary: dict[str, Any] = {
-        kind: _mean([shares[kind] for _, shares in present], units=units, confidence=confidence, bounds=(0.0, 1.0))
+    shares = {
+        kind: _mean([found[kind] for _, found in present], units=units, confidence=confidence, bounds=(0.0, 1.0))
         for kind in ("attribution", "structure", "area")
     }
     excess = _mean([s["attribution"] - s["structure"] for _, s in present], units=units, confidence=confidence)
-    low = excess["low"]
     return {
         "frames": len(present),
-        **summary,
-        "excess": excess,
-        "looked_at": bool(len(set(units)) >= _MIN_FRAMES and low is not None and low > _MAX_EXCESS),
+        **{kind: share.to_dict() for kind, share in shares.items()},
+        "excess": excess.to_dict(),
+        "looked_at": bool(len(set(units)) >= _MIN_FRAMES and excess.low > _MAX_EXCESS),
     }
 
 
@@ -193,7 +160,9 @@ def _mask_summary(surveyed: Sequence[Surveyed], *, confidence: float) -> dict[st
     return {
         "frames": len(present),
         **{
-            kind: _mean([found[kind] for _, found in present], units=units, confidence=confidence, bounds=(0.0, most))
+            kind: _mean(
+                [found[kind] for _, found in present], units=units, confidence=confidence, bounds=(0.0, most)
+            ).to_dict()
             for kind, most in (("mass", 1.0), ("area", 1.0), ("lift", np.inf), ("pointing", 1.0))
         },
     }
@@ -201,14 +170,13 @@ def _mask_summary(surveyed: Sequence[Surveyed], *, confidence: float) -> dict[st
 
 def _mean(
     values: Sequence[float], *, units: Sequence[str], confidence: float, bounds: tuple[float, float] = (-np.inf, np.inf)
-) -> dict[str, float | None]:
-    """Mean over groups of their means, with Student's interval within bounds; none of fewer than two groups."""
+) -> Interval:
+    """Mean over groups of their means, with Student's interval within bounds; none with fewer than two groups."""
     if not values:
-        return {"value": None, "low": None, "high": None}
+        return Interval()
     means = pd.Series(values).groupby(list(units), sort=False).mean().to_numpy()
     centre = float(means.mean())
     if len(means) < 2:
-        return {"value": centre, "low": None, "high": None}
+        return Interval(centre)
     reach = float(student.ppf(0.5 + confidence / 2, len(means) - 1) * means.std(ddof=1) / np.sqrt(len(means)))
-    low, high = bounds
-    return {"value": centre, "low": max(centre - reach, low), "high": min(centre + reach, high)}
+    return Interval(centre, max(centre - reach, bounds[0]), min(centre + reach, bounds[1]))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from torch import nn
 
+from sonoproof.explanation.context import ExplanationContext
 from sonoproof.explanation.explain import explain_part
-from sonoproof.explanation.survey import REGION_WORDS, survey_part
-from sonoproof.parts import Part
+from sonoproof.explanation.regions import REGIONS
+from sonoproof.explanation.survey import survey_part
 from sonoproof.reporting.figures.explanation import draw_explanations
 from sonoproof.runfolder import RunFolder, files_in, write_json
 from sonoproof.sampling import evenly_spread
@@ -26,43 +26,27 @@ SHUFFLED = "shuffled-labels"
 
 def explain(context: RunContext) -> list[Path]:
     """Model and predictions to where the model looked, explained frames and their figures."""
-    random_labels = _network_of_shuffled_labels(context) if context.config.explain.label_randomisation else None
-    folders = []
-    for part, predictions in context.predictions.items():
-        folders.append(context.run.explanations(part))
-        _survey(context, part, predictions)
-        explain_part(
-            predictions,
-            part=part,
-            load=context.frames,
-            model=context.bundle.classifier,
-            classes=context.classes,
-            config=context.config.explain,
-            out=folders[-1],
-            references=_references(context),
-            masks=context.masks,
-            random_labels=random_labels,
-            to_probability=context.bundle.spec.decision.probability,
-            progress=context.progress,
-        )
-    draw_explanations(*folders, dpi=context.config.explain.dpi, progress=context.progress)
-    return [path for folder in folders for path in files_in(folder)]
-
-
-def _survey(context: RunContext, part: Part, predictions: pd.DataFrame) -> None:
-    survey = survey_part(
-        predictions,
-        part=part,
-        load=context.frames,
-        model=context.bundle.classifier,
-        positive=context.classes.positive,
-        frames=context.config.explain.survey,
-        confidence=context.config.evaluate.confidence,
+    run, config = context.run, context.config.explain
+    explanation = ExplanationContext(
+        frames=context.frames,
+        classifier=context.bundle.classifier,
+        classes=context.classes,
+        config=config,
+        references=_references(context),
         masks=context.masks,
+        shuffled_labels=_network_of_shuffled_labels(context) if config.label_randomisation else None,
+        to_probability=context.bundle.spec.decision.probability,
+        progress=context.progress,
     )
-    write_json(context.run.explanations(part) / "survey.json", survey, schema="survey")
-    for region in survey["looks_at"]:
-        context.say(f"warning: {part}: the model looks at {REGION_WORDS[region]}")
+    for part, predictions in context.predictions.items():
+        survey = survey_part(predictions, part=part, context=explanation, confidence=context.config.evaluate.confidence)
+        write_json(run.explanations(part) / "survey.json", survey, schema="survey")
+        for region in survey["looks_at"]:
+            context.say(f"warning: {part}: the model looks at {REGIONS[region]}")
+        explain_part(predictions, part=part, context=explanation, out=run.explanations(part))
+    folders = [run.explanations(part) for part in context.predictions]
+    draw_explanations(*folders, dpi=config.dpi, progress=context.progress)
+    return [path for folder in folders for path in files_in(folder)]
 
 
 def _references(context: RunContext) -> UInt8Array | None:

@@ -11,7 +11,7 @@ import pytest
 from sonoproof.config import TABLES, Config, ExplainConfig, FitConfig, load_config, override, settings_of, to_toml
 from sonoproof.errors import ConfigError
 from sonoproof.explanation.baselines import BASELINES
-from sonoproof.explanation.methods import METHODS
+from sonoproof.explanation.catalogue import METHODS
 
 OLD = Path(__file__).parent / "old_config.toml"
 

@@ -12,8 +12,9 @@ from tests.support.bundles import lively_bundle, lively_ensemble
 from torch import nn
 
 from sonoproof.explanation.attribution import ClassLogit
-from sonoproof.explanation.methods import METHODS, MethodSettings, explainer, network_input
-from sonoproof.explanation.randomisation import randomised_cascade
+from sonoproof.explanation.catalogue import METHODS
+from sonoproof.explanation.gate.randomisation import randomised_cascade
+from sonoproof.explanation.methods import MethodSettings, explainer, network_input
 from sonoproof.training.ensemble import Ensemble
 
 SIZE = 64

@@ -10,10 +10,13 @@ import pytest
 import torch
 
 from sonoproof.explanation.attribution import ClassLogit
-from sonoproof.explanation.gate import GateReport, label_randomisation, run_gate
-from sonoproof.explanation.gate_checks import rank_similarity
+from sonoproof.explanation.display import shown_map
+from sonoproof.explanation.gate.check import rank_similarity
+from sonoproof.explanation.gate.gate import GateReport, run_gate
+from sonoproof.explanation.gate.patches import edge_map
+from sonoproof.explanation.gate.randomisation import label_randomisation
+from sonoproof.explanation.gate.trial import Trial
 from sonoproof.explanation.methods import Explainer, MethodSettings, explainer
-from sonoproof.explanation.perturbation import edge_map
 
 Frame = npt.NDArray[np.uint8]
 COARSE = MethodSettings(steps=16)
@@ -53,14 +56,9 @@ def _judge(phantom: Any, explain: Explainer, **options: Any) -> GateReport:
     right = phantom.predictions[phantom.predictions["label"] == phantom.predictions["predicted"]]
     sure = right.assign(size=right["logit"].abs()).sort_values("size", ascending=False)
     chosen = sure.drop_duplicates("group").head(3)
-    return run_gate(
-        explain,
-        method="under test",
-        network=phantom.network,
-        frames=phantom.load(chosen["image_id"]),
-        positive=list(chosen["predicted"] == "unhealthy"),
-        **options,
-    )
+    positive = list(chosen["predicted"] == "unhealthy")
+    trial = Trial(phantom.network, phantom.load(chosen["image_id"]), positive=positive)
+    return run_gate(explain, method="under test", trial=trial, **options)
 
 
 def test_true_gradients_pass(phantom: Any) -> None:
@@ -128,9 +126,9 @@ def test_gate_repeats_itself(phantom: Any) -> None:
 
 def test_label_randomisation_sees_a_map_that_ignores_the_labels(phantom: Any) -> None:
     def passes(explain: Explainer) -> bool:
-        net, frames = phantom.network, phantom.frames[:2]
-        check = label_randomisation(explain, network=net, random_labels=net, frames=frames, positive=[True, True])
-        return check.passed
+        trial = Trial(phantom.network, phantom.frames[:2], positive=[True, True])
+        shown = [shown_map(values) for values in trial.maps(explain)]
+        return label_randomisation(explain, shown, trial=trial, shuffled_labels=phantom.network).passed
 
     assert not passes(_edges)
     assert not passes(explainer("saliency"))  # the very same network: nothing has fallen

@@ -7,17 +7,34 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from tests.support.trained_phantom import TrainedPhantom
 
+from sonoproof.classes import Classes
+from sonoproof.config import ExplainConfig
+from sonoproof.explanation.context import ExplanationContext
 from sonoproof.explanation.survey import survey_part
+from sonoproof.types import LoadMask
 
 
-def survey(phantom: TrainedPhantom, *, frames: int = 48, **options: Any) -> dict[str, Any]:
-    return survey_part(
-        phantom.predictions, part="val", load=phantom.load, model=phantom.network, positive="unhealthy",
-        frames=frames, **options,
-    )  # fmt: skip
+def survey(
+    phantom: TrainedPhantom,
+    *,
+    frames: int = 48,
+    seed: int = 0,
+    predictions: pd.DataFrame | None = None,
+    masks: LoadMask | None = None,
+) -> dict[str, Any]:
+    context = ExplanationContext(
+        frames=phantom.load,
+        classifier=phantom.network,
+        classes=Classes("healthy", "unhealthy"),
+        config=ExplainConfig(survey=frames),
+        masks=masks,
+    )
+    chosen = phantom.predictions if predictions is None else predictions
+    return survey_part(chosen, part="val", context=context, seed=seed)
 
 
 @pytest.fixture(scope="module")
@@ -62,10 +79,7 @@ def test_an_overlay_seen_in_few_groups_convicts_nobody(marked: TrainedPhantom) -
     few = marked.predictions[marked.predictions["group"].isin(marked.predictions["group"].unique()[:4])]
     found = survey(TrainedPhantom(marked.frames, marked.masks, marked.predictions, marked.network))
     assert found["looks_at"]
-    seen = survey_part(
-        few, part="val", load=marked.load, model=marked.network, positive="unhealthy", frames=24
-    )  # fmt: skip
-    assert seen["looks_at"] == []
+    assert survey(marked, frames=24, predictions=few)["looks_at"] == []
 
 
 def test_nothing_to_survey_is_said(phantom: TrainedPhantom, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sonoproof.explanation.survey import REGION_WORDS
+from sonoproof.explanation.regions import REGIONS
 from sonoproof.reporting.checklists.facts import Facts
 from sonoproof.reporting.page.gap import measured_gap
 from sonoproof.reporting.page.limits import limits
@@ -104,6 +104,6 @@ def _verdict(gate: Json) -> str:
 def _looked(part: PartFiles) -> str:
     if not part.survey.get("frames_surveyed"):
         return ""
-    places = " and ".join(REGION_WORDS[name] for name in part.survey["looks_at"])
+    places = " and ".join(REGIONS[name] for name in part.survey["looks_at"])
     frames = counted(part.survey["frames_surveyed"], "frame")
     return f", over {frames} the model looks at {places}" if places else f", no shortcut seen over {frames}"

@@ -22,14 +22,13 @@ from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import ScaledTranslation
 
-from sonoproof.explanation.display import SIGNED_METHODS, shown_map
+from sonoproof.explanation.baselines import BASELINES
+from sonoproof.explanation.catalogue import METHODS
+from sonoproof.explanation.display import shown_map
 from sonoproof.reporting.figures.heatmap import bar, overlay
 from sonoproof.reporting.figures.style import BLUE, INK, ORANGE, drawable, house_style
 from sonoproof.reporting.wording.captions import (
-    BAR_WORDS,
-    METHOD_WORDS,
     Panel,
-    baseline_title,
     panel_verdict,
     panels_of,
     title_lines,
@@ -151,18 +150,18 @@ def _draw_heading(figure: Figure, lines: list[str]) -> None:
 
 
 def _draw_map(place: _Place, panel: Panel, arrays: Arrays, *, item: Json, content: Json) -> None:
-    signed, scale = panel.kind in SIGNED_METHODS, content["scale"][panel.kind]
+    method, scale = METHODS[panel.kind], content["scale"][panel.kind]
     values = arrays[f"ig_{panel.baseline}"].sum(axis=0) if panel.baseline else arrays[panel.kind]
-    if signed and item["explained_class"] != content["classes"]["positive"]:
+    if method.signed and item["explained_class"] != content["classes"]["positive"]:
         values = -values  # a colour means the same class in the whole set, whichever class's logit is explained
-    seen = overlay(arrays["frame"], shown_map(values), scale=scale, signed=signed)
-    title = METHOD_WORDS[panel.kind] + (f" ({baseline_title(panel.baseline)})" if panel.baseline else "")
+    seen = overlay(arrays["frame"], shown_map(values), scale=scale, signed=method.signed)
+    title = method.title + (f" ({BASELINES[panel.baseline].title})" if panel.baseline else "")
     verdict = panel_verdict(panel, content)
     _draw_picture(place, seen, f"{title}: {verdict}" if verdict else title, alarming="FAILED" in verdict)
-    if signed:
-        _draw_signed_bar(place, scale, content["classes"], middle=BAR_WORDS[panel.kind])
+    if method.signed:
+        _draw_signed_bar(place, scale, content["classes"], middle=method.unit)
     else:
-        _draw_plain_bar(place, scale, words=BAR_WORDS[panel.kind])
+        _draw_plain_bar(place, scale, words=method.unit)
 
 
 def _draw_picture(place: _Place, pixels: UInt8Array, title: str, *, alarming: bool = False) -> None:
@@ -211,7 +210,7 @@ def _draw_curves(place: _Place, arrays: Arrays, baseline: str) -> None:
     axis.set_ylabel("probability (solid)", color=BLUE, labelpad=1.0)
     axis.set_xlabel("α, from the baseline (0) to the frame (1)", labelpad=1.5)
     _draw_gradient(axis.twinx(), arrays[f"alpha_{baseline}"], arrays[f"gradient_{baseline}"])
-    place.name(axis, f"Saturation ({baseline_title(baseline)})")
+    place.name(axis, f"Saturation ({BASELINES[baseline].title})")
 
 
 def _draw_gradient(axis: Axes, alphas: FloatArray, gradient: FloatArray) -> None:

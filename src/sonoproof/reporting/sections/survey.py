@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sonoproof.explanation.survey import REGION_WORDS, REGIONS
+from sonoproof.explanation.regions import REGIONS
 from sonoproof.reporting.figures.figure_writer import FigureWriter
 from sonoproof.reporting.figures.survey import survey_figure
 from sonoproof.reporting.page.blocks import Block, Gallery, Notice, Prose, Table
@@ -41,7 +41,7 @@ def survey_alarms(part: PartFiles) -> list[Notice]:
     """A warning for each kind of place that the model looks at and should not."""
     return [
         Notice(
-            f"{part.title}: the model looks at {REGION_WORDS[name]}. {_shares(part.survey['regions'][name])}.",
+            f"{part.title}: the model looks at {REGIONS[name]}. {_shares(part.survey['regions'][name])}.",
             level="warning",
         )
         for name in part.survey.get("looks_at") or []

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sonoproof.explanation.baselines import BASELINE_WORDS
+from sonoproof.explanation.baselines import BASELINES
+from sonoproof.explanation.catalogue import METHODS
 from sonoproof.parts import Part
 from sonoproof.reporting.wording.text import visible_text
 from sonoproof.types import Json
 
 __all__ = [
-    "BAR_WORDS",
-    "METHOD_WORDS",
     "Panel",
-    "baseline_title",
     "figure_caption",
     "gap_words",
     "gate_method",
@@ -23,21 +21,6 @@ __all__ = [
     "title_lines",
 ]
 
-METHOD_WORDS = {
-    "saliency": "Saliency",
-    "integrated_gradients": "Integrated gradients",
-    "smoothgrad": "SmoothGrad",
-    "grad_cam": "Grad-CAM",
-    "occlusion": "Occlusion",
-}
-# Under the colour bar: the unit; of a signed method at its middle.
-BAR_WORDS = {
-    "saliency": "|gradient of the logit|, per unit of input",
-    "integrated_gradients": "0 logits per pixel",
-    "smoothgrad": "|mean gradient of the logit|, per unit of input",
-    "grad_cam": "weighted features, arbitrary unit",
-    "occlusion": "0 logits",
-}
 _DEFAULT_METHODS = ("saliency", "integrated_gradients")
 _LONGEST_NAME = 40
 
@@ -58,7 +41,7 @@ class Panel:
 def gate_method(gate: Json) -> str:
     """The method that a gate judged, with its baseline, for readers."""
     kind, _, baseline = str(gate.get("method", "maps")).partition(", ")
-    return METHOD_WORDS.get(kind, kind) + (f" ({baseline})" if baseline else "")
+    return (METHODS[kind].title if kind in METHODS else kind) + (f" ({baseline})" if baseline else "")
 
 
 def panels_of(item: Json, content: Json) -> list[Panel]:
@@ -90,17 +73,11 @@ def title_lines(item: Json, content: Json) -> list[str]:
 
 def gap_words(result: Json) -> str:
     """The completeness gap from one baseline: ``from the blurred frame 0.8 % (converged)``."""
-    start = f"from {BASELINE_WORDS[result['name']]}"
+    start = f"from {BASELINES[result['name']].words}"
     if result["gap"] is None:
         return f"{start} undefined, as both have the same logit (NOT CONVERGED)"
     reached = "converged" if result["converged"] else "NOT CONVERGED"
     return f"{start} {_percent(result['gap'])} ({reached})"
-
-
-def baseline_title(name: str) -> str:
-    """A baseline in the title of a panel: ``blurred baseline``."""
-    words = {"blur": "blurred", "mean": "mean-grey", "references": "reference"}
-    return f"{words.get(name, name)} baseline"
 
 
 def gate_words(content: Json) -> str:
@@ -123,7 +100,7 @@ def panel_verdict(panel: Panel, content: Json) -> str:
 
 def _all_gates(content: Json) -> str:
     further = content.get("further_gates") or []
-    others = "".join(f"; {METHOD_WORDS[gate['method']]}: {_verdict(gate)}" for gate in further)
+    others = "".join(f"; {METHODS[gate['method']].title}: {_verdict(gate)}" for gate in further)
     return f"{gate_words(content)}{others}"
 
 
@@ -169,20 +146,14 @@ def _panel_sentences(item: Json, content: Json) -> list[str]:
 def _sentences(item: Json, content: Json) -> dict[str, str]:
     negative, positive = (_name(content["classes"][key]) for key in ("negative", "positive"))
     signs = f"orange pushes towards “{positive}”, blue towards “{negative}”"
-    ends = {kind: f"full colour at {content['scale'].get(kind, 0.0):.2g}" for kind in METHOD_WORDS}
-    unit = "in logits per unit of network input (the whole grey range is 2 units)"
+    methods = {
+        kind: f"{method.caption}{f': {signs},' if method.signed else ';'} "
+        f"full colour at {content['scale'].get(kind, 0.0):.2g}."
+        for kind, method in METHODS.items()
+    }
     return {
         "frame": "The frame as the network receives it.",
-        "saliency": f"Saliency: the largest absolute gradient of that logit over the three channels, {unit}; "
-        f"{ends['saliency']}.",
-        "integrated_gradients": "Integrated gradients, summed over the channels, in logits per pixel: "
-        f"{signs}, {ends['integrated_gradients']}.",
-        "smoothgrad": "SmoothGrad: the absolute mean gradient over noisy copies of the frame, largest over the "
-        f"channels, {unit}; {ends['smoothgrad']}.",
-        "grad_cam": "Grad-CAM: features of the last convolutional layer, weighted by the mean gradient of that logit, "
-        f"positive part, enlarged to the frame; {ends['grad_cam']}.",
-        "occlusion": "Occlusion: the drop in that logit when a patch is replaced by the baseline, in logits: "
-        f"{signs}, {ends['occlusion']}.",
+        **methods,
         "curves": f"Probability of “{_name(item['explained_class'])}” and mean absolute gradient of its logit along "
         "the straight path from the baseline (α = 0) to the frame (α = 1). Where the gradient has fallen to zero, the "
         "model is saturated and a saliency map says nothing.",

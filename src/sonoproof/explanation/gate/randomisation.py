@@ -1,4 +1,4 @@
-"""Networks with their weights drawn anew from the output downwards: what a map must not survive.
+"""Checks against random networks: with other weights, or other labels, the maps must change.
 
 References:
     Adebayo et al. 2018, "Sanity checks for saliency maps", section 3: cascading randomisation.
@@ -9,16 +9,57 @@ from __future__ import annotations
 import copy
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from sonoproof.explanation.gate.check import Check
+from sonoproof.explanation.gate.trial import Trial
+from sonoproof.explanation.methods import Explainer, network_input
 from sonoproof.training.ensemble import ensemble_members
 from sonoproof.training.layers import settle_batch_norm
 
-__all__ = ["randomised_cascade"]
+__all__ = ["label_randomisation", "model_randomisation", "randomised_cascade"]
+
+_MAX_SIMILAR_TO_RANDOM = 0.5
+
+
+def model_randomisation(explain: Explainer, shown: Sequence[NDArray[Any]], *, trial: Trial) -> Check:
+    """Whether the maps fall apart with the network's weights; the series shows it layer by layer."""
+    settings, shares, falls = trial.settings, [], []
+    frames = network_input(trial.frames, like=trial.network)
+    cascade = randomised_cascade(trial.network, frames=frames, stages=settings.stages, seed=settings.seed)
+    for share, randomised in cascade:
+        shares.append(share)
+        falls.append(_mean_similarity(explain, shown, trial=trial, network=randomised))
+    return Check.below(
+        "model_randomisation",
+        falls[-1],
+        _MAX_SIMILAR_TO_RANDOM,
+        "|rank correlation| of the map with that of the network with all layers randomised",
+        series={"share_of_layers": shares, "similarity": falls},
+    )
+
+
+def label_randomisation(
+    explain: Explainer, shown: Sequence[NDArray[Any]], *, trial: Trial, shuffled_labels: nn.Module
+) -> Check:
+    """Whether the maps differ from those of a network of the same kind that was trained on shuffled labels."""
+    return Check.below(
+        "label_randomisation",
+        _mean_similarity(explain, shown, trial=trial, network=shuffled_labels),
+        _MAX_SIMILAR_TO_RANDOM,
+        "|rank correlation| with the maps of a network trained on shuffled labels",
+    )
+
+
+def _mean_similarity(explain: Explainer, shown: Sequence[NDArray[Any]], *, trial: Trial, network: nn.Module) -> float:
+    return float(np.mean(np.abs(trial.similarity(shown, trial.maps(explain, network=network)))))
 
 
 def randomised_cascade(
@@ -26,8 +67,8 @@ def randomised_cascade(
 ) -> Iterator[tuple[float, nn.Module]]:
     """Yield a copy of the network at stages, from its last layer randomised to all of them.
 
-    Running statistics of the batch norms that are drawn anew are taken from `frames`: with the trained ones, a
-    random network is silent or saturated, its gradient zero, and any map would seem to fall.
+    The running statistics of randomised batch norms are taken from `frames`: with the trained ones, a random network is
+    silent or saturated, its gradient zero, and any map would seem to change.
 
     The members of an ensemble are randomised side by side: a layer of all of them before the next layer of any.
 
