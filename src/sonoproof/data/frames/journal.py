@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from sonoproof.errors import RunFolderError
 
 __all__ = ["Journal"]
 
@@ -37,7 +40,9 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        # What cannot be flushed was reported by `append`.
+        with contextlib.suppress(OSError):
+            self._file.close()
 
     def begin_anew(self) -> None:
         """Forget every value."""
@@ -47,9 +52,16 @@ class Journal:
         self.append(self._of)
 
     def append(self, value: Any) -> None:
-        """Write a value that JSON can hold; numbers come back to the bit."""
-        self._file.write(json.dumps(value).encode() + b"\n")
-        self._file.flush()
+        """Write a value that JSON can hold; numbers come back to the bit.
+
+        Raises:
+            RunFolderError: The file cannot be written.
+        """
+        try:
+            self._file.write(json.dumps(value).encode() + b"\n")
+            self._file.flush()
+        except OSError as error:
+            raise RunFolderError(f"{self._file.name}: cannot be written ({error.strerror or error})") from error
 
 
 def _whole_lines(path: Path) -> tuple[list[Any], int]:
