@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sonoproof.data.audit.burned_in import COLOURED
+from sonoproof.data.frames.colour import is_coloured
 from sonoproof.types import BoolArray, UInt8Array
 
 __all__ = ["REGIONS", "attribution_shares", "border_mask", "find_regions", "overlay_mask", "sector_mask"]
@@ -34,13 +34,15 @@ _BORDER_SHARE = 1 / 28
 def sector_mask(frame: UInt8Array) -> BoolArray:
     """The ultrasound sector: the largest connected area with echoes, its dark inside (follicles, shadows) included.
 
+    Other questions about tissue have other masks: see `sonoproof.data.lookalike.pixels.tissue_mask`.
+
     Args:
         frame: uint8, shape (H, W, 3).
 
     Returns:
         Shape (H, W); all False if there is no echo.
     """
-    echo = (frame.max(axis=2) > _ECHO_LEVEL) & ~_coloured(frame)
+    echo = (frame.max(axis=2) > _ECHO_LEVEL) & ~is_coloured(frame)
     side = max(frame.shape[:2])
     opened = cv2.morphologyEx(echo.astype(np.uint8), cv2.MORPH_OPEN, _disc(side / 75))
     closed = cv2.morphologyEx(opened, cv2.MORPH_CLOSE, _disc(side / 20))
@@ -62,7 +64,7 @@ def border_mask(frame: UInt8Array) -> BoolArray:
 def overlay_mask(frame: UInt8Array, sector: BoolArray) -> BoolArray:
     """Burned-in graphics: coloured pixels anywhere, and bright ones outside the sector, with a margin of two pixels."""
     bright = (frame.max(axis=2) > _TEXT_LEVEL) & ~sector
-    marked = (_coloured(frame) | bright).astype(np.uint8)
+    marked = (is_coloured(frame) | bright).astype(np.uint8)
     return np.asarray(cv2.dilate(marked, np.ones((5, 5), dtype=np.uint8))).astype(bool)
 
 
@@ -91,10 +93,6 @@ def attribution_shares(values: NDArray[Any], frame: UInt8Array) -> dict[str, dic
         }
         for name, mask in find_regions(frame).items()
     }
-
-
-def _coloured(frame: UInt8Array) -> BoolArray:
-    return np.asarray(np.ptp(frame.astype(np.int16), axis=2) > COLOURED)
 
 
 def _disc(radius: float) -> UInt8Array:

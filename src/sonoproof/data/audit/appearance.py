@@ -8,12 +8,12 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from sonoproof.data.audit.association import Association, associate
 from sonoproof.data.audit.findings import Finding, Level, shares_by_class
 from sonoproof.data.audit.material import Material
+from sonoproof.types import BoolArray
 from sonoproof.wording import of_rows
 
 __all__ = ["COLOUR_SHARE", "find_appearances", "find_properties", "properties", "properties_by_class"]
@@ -39,7 +39,7 @@ class _Appearance:
     id: str
     title: str
     what: str
-    holds: npt.NDArray[np.bool_]
+    holds: BoolArray
 
 
 def find_appearances(material: Material) -> list[Finding]:
@@ -141,7 +141,7 @@ def _appearances(measures: pd.DataFrame) -> list[_Appearance]:
     ]  # fmt: skip
 
 
-def _appearance_finding(appearance: _Appearance, rows: npt.NDArray[np.bool_], material: Material) -> Finding:
+def _appearance_finding(appearance: _Appearance, rows: BoolArray, material: Material) -> Finding:
     associated = _associated(rows.astype(np.float64), material)
     shares = {
         name: float(rows[material.labelled & (material.records["label"] == name).to_numpy()].mean())

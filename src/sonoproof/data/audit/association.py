@@ -10,6 +10,8 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import mannwhitneyu
 
+from sonoproof.types import BoolArray
+
 __all__ = ["Association", "associate"]
 
 ALPHA: Final = 0.001
@@ -38,7 +40,7 @@ class Association:
         return self.p < ALPHA / MAX_TESTS and abs(self.auc - 0.5) >= MIN_EFFECT
 
 
-def associate(values: npt.ArrayLike, *, positive: npt.NDArray[np.bool_], groups: npt.ArrayLike) -> Association:
+def associate(values: npt.ArrayLike, *, positive: BoolArray, groups: npt.ArrayLike) -> Association:
     """Compare the group means of a measure between groups of mostly positive and mostly negative rows.
 
     Args:

@@ -21,7 +21,6 @@ from sonoproof.data.audit.material import Material
 from sonoproof.data.audit.naming import find_name_series
 from sonoproof.data.audit.policies import apply_policies
 from sonoproof.data.audit.sources import (
-    effective_sources,
     find_label_outliers,
     find_sources,
     find_sources_across_groups,
@@ -29,6 +28,7 @@ from sonoproof.data.audit.sources import (
 from sonoproof.data.cohort.grouping import assign_groups
 from sonoproof.data.lookalike import LookalikeResult
 from sonoproof.errors import AuditBlocked
+from sonoproof.groups import effective_number
 
 __all__ = ["DETECTORS", "AuditOutcome", "audit_cohort"]
 
@@ -78,7 +78,7 @@ class AuditOutcome:
         return self.material.measures.set_index("image_id").loc[self.records["image_id"]].reset_index()
 
     def require_clear(self) -> None:
-        """Stop where a policy asks for it; write the audit before, so that its reader has something to go by.
+        """Stop where a policy asks for it. Write the audit first, so that there is something to go by.
 
         Raises:
             AuditBlocked: The findings, and what to do next.
@@ -141,7 +141,7 @@ def _summary(material: Material, *, dropped: int) -> dict[str, Any]:
         "rows_quarantined_by_policy": dropped,
         "lookalikes_searched": material.lookalikes is not None,
         "sources": len(sizes),
-        "effective_sources": round(effective_sources(sizes), 1),
+        "effective_sources": round(effective_number(sizes), 1),
         "largest_sources": [int(size) for size in sizes.sort_values(ascending=False).head(10)],
         "balance": class_balance(material),
         "by_class": properties_by_class(material),

@@ -7,15 +7,11 @@ from typing import Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-__all__ = ["COLOURED", "Overlays", "measure_overlays"]
+from sonoproof.data.frames.colour import channel_extremes, is_coloured
+from sonoproof.types import Float32Array, UInt8Array
 
-COLOURED: Final = 48
-"""Difference of the largest and the smallest of R, G and B from which a pixel is coloured.
-
-Grey frames that went through JPEG's colour transform stay below 10, tinted ones (blue or sepia maps) below 40.
-"""
+__all__ = ["Overlays", "measure_overlays"]
 
 _BRIGHT: Final = 110
 _DARK: Final = 30
@@ -25,9 +21,6 @@ _CELLS: Final = 3
 _ARM_PX: Final = 4
 _SIDE_PX: Final = 2 * _ARM_PX + 1
 _NOISE_FLOOR: Final = 60
-
-Rgb = NDArray[np.uint8]
-Grey = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -47,16 +40,13 @@ class Overlays:
     cross: float
 
 
-def measure_overlays(pixels: Rgb, *, grey: Grey) -> Overlays:
+def measure_overlays(pixels: UInt8Array, *, grey: UInt8Array) -> Overlays:
     """Measure what was drawn over a frame.
 
     Args:
-        pixels: RGB, uint8 (H, W, 3).
-        grey: Its grey levels, uint8 (H, W).
+        pixels: RGB, (H, W, 3).
+        grey: Its grey levels, (H, W).
     """
-    red, green, blue = (np.asarray(plane, dtype=np.uint8) for plane in cv2.split(pixels))
-    brightest = np.maximum(np.maximum(red, green), blue)
-    chroma = brightest - np.minimum(np.minimum(red, green), blue)
     strokes = (grey >= _BRIGHT) & (_near_tissue(grey) == 0)
     cells = [
         float(part.sum()) / grey.size
@@ -64,15 +54,18 @@ def measure_overlays(pixels: Rgb, *, grey: Grey) -> Overlays:
         for part in np.array_split(band, _CELLS, axis=1)
     ]
     return Overlays(
-        colour_share=float((chroma >= COLOURED).mean()),
+        colour_share=float(is_coloured(pixels).mean()),
         stroke_share=sum(cells),
         strokes=tuple(cells),
-        cross=_best_cross(brightest),
+        cross=_best_cross(channel_extremes(pixels)[1]),
     )
 
 
-def _near_tissue(grey: Grey) -> Grey:
-    """1 where a wide median is lit, and within some pixels of it, where speckles of the sector's edge lie."""
+def _near_tissue(grey: UInt8Array) -> UInt8Array:
+    """1 where a wide median is lit, and within some pixels of it, where speckles of the sector's edge lie.
+
+    Wider than the tissue on purpose (see `sonoproof.data.lookalike.pixels.tissue_mask`).
+    """
     window = (_SURROUNDINGS_PX, _SURROUNDINGS_PX)
     bright = (grey >= _DARK).astype(np.uint8)
     # A median is at least as bright as a level where more than half of its window is: counting is faster than sorting.
@@ -82,7 +75,7 @@ def _near_tissue(grey: Grey) -> Grey:
     return np.asarray(cv2.dilate(lit, reach), dtype=np.uint8)
 
 
-def _best_cross(brightest: Grey) -> float:
+def _best_cross(brightest: UInt8Array) -> float:
     """The highest normalised correlation with a cross anywhere in the frame, its edge left out."""
     if min(brightest.shape) < 2 * _SIDE_PX:
         return 0.0
@@ -96,7 +89,7 @@ def _best_cross(brightest: Grey) -> float:
     return float(max(response[inner].max() for response in responses))
 
 
-def _crosses() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _crosses() -> tuple[Float32Array, Float32Array]:
     """An upright and a diagonal cross, of mean zero and length one."""
     upright = np.zeros((_SIDE_PX, _SIDE_PX))
     upright[_ARM_PX, :] = upright[:, _ARM_PX] = 1

@@ -21,7 +21,7 @@ def duplicate_sets(records: pd.DataFrame) -> list[list[int]]:
 
 def conflicting_duplicates(records: pd.DataFrame) -> list[list[int]]:
     """The sets of pixel-identical frames that carry more than one label."""
-    return [rows for rows in duplicate_sets(records) if _labels(records, rows) > 1]
+    return [rows for rows in duplicate_sets(records) if _opposite_pairs(records, rows)]
 
 
 def find_exact_duplicates(material: Material) -> list[Finding]:
@@ -47,23 +47,17 @@ def find_exact_duplicates(material: Material) -> list[Finding]:
         f"{of_rows(rows, len(records))} are pixel-identical copies of another row: {counted(pairs, 'pair')}{where}, "
         f"{opposite:,} of them with opposite labels. Identical frames always stay on one side of the split."
     )
-    numbers = {"rows": rows, "of": len(records), "sets": len(sets), "copies": copies, "pairs": pairs,
-               "pairs_with_opposite_labels": opposite, "pairs_in_sheet": within["sheet"],
-               "pairs_in_test": within["test"], "pairs_across": across}  # fmt: skip
-    return [Finding("exact-duplicates", Level.WARNING, "Frames stand there more than once", detail, numbers)]
+    counts = {"rows": rows, "of": len(records), "sets": len(sets), "copies": copies, "pairs": pairs}
+    kinds = {"with_opposite_labels": opposite, "in_sheet": within["sheet"], "in_test": within["test"], "across": across}
+    numbers = {**counts, **{f"pairs_{kind}": number for kind, number in kinds.items()}}
+    return [Finding("exact-duplicates", Level.WARNING, "Duplicate frames", detail, numbers)]
 
 
 def _pairs(members: int) -> int:
     return members * (members - 1) // 2
 
 
-def _labels(records: pd.DataFrame, rows: list[int]) -> int:
-    labels = records.loc[rows, "label"]
-    return int(labels[labels != ""].nunique())
-
-
 def _opposite_pairs(records: pd.DataFrame, rows: list[int]) -> int:
     labels = records.loc[rows, "label"]
     counts = labels[labels != ""].value_counts().tolist()
-    known = sum(counts)
-    return (known * known - sum(count * count for count in counts)) // 2
+    return _pairs(sum(counts)) - sum(map(_pairs, counts))

@@ -1,4 +1,4 @@
-"""Frames that cannot be used, or hardly: unreadable, blank, tiny."""
+"""Frames that are of little or no use: unreadable, blank, tiny."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def find_unreadable(material: Material) -> list[Finding]:
     shown = "; ".join(f"{count:,} × {reason}" for reason, count in reasons.head(_REASONS).items())
     detail = (
         f"{of_rows(len(lost), total)} could not be used and are listed in quarantine.csv, each with its reason "
-        f"({shown}). None was replaced by another frame. Mend or remove them, and run again."
+        f"({shown}). None was replaced by another frame. Repair or remove them and run again."
     )
     numbers = {"rows": len(lost), "of": total, "reasons": {str(k): int(v) for k, v in reasons.head(20).items()}}
     return [Finding("unusable-rows", Level.WARNING, "Rows that cannot be used", detail, numbers, ("quarantine.csv",))]
@@ -41,7 +41,7 @@ def find_unreadable(material: Material) -> list[Finding]:
 def find_blank(material: Material) -> list[Finding]:
     """Frames of one level."""
     blank = material.records[(material.measures["contrast"] < BLANK_CONTRAST).to_numpy()]
-    detail = "They are one grey level from edge to edge, so that there is nothing to learn from them"
+    detail = "They are one grey level from edge to edge, so there is nothing to learn from them"
     return _faulty(blank, material, name="blank-frames", title="Blank frames", detail=detail)
 
 
@@ -57,8 +57,8 @@ def _faulty(rows: pd.DataFrame, material: Material, *, name: str, title: str, de
         return []
     named = ", ".join(rows["image_id"].head(_NAMED)) + (", …" if len(rows) > _NAMED else "")
     text = (
-        f"{of_rows(len(rows), len(material.records), things='frames')}: {named}. {detail}. They were kept; take "
-        f"{'them' if len(rows) > 1 else 'it'} out of the sheet if {'they are' if len(rows) > 1 else 'it is'} no use."
+        f"{of_rows(len(rows), len(material.records), things='frames')}: {named}. {detail}. They were kept; remove "
+        f"{'them' if len(rows) > 1 else 'it'} from the sheet if {'they are' if len(rows) > 1 else 'it is'} of no use."
     )
     numbers = {"frames": len(rows), "of": len(material.records), "images": rows["image_id"].head(50).tolist()}
     return [Finding(name, Level.WARNING, f"{title}: {counted(len(rows), 'frame')}", text, numbers)]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from sonoproof.classes import Classes
 from sonoproof.data.lookalike import LookalikeResult
+from sonoproof.types import BoolArray
 
 __all__ = ["Material"]
 
@@ -40,7 +39,7 @@ class Material:
         return self.classes.negative, self.classes.positive
 
     @property
-    def of_sheet(self) -> npt.NDArray[np.bool_]:
+    def of_sheet(self) -> BoolArray:
         """Which rows are the sheet's, bool (N,)."""
         return (self.records["origin"] == "sheet").to_numpy(dtype=bool)
 
@@ -50,6 +49,6 @@ class Material:
         return self.records[self.of_sheet]
 
     @property
-    def labelled(self) -> npt.NDArray[np.bool_]:
+    def labelled(self) -> BoolArray:
         """Which rows of the sheet have a label, bool (N,)."""
         return self.of_sheet & self.records["label"].isin(self.class_names).to_numpy(dtype=bool)

@@ -56,7 +56,7 @@ def find_name_series(material: Material) -> list[Finding]:
     detail = (
         f"{of_rows(covered, len(series))} have names that number the frames of {len(sizes):,} series (such as "
         f"{example!r}, {int(sizes.iloc[0]):,} frames).{seen} If a series is a clip or a patient, its frames may "
-        "now stand on both sides of the split where they do not look alike. Add a column that names the clip or the "
+        "end up on both sides of the split where they do not look alike. Add a column that names the clip or the "
         "patient."
     )
     numbers = {"rows": covered, "series": len(sizes), "links": links, "links_within": within}

@@ -8,24 +8,15 @@ import pandas as pd
 
 from sonoproof.data.audit.findings import Finding, Level
 from sonoproof.data.audit.material import Material
+from sonoproof.groups import effective_number
 from sonoproof.wording import counted, of_rows
 
-__all__ = ["effective_sources", "find_label_outliers", "find_sources", "find_sources_across_groups", "mixed_sources"]
+__all__ = ["find_label_outliers", "find_sources", "find_sources_across_groups", "mixed_sources"]
 
 _FEW_SOURCES: Final = 0.5
 _MAX_SHOWN: Final = 10
 _USUALLY_ONE_LABEL: Final = 0.9
 _HONEST_SHARE: Final = 0.75
-
-
-def effective_sources(sizes: pd.Series[int]) -> float:
-    """Number of sources of equal size that would carry as much: (sum s)^2 / sum s^2.
-
-    References:
-        Kish (1965), Survey Sampling, section 8.2.
-    """
-    squares = float((sizes.astype("float64") ** 2).sum())
-    return float(sizes.sum()) ** 2 / squares if squares else 0.0
 
 
 def mixed_sources(records: pd.DataFrame) -> pd.DataFrame:
@@ -44,13 +35,13 @@ def find_sources(material: Material) -> list[Finding]:
     shared = sizes[sizes > 1]
     if not len(shared):
         return []
-    effective, top = effective_sources(sizes), int(sizes.head(_MAX_SHOWN).sum())
+    effective, top = effective_number(sizes), int(sizes.head(_MAX_SHOWN).sum())
     known = _explained_by_columns(material)
     few = effective < _FEW_SOURCES * len(records)
     level = Level.INFO if known else Level.SERIOUS if few else Level.WARNING
     detail = (
         f"{of_rows(int(shared.sum()), len(records))} are views of a source that other rows show too (crops, zooms, "
-        f"flips, neighbouring frames). There are {counted(len(sizes), 'source')}, which weigh as much as "
+        f"flips, neighbouring frames). There are {counted(len(sizes), 'source')}, which are worth "
         f"{effective:,.0f} independent ones of equal size; the {min(_MAX_SHOWN, len(sizes))} largest hold "
         f"{100 * top / len(records):.1f} % of the rows. Each source stays on one side of the split"
         f"{'; the group columns of the sheet say the same' if known else ''}."
@@ -75,11 +66,11 @@ def find_sources_across_groups(material: Material) -> list[Finding]:
         detail = (
             f"{of_rows(len(across), len(records))} are views of one source although column {column!r} gives them "
             f"different values ({counted(across['source'].nunique(), 'source')}, "
-            f"{counted(across[column].nunique(), 'value')}). They are kept on one side of the split together; see "
-            f"whether {column!r} was filled in rightly."
+            f"{counted(across[column].nunique(), 'value')}). They are kept together on one side of the split; check "
+            f"whether {column!r} was filled in correctly."
         )
         numbers = {"column": column, "rows": len(across), "sources": int(across["source"].nunique())}
-        title = f"Frames of one source stand under different values of {column!r}"
+        title = f"Frames of one source have different values of {column!r}"
         findings.append(Finding(f"sources-across-{column}", Level.WARNING, title, detail, numbers))
     return findings
 
@@ -94,10 +85,10 @@ def find_label_outliers(material: Material) -> list[Finding]:
         if not len(outliers) or share["share"].mean() < _USUALLY_ONE_LABEL:
             continue
         detail = (
-            f"{of_rows(len(outliers), len(records))} have another label than the rest of their {column!r} "
+            f"{of_rows(len(outliers), len(records))} are labelled differently from the rest of their {column!r} "
             f"({counted(outliers[column].nunique(), 'value')}), although {100 * share['share'].mean():.1f} % of the "
-            "rows agree with theirs. Nothing was changed: see whether these labels are slips "
-            "(they stand near the top of the review workbook)."
+            "rows agree with theirs. Nothing was changed: check whether these labels are mistakes "
+            "(they are near the top of the review workbook)."
         )
         numbers = {"column": column, "rows": len(outliers), "of": len(records)}
         title = f"{counted(len(outliers), 'label')} in disagreement with the rest of the {column!r}"

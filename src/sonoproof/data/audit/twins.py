@@ -11,7 +11,7 @@ __all__ = ["Twins", "find_twins"]
 
 @dataclass(frozen=True)
 class Twins:
-    """Rows that stand on both sides.
+    """Rows that are on both sides.
 
     Attributes:
         test: Index labels of test rows with a twin in the sheet.
@@ -50,15 +50,8 @@ def find_twins(records: pd.DataFrame) -> Twins:
 
 
 def _opposite(test: pd.DataFrame, sheet: pd.DataFrame) -> list[int]:
-    labels: dict[tuple[str, str], set[str]] = {}
-    for column in ("pixel_sha256", "source"):
-        for value, label in zip(sheet[column], sheet["label"], strict=True):
-            labels.setdefault((column, value), set()).add(label)
-    found = []
-    for index, pixels, source, label in zip(
-        test.index, test["pixel_sha256"], test["source"], test["label"], strict=True
-    ):
-        of_twins = labels.get(("pixel_sha256", pixels)) or labels.get(("source", source), set())
-        if of_twins and label not in of_twins:
-            found.append(int(index))
-    return found
+    by_pixels, by_source = (sheet.groupby(column)["label"].agg(set) for column in ("pixel_sha256", "source"))
+    of_twins = test["pixel_sha256"].map(by_pixels)
+    of_twins = of_twins.where(of_twins.notna(), test["source"].map(by_source))
+    known = of_twins.notna()
+    return [row for row in test.index[known] if test.at[row, "label"] not in of_twins[row]]

@@ -10,10 +10,10 @@ from typing import Any, Final, Literal, get_args
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from sonoproof.data.frames.decode import DECODER_VERSION
 from sonoproof.errors import BundleError, ConfigError
+from sonoproof.types import UInt8Array
 
 __all__ = ["Aspect", "Box", "Preprocessing", "grey_plane"]
 
@@ -66,7 +66,7 @@ class Preprocessing:
         if self.scaling != "x/127.5-1":
             raise ConfigError(f"scaling must be x/127.5-1, not {self.scaling!r}")
 
-    def __call__(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    def __call__(self, image: UInt8Array) -> UInt8Array:
         """Bring a frame to the canvas.
 
         Args:
@@ -125,16 +125,11 @@ class Preprocessing:
 
     def key(self) -> str:
         """A short name for everything that decides the bytes of a canvas; names the folder of the store."""
-        decides = {
-            "size": self.size,
-            "aspect": self.aspect,
-            "decoder": DECODER_VERSION,
-            "resize": RESIZE_VERSION,
-        }
+        decides = {"size": self.size, "aspect": self.aspect, "decoder": DECODER_VERSION, "resize": RESIZE_VERSION}
         return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def grey_plane(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8] | None:
+def grey_plane(image: UInt8Array) -> UInt8Array | None:
     """The plane, (H, W) uint8, of an RGB image of (H, W, 3) whose channels are equal everywhere; None of any other."""
     some = image[::_ROW_STEP]
     if not np.array_equal(some[..., 0], some[..., 1]):
@@ -144,7 +139,7 @@ def grey_plane(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8] | None:
     return np.asarray(plane, np.uint8) if is_grey else None
 
 
-def _resized(image: npt.NDArray[np.uint8], *, width: int, height: int) -> npt.NDArray[np.uint8]:
+def _resized(image: UInt8Array, *, width: int, height: int) -> UInt8Array:
     """An RGB image of another size. Of a grey one, as most frames are, one plane is resized: the same pixels."""
     if image.shape[1::-1] == (width, height):
         return image.copy()  # never the caller's own pixels
@@ -155,7 +150,7 @@ def _resized(image: npt.NDArray[np.uint8], *, width: int, height: int) -> npt.ND
     return np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB), np.uint8)
 
 
-def _resize(image: npt.NDArray[np.uint8], *, width: int, height: int) -> npt.NDArray[np.uint8]:
+def _resize(image: UInt8Array, *, width: int, height: int) -> UInt8Array:
     """Average over areas along an axis that shrinks, then interpolate linearly along an axis that grows.
 
     In two steps, for OpenCV falls back from averaging to interpolation, and aliases, as soon as one axis

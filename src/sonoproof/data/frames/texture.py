@@ -9,7 +9,8 @@ from typing import Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+
+from sonoproof.types import Float32Array, UInt8Array
 
 __all__ = ["TEXTURE_FEATURES", "texture_features"]
 
@@ -26,11 +27,8 @@ TEXTURE_FEATURES: Final = (
     CELLS * CELLS * DIRECTIONS + len(SPOT_SCALES_PX) * (len(SPOT_QUANTILES) + len(SPOT_BINS) - 1) + LEVELS
 )
 
-Grey = NDArray[np.uint8]
-Floats = NDArray[np.float32]
 
-
-def texture_features(frame: NDArray[np.uint8]) -> Floats:
+def texture_features(frame: UInt8Array) -> Float32Array:
     """Describe one frame.
 
     Args:
@@ -52,18 +50,18 @@ def texture_features(frame: NDArray[np.uint8]) -> Floats:
     return np.concatenate([_edges(np.asarray(coarse)), _spots(np.asarray(fine)), _levels(np.asarray(fine))])
 
 
-def _edges(grey: Grey) -> Floats:
+def _edges(grey: UInt8Array) -> Float32Array:
     """How strong edges of each direction are in each cell, as a share of all edges."""
     across, down = (cv2.Sobel(grey.astype(np.float32), cv2.CV_32F, *order) for order in ((1, 0), (0, 1)))
     direction = np.arctan2(down, across) % np.pi / np.pi * DIRECTIONS
     cell = np.arange(EDGE_SIDE_PX) * CELLS // EDGE_SIDE_PX
     place = (cell[:, None] * CELLS + cell) * DIRECTIONS + np.minimum(direction.astype(np.intp), DIRECTIONS - 1)
     strength = np.bincount(place.ravel(), np.hypot(across, down).ravel(), minlength=CELLS * CELLS * DIRECTIONS)
-    shares: Floats = np.sqrt(strength / max(strength.sum(), 1e-6)).astype(np.float32)
+    shares: Float32Array = np.sqrt(strength / max(strength.sum(), 1e-6)).astype(np.float32)
     return shares
 
 
-def _spots(grey: Grey) -> Floats:
+def _spots(grey: UInt8Array) -> Float32Array:
     """How dark and bright the spots of each size are: quantiles and histogram of the scale-normalised Laplacian."""
     levels = grey.astype(np.float32) / 255
     described = []
@@ -74,6 +72,6 @@ def _spots(grey: Grey) -> Floats:
     return np.concatenate(described).astype(np.float32)
 
 
-def _levels(grey: Grey) -> Floats:
+def _levels(grey: UInt8Array) -> Float32Array:
     counts = np.bincount(grey.ravel() // (256 // LEVELS), minlength=LEVELS)
     return np.sqrt(counts / grey.size).astype(np.float32)

@@ -7,8 +7,9 @@ from collections.abc import Container, Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from sonoproof.data.lookalike.index import Scores, WordIndex
+from sonoproof.data.lookalike.index import WordIndex
 from sonoproof.progress import SILENT, Progress
+from sonoproof.types import Float32Array, IntArray
 
 __all__ = ["Pair", "nearest_pairs", "pairs_between_groups", "supporting_pairs"]
 
@@ -32,7 +33,7 @@ def nearest_pairs(index: WordIndex, *, workers: int | None = 1, progress: Progre
     """For each frame its most similar ones, and the most similar to its mirror image."""
     everyone = np.arange(index.vectors.shape[0])
 
-    def best(block: Numbers, upright: Scores, mirrored: Scores) -> list[Pair]:
+    def best(block: Numbers, upright: Float32Array, mirrored: Float32Array) -> list[Pair]:
         found = []
         for scores, many, flipped in ((upright, NEAREST, False), (mirrored, NEAREST_MIRRORED, True)):
             scores[np.arange(len(block)), block] = 0.0
@@ -45,7 +46,7 @@ def nearest_pairs(index: WordIndex, *, workers: int | None = 1, progress: Progre
 
 def pairs_between_groups(
     index: WordIndex,
-    labels: NDArray[np.int64],
+    labels: IntArray,
     *,
     fresh: set[int],
     tried: Container[Pair],
@@ -68,7 +69,7 @@ def pairs_between_groups(
     many = int(np.clip(PAIRS_AFFORDABLE // len(labels), 4, 20))
     queries = chosen[np.isin(labels[chosen], sorted(fresh))]
 
-    def best(block: Numbers, upright: Scores, mirrored: Scores) -> list[Scored]:
+    def best(block: Numbers, upright: Float32Array, mirrored: Float32Array) -> list[Scored]:
         found = []
         for scores, flipped in ((upright, False), (mirrored, True)):
             scores[labels[block][:, None] == labels[chosen][None]] = 0.0
@@ -84,7 +85,7 @@ def pairs_between_groups(
     return sorted({pair for group in options for pair in _best_of_each_group(group, options[group], labels, many)})
 
 
-def supporting_pairs(index: WordIndex, labels: NDArray[np.int64], *, waiting: Iterable[tuple[int, int]]) -> list[Pair]:
+def supporting_pairs(index: WordIndex, labels: IntArray, *, waiting: Iterable[tuple[int, int]]) -> list[Pair]:
     """Pairs that could support a link that waits: each of its frames against the other's group."""
     found: list[Pair] = []
     for ends in waiting:
@@ -95,7 +96,7 @@ def supporting_pairs(index: WordIndex, labels: NDArray[np.int64], *, waiting: It
 
 
 def _supporters(index: WordIndex, here: int, others: Numbers) -> list[Pair]:
-    def best(block: Numbers, upright: Scores, mirrored: Scores) -> list[Pair]:
+    def best(block: Numbers, upright: Float32Array, mirrored: Float32Array) -> list[Pair]:
         both = ((upright, False), (mirrored, True))
         return [
             pair
@@ -106,7 +107,7 @@ def _supporters(index: WordIndex, here: int, others: Numbers) -> list[Pair]:
     return [pair for pairs in index.pick(np.array([here]), others, best) for pair in pairs]
 
 
-def _all_representatives(index: WordIndex, labels: NDArray[np.int64]) -> Numbers:
+def _all_representatives(index: WordIndex, labels: IntArray) -> Numbers:
     order = np.argsort(labels, kind="stable")
     starts = np.flatnonzero(np.diff(labels[order])) + 1
     chosen = [_representatives(index, members) for members in np.split(order, starts)]
@@ -128,7 +129,7 @@ def _representatives(index: WordIndex, members: Numbers) -> Numbers:
     return np.asarray(members[np.sort(chosen)], np.intp)
 
 
-def _best_of_each_group(group: int, scored: Iterable[Scored], labels: NDArray[np.int64], many: int) -> list[Pair]:
+def _best_of_each_group(group: int, scored: Iterable[Scored], labels: IntArray, many: int) -> list[Pair]:
     """The best pairs with each of the `many` most similar groups, of different frames."""
     best: dict[int, list[Pair]] = {}
     for _, pair in sorted(scored, key=lambda entry: (-entry[0], entry[1])):
@@ -143,7 +144,7 @@ def _best_of_each_group(group: int, scored: Iterable[Scored], labels: NDArray[np
 
 
 def _scored_pairs(
-    rows: Numbers, columns: Numbers, scores: NDArray[np.float32], many: int, *, flipped: bool
+    rows: Numbers, columns: Numbers, scores: Float32Array, many: int, *, flipped: bool
 ) -> Iterator[Scored]:
     """The largest scores of each row (none of 0), with the frames they belong to."""
     many = min(many, scores.shape[1])

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sonoproof.concurrency import map_in_order
 from sonoproof.data.frames.journal import Journal
@@ -18,6 +17,7 @@ from sonoproof.data.lookalike.pair_check import Evidence, compare
 from sonoproof.data.lookalike.spool import Views
 from sonoproof.data.lookalike.verdict import is_link, is_suspect, strength
 from sonoproof.progress import Progress
+from sonoproof.types import IntArray
 
 __all__ = ["Comparisons", "compare_in_rounds"]
 
@@ -35,7 +35,7 @@ class Comparisons:
         waiting: Links between two large groups that nothing supports yet.
     """
 
-    labels: NDArray[np.int64]
+    labels: IntArray
     journal: Journal
     evidence: dict[Pair, Evidence | None] = field(default_factory=dict)
     waiting: list[Edge] = field(default_factory=list)
@@ -120,7 +120,7 @@ def _from_line(line: list[Any]) -> tuple[Pair, Evidence | None]:
     return (first, second, flipped), found
 
 
-def _changed(labels: NDArray[np.int64], asked: set[tuple[int, int]]) -> set[int]:
+def _changed(labels: IntArray, asked: set[tuple[int, int]]) -> set[int]:
     """Groups that are not in `asked` with their present size; they are entered."""
     names, sizes = np.unique(labels, return_counts=True)
     present = {(int(name), int(size)) for name, size in zip(names, sizes, strict=True)}

@@ -14,6 +14,7 @@ from sonoproof.concurrency import map_in_order
 from sonoproof.data.lookalike.spool import Views
 from sonoproof.data.lookalike.visual_words import Vocabulary, learn_vocabulary
 from sonoproof.progress import SILENT, Progress
+from sonoproof.types import Float32Array, IntArray, UInt8Array
 
 __all__ = ["WordIndex", "build_index"]
 
@@ -25,7 +26,6 @@ _MAX_SAMPLE = 1_000_000
 _BLOCK_SCORES = 4_000_000
 
 Picked = TypeVar("Picked")
-Scores = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,13 @@ class WordIndex:
     """
 
     vectors: sparse.csr_array
-    mirror: NDArray[np.int64]
+    mirror: IntArray
 
     def pick(
         self,
         queries: NDArray[np.intp],
         targets: NDArray[np.intp],
-        best: Callable[[NDArray[np.intp], Scores, Scores], Picked],
+        best: Callable[[NDArray[np.intp], Float32Array, Float32Array], Picked],
         *,
         workers: int | None = 1,
         progress: Progress = SILENT.progress,
@@ -94,7 +94,7 @@ def _tree_shape(frames: int) -> tuple[int, int]:
     return max(words // branches // 2, 1), branches
 
 
-def _sample(views: Views, size: int, generator: np.random.Generator) -> NDArray[np.uint8]:
+def _sample(views: Views, size: int, generator: np.random.Generator) -> UInt8Array:
     frames = np.sort(generator.permutation(len(views))[: max(size // 32, 1)])
     drawn = []
     for number in frames:

@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sonoproof.types import Float32Array, FloatArray, IntArray, UInt8Array
+
 __all__ = ["FrameView", "describe", "mirrored_descriptors", "mirrored_points"]
 
 VIEW_SIDE = 256
@@ -36,13 +38,13 @@ class FrameView:
         descriptors: RootSIFT times `ROOT_SCALE`, uint8 (k, 128).
     """
 
-    grey: NDArray[np.uint8]
-    to_view: NDArray[np.float64]
-    points: NDArray[np.float32]
-    descriptors: NDArray[np.uint8]
+    grey: UInt8Array
+    to_view: FloatArray
+    points: Float32Array
+    descriptors: UInt8Array
 
 
-def describe(image: NDArray[np.uint8]) -> FrameView:
+def describe(image: UInt8Array) -> FrameView:
     """Normalise a frame and find its local features.
 
     Args:
@@ -63,14 +65,14 @@ def describe(image: NDArray[np.uint8]) -> FrameView:
     return FrameView(grey, to_view, np.ascontiguousarray(keys[order, :2]), _root_sift(raw[order]))
 
 
-def mirrored_points(points: NDArray[np.float32], width: int) -> NDArray[np.float32]:
+def mirrored_points(points: Float32Array, width: int) -> Float32Array:
     """Positions of the features after the view was flipped left to right."""
     flipped = points.copy()
     flipped[:, 0] = width - 1 - flipped[:, 0]
     return flipped
 
 
-def mirrored_descriptors(descriptors: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def mirrored_descriptors(descriptors: UInt8Array) -> UInt8Array:
     """Descriptors of the mirrored frame, without looking at it again.
 
     A SIFT descriptor is a grid of 4 x 4 cells, aligned with the feature's own direction, of 8 gradient directions
@@ -79,7 +81,7 @@ def mirrored_descriptors(descriptors: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(descriptors[..., MIRROR_ORDER])
 
 
-def _mirror_order() -> NDArray[np.int64]:
+def _mirror_order() -> IntArray:
     cells = np.arange(128).reshape(4, 4, 8)
     return cells[::-1][:, :, (-np.arange(8)) % 8].reshape(-1)
 
@@ -87,7 +89,7 @@ def _mirror_order() -> NDArray[np.int64]:
 MIRROR_ORDER = _mirror_order()
 
 
-def _content_view(grey: NDArray[Any]) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+def _content_view(grey: NDArray[Any]) -> tuple[UInt8Array, FloatArray]:
     top, bottom, left, right = _content_box(grey)
     content = grey[top:bottom, left:right]
     height, width = content.shape
@@ -114,7 +116,7 @@ def _content_box(grey: NDArray[Any]) -> tuple[int, int, int, int]:
     return top, bottom, left, right
 
 
-def _even_contrast(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _even_contrast(grey: UInt8Array) -> UInt8Array:
     """Local mean to mid-grey, local spread to one level, so that gain and brightness choose no features."""
     values = grey.astype(np.float32)
     mean = cv2.GaussianBlur(values, (0, 0), _CONTRAST_SIGMA)
@@ -124,7 +126,7 @@ def _even_contrast(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.clip(even, 0, 255).astype(np.uint8)
 
 
-def _root_sift(raw: NDArray[Any]) -> NDArray[np.uint8]:
+def _root_sift(raw: NDArray[Any]) -> UInt8Array:
     values = raw.astype(np.float64)
     total = np.maximum(values.sum(axis=1, keepdims=True), 1.0)
     rooted = np.rint(ROOT_SCALE * np.sqrt(values / total))

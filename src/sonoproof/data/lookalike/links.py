@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+
+from sonoproof.types import UInt8Array
 
 __all__ = ["Link", "LookalikeResult", "align"]
 
@@ -58,9 +59,7 @@ class LookalikeResult:
     pairs_verified: int
 
 
-def align(
-    first: NDArray[np.uint8], second: NDArray[np.uint8], link: Link
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def align(first: UInt8Array, second: UInt8Array, link: Link) -> tuple[UInt8Array, UInt8Array]:
     """Lay the first frame of a link over the second, cut to what both show.
 
     Args:

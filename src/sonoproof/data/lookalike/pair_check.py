@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sonoproof.data.lookalike.keypoints import ROOT_SCALE, FrameView, mirrored_descriptors, mirrored_points
 from sonoproof.data.lookalike.pixels import pixel_agreement
+from sonoproof.types import BoolArray, Float32Array, FloatArray, UInt8Array
 
 __all__ = ["Evidence", "compare"]
 
@@ -22,7 +23,6 @@ _GUIDED_SIMILARITY = 0.75
 _MAX_ZOOM = 4.0
 _MAX_STRETCH = 2.5
 
-Floats = NDArray[np.float32]
 Indices = NDArray[np.intp]
 
 
@@ -39,7 +39,7 @@ class Evidence:
         margin: Part of the common tissue that agrees here and nowhere beside.
     """
 
-    transform: NDArray[np.float64]
+    transform: FloatArray
     flipped: bool
     inliers: int
     overlap: float
@@ -78,18 +78,18 @@ def compare(first: FrameView, second: FrameView, *, flipped: bool) -> Evidence |
     return Evidence(transform, flipped, inliers, pixels.overlap, pixels.agreement, pixels.margin)
 
 
-def compose(after: NDArray[np.float64], before: NDArray[np.float64]) -> NDArray[np.float64]:
+def compose(after: FloatArray, before: FloatArray) -> FloatArray:
     """The 2 x 3 affine map that applies `before`, then `after`."""
     linear = after[:, :2] @ before[:, :2]
     return np.column_stack([linear, after[:, :2] @ before[:, 2] + after[:, 2]])
 
 
-def _similarity(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> Floats:
+def _similarity(first: UInt8Array, second: UInt8Array) -> Float32Array:
     """Cosine of every pair of descriptors, float32 (k, m); exact, because the entries are integers."""
     return first.astype(np.float32) @ second.astype(np.float32).T / np.float32(ROOT_SCALE**2)
 
 
-def _mutual_matches(similarity: Floats) -> tuple[Indices, Indices]:
+def _mutual_matches(similarity: Float32Array) -> tuple[Indices, Indices]:
     """Pairs of features that choose each other, the best clearly nearer than the second best (Lowe's ratio)."""
     rows = np.arange(len(similarity))
     best = similarity.argmax(axis=1)
@@ -101,21 +101,25 @@ def _mutual_matches(similarity: Floats) -> tuple[Indices, Indices]:
     return rows[keep], best[keep]
 
 
-def _fit_affine(points: Floats, targets: Floats, matches: tuple[Indices, Indices]) -> NDArray[np.float64] | None:
+def _fit_affine(points: Float32Array, targets: Float32Array, matches: tuple[Indices, Indices]) -> FloatArray | None:
     rows, columns = matches
     if len(rows) < 6:
         return None
     fitted: Any
     fitted, _ = cv2.estimateAffine2D(
-        points[rows], targets[columns], method=cv2.RANSAC,
-        ransacReprojThreshold=_REPROJECTION_PX, maxIters=1000, confidence=0.995,
-    )  # fmt: skip
+        points[rows],
+        targets[columns],
+        method=cv2.RANSAC,
+        ransacReprojThreshold=_REPROJECTION_PX,
+        maxIters=1000,
+        confidence=0.995,
+    )
     return fitted if fitted is not None and _is_plausible(fitted) else None
 
 
 def _refine(
-    transform: NDArray[np.float64], similarity: Floats, points: Floats, targets: Floats
-) -> tuple[NDArray[np.float64], int]:
+    transform: FloatArray, similarity: Float32Array, points: Float32Array, targets: Float32Array
+) -> tuple[FloatArray, int]:
     """Gather every feature that lands on a similar one, refit by least squares, and count them again."""
     inliers = 0
     for radius_px in (2 * _GUIDED_PX, _GUIDED_PX):
@@ -130,7 +134,7 @@ def _refine(
     return transform, inliers
 
 
-def _is_near(points: Floats, transform: NDArray[np.float64], targets: Floats, radius_px: float) -> NDArray[np.bool_]:
+def _is_near(points: Float32Array, transform: FloatArray, targets: Float32Array, radius_px: float) -> BoolArray:
     """Which point, moved, lands within a radius of which target, (k, m)."""
     placed = (points @ transform[:, :2].T + transform[:, 2]).astype(np.float32)
     across = placed[:, :1] - targets[:, 0]

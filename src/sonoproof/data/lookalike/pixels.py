@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+
+from sonoproof.types import Float32Array, FloatArray, UInt8Array
 
 __all__ = ["PixelAgreement", "pixel_agreement", "tissue_mask"]
 
@@ -27,9 +28,6 @@ _ASIDE_PX = ((8, 0), (-8, 0), (0, 8), (0, -8), (6, 6), (-6, 6))
 _EVERY_PX = 3
 _MIN_VARIANCE = 0.25
 
-Floats = NDArray[np.float32]
-Bytes = NDArray[np.uint8]
-
 
 @dataclass(frozen=True)
 class PixelAgreement:
@@ -47,7 +45,7 @@ class PixelAgreement:
     margin: float
 
 
-def pixel_agreement(first: Bytes, second: Bytes, transform: NDArray[np.float64]) -> PixelAgreement | None:
+def pixel_agreement(first: UInt8Array, second: UInt8Array, transform: FloatArray) -> PixelAgreement | None:
     """Compare the band of spatial frequencies that holds speckle and edges, in windows, within tissue.
 
     Windows within tissue let no overlay, outline or logo decide. Moving the alignment aside tells what is
@@ -79,8 +77,15 @@ def pixel_agreement(first: Bytes, second: Bytes, transform: NDArray[np.float64])
     return PixelAgreement(min(common_px / smaller_px, 1.0), float(np.median(here)), max(agreeing - aside, 0.0))
 
 
-def tissue_mask(grey: Bytes) -> Bytes:
-    """Where there is texture inside the sector, away from its outline: uint8 (h, w), 1 or 0."""
+def tissue_mask(grey: UInt8Array) -> UInt8Array:
+    """Where there is texture inside the sector, away from its outline: uint8 (h, w), 1 or 0.
+
+    Three places ask where the tissue is, and each would be wrong with the answer of another. Here only pixels count
+    that can agree or disagree: textured, and a window away from the outline, which all frames of a machine share. The
+    audit looks for text beside the tissue and leaves a margin around it, so that no speckle is taken for a letter
+    (`sonoproof.data.audit.burned_in`). Attribution is asked for in the whole sector, dark follicles and shadows
+    included, as one filled area (`sonoproof.explanation.regions.sector_mask`).
+    """
     bright = (grey > _DARK_LEVEL).astype(np.uint8)
     filled = cv2.morphologyEx(bright, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
     window = np.ones((_WINDOW_PX, _WINDOW_PX), np.uint8)
@@ -94,20 +99,20 @@ def tissue_mask(grey: Bytes) -> Bytes:
 class _Band:
     """The speckle band of a picture, with its mean and variance in a window around each pixel."""
 
-    values: Floats
-    mean: Floats
-    variance: Floats
-    tissue: Bytes
+    values: Float32Array
+    mean: Float32Array
+    variance: Float32Array
+    tissue: UInt8Array
 
     @classmethod
-    def of(cls, picture: Floats, tissue: Bytes) -> _Band:
+    def of(cls, picture: Float32Array, tissue: UInt8Array) -> _Band:
         fine = cv2.GaussianBlur(picture, (0, 0), _FINE_SIGMA_PX)
         values = np.asarray(fine - cv2.GaussianBlur(picture, (0, 0), _COARSE_SIGMA_PX), np.float32)
         mean = _window_mean(values)
         return cls(values, mean, np.maximum(_variance(values, mean), _MIN_VARIANCE), tissue)
 
 
-def _correlations(moved: _Band, still: _Band, shift: tuple[int, int]) -> Floats:
+def _correlations(moved: _Band, still: _Band, shift: tuple[int, int]) -> Float32Array:
     """Windowed correlation at every third pixel of the common tissue, the still picture shifted by (x, y)."""
     there, here = _overlapping(shift)
     products = _window_mean(moved.values[there] * still.values[here])
@@ -118,7 +123,7 @@ def _correlations(moved: _Band, still: _Band, shift: tuple[int, int]) -> Floats:
     return np.asarray(covariance[inside] / spread[inside], np.float32)
 
 
-def _agreeing(correlations: Floats) -> float:
+def _agreeing(correlations: Float32Array) -> float:
     return float((correlations > AGREES).mean()) if len(correlations) else 0.0
 
 
@@ -133,14 +138,14 @@ def _displaced(step: int) -> tuple[slice, slice]:
     return (behind, ahead) if step >= 0 else (ahead, behind)
 
 
-def _smooth(grey: Bytes, sigma: float) -> Floats:
+def _smooth(grey: UInt8Array, sigma: float) -> Float32Array:
     """Blur the finer of two pictures more, so that a zoom leaves both with the same detail."""
     return np.asarray(cv2.GaussianBlur(grey.astype(np.float32), (0, 0), 0.6 * sigma), np.float32)
 
 
-def _window_mean(values: Floats) -> Floats:
+def _window_mean(values: Float32Array) -> Float32Array:
     return np.asarray(cv2.boxFilter(values, -1, (_WINDOW_PX, _WINDOW_PX)), np.float32)
 
 
-def _variance(values: Floats, mean: Floats) -> Floats:
+def _variance(values: Float32Array, mean: Float32Array) -> Float32Array:
     return np.asarray(_window_mean(values * values) - mean * mean, np.float32)

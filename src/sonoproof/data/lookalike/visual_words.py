@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonoproof.data.lookalike.keypoints import MIRROR_ORDER
+from sonoproof.types import Float32Array, IntArray, UInt8Array
 
 __all__ = ["Vocabulary", "learn_vocabulary"]
 
@@ -24,19 +25,19 @@ class Vocabulary:
         fine: Integer-valued centres, float32 (2 h, branches, 128).
     """
 
-    coarse: NDArray[np.float32]
-    fine: NDArray[np.float32]
+    coarse: Float32Array
+    fine: Float32Array
 
     @property
     def size(self) -> int:
         """Number of words."""
         return int(self.fine.shape[0] * self.fine.shape[1])
 
-    def mirror(self) -> NDArray[np.int64]:
+    def mirror(self) -> IntArray:
         """For each word the word of the mirrored descriptor."""
         return np.roll(np.arange(self.size), self.size // 2)
 
-    def words(self, descriptors: NDArray[np.uint8]) -> NDArray[np.int32]:
+    def words(self, descriptors: UInt8Array) -> NDArray[np.int32]:
         """The word of each descriptor, int32 (k,)."""
         values = descriptors.astype(np.float32)
         coarse = _nearest(values, self.coarse)
@@ -49,9 +50,7 @@ class Vocabulary:
         return words
 
 
-def learn_vocabulary(
-    sample: NDArray[np.uint8], *, halves: int, branches: int, generator: np.random.Generator
-) -> Vocabulary:
+def learn_vocabulary(sample: UInt8Array, *, halves: int, branches: int, generator: np.random.Generator) -> Vocabulary:
     """Learn the words from a sample of descriptors.
 
     Args:
@@ -73,7 +72,7 @@ def learn_vocabulary(
     return Vocabulary(coarse, np.concatenate([stacked, stacked[:, :, MIRROR_ORDER]]))
 
 
-def _nearest(values: NDArray[np.float32], centres: NDArray[np.float32]) -> NDArray[np.intp]:
+def _nearest(values: Float32Array, centres: Float32Array) -> NDArray[np.intp]:
     """Entries are integers and all sums stay below 2^24: exact in float32, the same on every machine."""
     half_norms = (centres * centres).sum(axis=1) / 2
     chunks = [
@@ -83,9 +82,7 @@ def _nearest(values: NDArray[np.float32], centres: NDArray[np.float32]) -> NDArr
     return np.concatenate(chunks) if chunks else np.zeros(0, np.intp)
 
 
-def _k_means(
-    values: NDArray[np.float32], k: int, generator: np.random.Generator, rounds: int = 8
-) -> NDArray[np.float32]:
+def _k_means(values: Float32Array, k: int, generator: np.random.Generator, rounds: int = 8) -> Float32Array:
     if len(values) == 0:
         return np.zeros((k, values.shape[1]), np.float32)
     centres = values[generator.choice(len(values), k, replace=len(values) < k)]

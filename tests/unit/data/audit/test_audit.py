@@ -21,13 +21,13 @@ from sonoproof.data.audit.compression import jpeg_quality
 from sonoproof.data.audit.duplicates import find_exact_duplicates
 from sonoproof.data.audit.findings import Level
 from sonoproof.data.audit.naming import series_of
-from sonoproof.data.audit.sources import effective_sources
 from sonoproof.data.frames.facts import read_frame
 from sonoproof.data.frames.preprocessing import Preprocessing
 from sonoproof.data.frames.store import open_store
 from sonoproof.data.labels.quarantine import empty_quarantine
 from sonoproof.data.lookalike import Link, LookalikeResult
 from sonoproof.errors import AuditBlocked
+from sonoproof.groups import effective_number
 from sonoproof.runfolder import QUARANTINE_COLUMNS, RunFolder, read_json
 
 Rgb = npt.NDArray[np.uint8]
@@ -390,8 +390,8 @@ def test_jpeg_quality_of_other_files_is_unknown(tmp_path: Path) -> None:
 
 
 def test_effective_sources_are_the_number_of_equal_ones() -> None:
-    assert effective_sources(pd.Series([5, 5, 5, 5])) == pytest.approx(4)
-    assert effective_sources(pd.Series([97, 1, 1, 1])) == pytest.approx(100**2 / (97**2 + 3))
+    assert effective_number(pd.Series([5, 5, 5, 5])) == pytest.approx(4)
+    assert effective_number(pd.Series([97, 1, 1, 1])) == pytest.approx(100**2 / (97**2 + 3))
 
 
 def test_pairs_of_larger_sets_are_all_counted(cohort: Cohort) -> None:

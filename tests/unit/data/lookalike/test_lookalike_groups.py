@@ -9,7 +9,7 @@ def clique(*members: int) -> list[Edge]:
     return list(itertools.combinations(members, 2))
 
 
-def test_one_link_does_not_melt_two_large_groups() -> None:
+def test_one_link_does_not_merge_two_large_groups() -> None:
     labels, waiting = join(8, [*clique(0, 1, 2, 3), *clique(4, 5, 6, 7), (3, 4)])
     assert labels.tolist() == [0, 0, 0, 0, 4, 4, 4, 4]
     assert waiting == [(3, 4)]
