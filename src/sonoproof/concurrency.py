@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-__all__ = ["Progress", "map_in_order"]
+from sonoproof.progress import SILENT, Progress
+
+__all__ = ["map_in_order"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-
-Progress = Callable[[int, int], None]
 
 
 def map_in_order(
@@ -21,11 +21,11 @@ def map_in_order(
     items: Sequence[Item],
     *,
     workers: int | None = None,
-    progress: Progress | None = None,
+    progress: Progress = SILENT.progress,
 ) -> Iterator[Result]:
     """Yield ``function(item)`` for each item, in order, computed by threads.
 
-    ``Executor.map`` submits every item at once and keeps all results; here at most two a thread are under
+    ``Executor.map`` submits every item at once and keeps all results; here at most two per thread are under
     way, so that a hundred thousand decoded frames do not pile up behind a slow reader.
 
     Args:
@@ -54,8 +54,7 @@ def map_in_order(
                     break
                 yield result
                 done += 1
-                if progress is not None:
-                    progress(done, len(items))
+                progress(done, len(items))
         finally:
             for future in waiting:
                 future.cancel()
