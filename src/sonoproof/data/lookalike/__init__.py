@@ -1,12 +1,12 @@
 """Look-alikes: which frames are views of one source?
 
 ```text
-frames -> views        features     a normalised grey picture and its RootSIFT, on disk   keypoints, spool
-views  -> candidates   index        frames as bags of visual words; the most similar      visual_words, index, candidates
-                                    frames first, then the most similar groups
-pairs  -> evidence     pair check   matched features, an affine map, aligned pixels       pair_check, pixels
-          links        verdict      enough of both; the rest is suspected                 verdict
-links  -> sources      groups       joined, guarded against a single wrong link           groups
+frames  -> views       a normalised grey picture and its RootSIFT, on disk    keypoints, spool
+views   -> candidates  frames as bags of visual words; the most similar       visual_words, index, candidates
+                       frames first, then the most similar groups
+pairs   -> evidence    matched features, an affine map, aligned pixels        pair_check, pixels
+        -> links       enough of both; what has less is suspected             verdict
+links   -> sources     joined, guarded against a single wrong link            groups
 ```
 
 Few pairs are compared, in rounds, never all with all (`comparisons`).
