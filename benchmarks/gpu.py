@@ -28,8 +28,9 @@ from sonoproof.config import FitConfig, FramesConfig, ModelConfig
 from sonoproof.data.frames.preprocessing import Preprocessing
 from sonoproof.data.frames.store import open_store
 from sonoproof.runfolder import sha256_of_file
+from sonoproof.training.backbone import load_backbone
 from sonoproof.training.batches import Rows, ShuffledBatches
-from sonoproof.training.model import BinaryClassifier, load_backbone
+from sonoproof.training.model import BinaryClassifier
 
 SIZE = 224
 FED_FRAMES = 4096

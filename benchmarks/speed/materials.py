@@ -25,10 +25,11 @@ from sonoproof.phantom import PhantomConfig, write_cohort
 from sonoproof.pipeline import run
 from sonoproof.runfolder import RunFolder, atomic_path
 from sonoproof.stages.context import Inputs
+from sonoproof.training.backbone import load_backbone
 from sonoproof.training.batches import to_network
 from sonoproof.training.bundle import ModelBundle, load_bundle, save_bundle
 from sonoproof.training.layers import settle_batch_norm
-from sonoproof.training.model import BinaryClassifier, load_backbone
+from sonoproof.training.model import BinaryClassifier
 from sonoproof.training.model_spec import SPEC_VERSION, ModelSpec
 
 __all__ = ["FRAMES", "SIDES_PX", "SIZE", "Materials", "prepare_materials", "write_peer_weights"]

@@ -27,9 +27,9 @@ from sonoproof.inference.files import predict_files
 from sonoproof.malloc import keep_freed_memory
 from sonoproof.reporting.figures.explanation import draw_explanations
 from sonoproof.runfolder import RunFolder, sha256_of_file
+from sonoproof.training.backbone import load_backbone
 from sonoproof.training.batches import Rows, ShuffledBatches, to_network
 from sonoproof.training.bundle import load_bundle
-from sonoproof.training.model import load_backbone
 
 BATCH = 32
 MAX_IG_POINTS = 801

@@ -30,7 +30,7 @@ from sonoproof.evaluation.measures.compare import compare
 from sonoproof.evaluation.metrics.metrics import METRICS
 from sonoproof.phantom import PhantomConfig, write_cohort
 from sonoproof.runfolder import PREDICTION_COLUMNS, RECORD_COLUMNS, SPLIT_COLUMNS, RunFolder, read_table
-from sonoproof.training.model import load_backbone
+from sonoproof.training.backbone import load_backbone
 
 FRAMES_OF_PATIENT = 5
 CLASSES = Classes(negative="healthy", positive="unhealthy")

@@ -38,7 +38,8 @@ from sonoproof.stages.probe import probe
 from sonoproof.stages.report import report
 from sonoproof.stages.seeds import repeat_with_seeds
 from sonoproof.stages.split import split
-from sonoproof.training.model import backbone_image_size, resolve_device
+from sonoproof.training.backbone import backbone_image_size
+from sonoproof.training.model import resolve_device
 
 __all__ = ["STAGES", "Inputs", "Stage", "audit", "rerun", "run"]
 

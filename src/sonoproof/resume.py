@@ -17,7 +17,7 @@ from sonoproof.config import Config
 from sonoproof.data.folder.imagefolder import search_folder
 from sonoproof.manifest import fingerprint
 from sonoproof.runfolder import sha256_of_file
-from sonoproof.training.model import backbone_files
+from sonoproof.training.backbone import backbone_files
 
 __all__ = ["backbone_content", "changes", "input_content", "mask_content", "settings"]
 

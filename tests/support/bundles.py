@@ -14,11 +14,11 @@ from torch import nn
 from sonoproof.classes import Classes
 from sonoproof.config import ModelConfig
 from sonoproof.data.frames.preprocessing import Preprocessing
+from sonoproof.training.backbone import load_backbone
 from sonoproof.training.batches import to_network
 from sonoproof.training.bundle import ModelBundle
 from sonoproof.training.ensemble import Ensemble
 from sonoproof.training.layers import settle_batch_norm
-from sonoproof.training.model import load_backbone
 from sonoproof.training.model_spec import ModelSpec
 from sonoproof.training.novelty import fit_novelty
 from sonoproof.training.verdict import Abstention, Calibration, Decision, OperatingPoint

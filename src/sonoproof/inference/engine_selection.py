@@ -11,7 +11,7 @@ import numpy as np
 
 from sonoproof.errors import BundleError, ConfigError, MissingExtra, RunFolderError, SonoproofError
 from sonoproof.inference.engine_cache import EngineCache
-from sonoproof.inference.engines import Engine, OnnxRuntimeEngine, OpenVinoEngine, TorchEngine, check_engine
+from sonoproof.inference.engines import Engine, OnnxRuntimeEngine, OpenVinoEngine, TorchEngine
 from sonoproof.progress import SILENT, Say
 
 __all__ = ["exported_engines", "open_engine"]
@@ -21,6 +21,7 @@ EXPORTED: dict[str, Callable[[Path], Engine]] = {"onnxruntime": OnnxRuntimeEngin
 MEASURED_FRAMES, MEASURED_ROUNDS = 8, 3
 # PyTorch takes seconds to import, at each prediction: it is chosen where it is that many times faster.
 TORCH_MARGIN = 2.0
+ENGINES = ("auto", "torch", *EXPORTED)
 DEVICES = ("auto", "cpu", "cuda")
 
 
@@ -36,9 +37,8 @@ def open_engine(folder: Path, *, engine: str = "auto", device: str = "auto", say
     Raises:
         SonoproofError: There is no usable model, or it cannot run as asked.
     """
-    check_engine(engine)
     try:
-        _check_device(device, engine=engine, folder=folder)
+        _check_options(engine, device, folder=folder)
         if folder.is_file():
             return _open_file(folder, engine=engine)
         if _is_uncalibrated(folder):
@@ -66,7 +66,9 @@ def exported_engines(file: Path) -> dict[str, Engine]:
     return found
 
 
-def _check_device(device: str, *, engine: str, folder: Path) -> None:
+def _check_options(engine: str, device: str, *, folder: Path) -> None:
+    if engine not in ENGINES:
+        raise ConfigError(f"--engine {engine}: there is no such engine; choose one of {', '.join(ENGINES)}")
     if device not in DEVICES:
         raise ConfigError(f"--device {device}: there is no such device; choose one of {', '.join(DEVICES)}")
     if device == "cuda" and engine in EXPORTED:

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from sonoproof.errors import BundleError, ConfigError, MissingExtra
+from sonoproof.errors import BundleError, MissingExtra
 from sonoproof.training.model_spec import ModelSpec
 from sonoproof.types import FloatArray, UInt8Array
 
 if TYPE_CHECKING:
     from sonoproof.training.bundle import ModelBundle
 
-__all__ = ["ENGINES", "SPEC_KEY", "Engine", "OnnxRuntimeEngine", "OpenVinoEngine", "TorchEngine", "check_engine"]
+__all__ = ["SPEC_KEY", "Engine", "OnnxRuntimeEngine", "OpenVinoEngine", "TorchEngine", "processors"]
 
-ENGINES = ("auto", "torch", "onnxruntime", "openvino")
 SPEC_KEY = "sonoproof"
 
 
@@ -144,16 +143,6 @@ class OpenVinoEngine:
     def logits(self, frames: UInt8Array) -> FloatArray:
         """(N) logits of (N, size, size, 3) uint8 canvases."""
         return np.array(self._compiled(frames)["logit"], np.float64)
-
-
-def check_engine(name: str) -> None:
-    """Check the name of an engine.
-
-    Raises:
-        ConfigError: There is none of that name.
-    """
-    if name not in ENGINES:
-        raise ConfigError(f"--engine {name}: there is no such engine; take one of {', '.join(ENGINES)}")
 
 
 def processors() -> int:

@@ -19,9 +19,9 @@ from sonoproof.inference.scoring import Scores, score_rows
 from sonoproof.parts import REPORTED, Part
 from sonoproof.progress import SILENT, Reporter
 from sonoproof.runfolder import PREDICTION_COLUMNS, RECORD_COLUMNS, SPLIT_COLUMNS, RunFolder, read_json, read_table
+from sonoproof.training.backbone import backbone_image_size
 from sonoproof.training.bundle import ModelBundle, load_bundle
 from sonoproof.training.features import FrameFeatures
-from sonoproof.training.model import backbone_image_size
 
 __all__ = ["Inputs", "RunContext"]
 

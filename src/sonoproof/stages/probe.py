@@ -22,7 +22,7 @@ from sonoproof.evaluation.probes.probe import (
 from sonoproof.reporting.workbooks.review_workbook import write_review_workbook
 from sonoproof.runfolder import RunFolder, write_table
 from sonoproof.stages.context import RunContext
-from sonoproof.training.model import RANDOM
+from sonoproof.training.backbone import RANDOM
 from sonoproof.types import Float32Array
 
 __all__ = ["PROBE_FILES", "probe"]

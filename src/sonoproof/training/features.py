@@ -16,9 +16,10 @@ from sonoproof.manifest import fingerprint
 from sonoproof.progress import SILENT, Progress
 from sonoproof.runfolder import atomic_path
 from sonoproof.sampling import evenly_spread
+from sonoproof.training.backbone import load_backbone
 from sonoproof.training.batches import to_network
 from sonoproof.training.layers import SETTLE_FRAMES, settle_batch_norm
-from sonoproof.training.model import BinaryClassifier, load_backbone, resolve_device
+from sonoproof.training.model import BinaryClassifier, resolve_device
 from sonoproof.types import Float32Array, LoadFrames
 
 __all__ = ["FrameFeatures", "LoadFeatures", "extract_features", "network_key"]

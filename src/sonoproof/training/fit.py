@@ -25,6 +25,7 @@ from sonoproof.errors import CohortError
 from sonoproof.progress import SILENT, Progress
 from sonoproof.runfolder import RunFolder
 from sonoproof.sampling import evenly_spread
+from sonoproof.training.backbone import load_backbone
 from sonoproof.training.batches import FeatureBatches, OrderedBatches, Rows, ShuffledBatches
 from sonoproof.training.bundle import ModelBundle, save_bundle
 from sonoproof.training.checkpoints import (
@@ -39,7 +40,7 @@ from sonoproof.training.checkpoints import (
 from sonoproof.training.features import LoadFeatures, extract_features
 from sonoproof.training.head import fit_head
 from sonoproof.training.layers import SETTLE_FRAMES, settle_batch_norm
-from sonoproof.training.model import BinaryClassifier, load_backbone, resolve_device
+from sonoproof.training.model import BinaryClassifier, resolve_device
 from sonoproof.training.model_spec import ModelSpec
 from sonoproof.training.module import TrainingModule, epoch_metrics
 from sonoproof.training.recipes import BETTER, Recipe, recipe_for

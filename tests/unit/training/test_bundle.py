@@ -9,8 +9,8 @@ from sonoproof.classes import Classes
 from sonoproof.config import ModelConfig
 from sonoproof.data.frames.preprocessing import Preprocessing
 from sonoproof.errors import BundleError
+from sonoproof.training.backbone import load_backbone
 from sonoproof.training.bundle import ModelBundle, load_bundle, save_bundle
-from sonoproof.training.model import load_backbone
 from sonoproof.training.model_spec import ModelSpec
 
 

@@ -17,9 +17,10 @@ from sonoproof.config import ModelConfig
 from sonoproof.data.frames.preprocessing import Preprocessing
 from sonoproof.errors import BundleError
 from sonoproof.runfolder import sha256_of_file
+from sonoproof.training.backbone import load_backbone
 from sonoproof.training.bundle import ModelBundle, load_bundle, save_bundle
 from sonoproof.training.ensemble import Ensemble
-from sonoproof.training.model import BinaryClassifier, load_backbone
+from sonoproof.training.model import BinaryClassifier
 from sonoproof.training.model_spec import ModelSpec
 
 SIZE = 32

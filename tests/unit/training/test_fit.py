@@ -17,13 +17,13 @@ from tests.support.toy import Toy, make_toy
 from sonoproof.config import FitConfig, ModelConfig
 from sonoproof.errors import CohortError, ConfigError
 from sonoproof.runfolder import RunFolder, read_table, sha256_of_file
+from sonoproof.training.backbone import load_backbone
 from sonoproof.training.batches import OrderedBatches, to_network
 from sonoproof.training.bundle import load_bundle
 from sonoproof.training.checkpoints import HISTORY_COLUMNS
 from sonoproof.training.features import LoadFeatures
 from sonoproof.training.fit import fit
 from sonoproof.training.layers import settle_batch_norm
-from sonoproof.training.model import load_backbone
 from sonoproof.training.module import epoch_metrics
 from sonoproof.training.recipes import BETTER, recipe_for
 

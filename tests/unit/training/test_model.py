@@ -9,14 +9,8 @@ from transformers import MobileNetV1Config, MobileNetV1ForImageClassification
 
 from sonoproof.config import ModelConfig
 from sonoproof.errors import BundleError, ConfigError
-from sonoproof.training.model import (
-    Architecture,
-    BinaryClassifier,
-    backbone_image_size,
-    load_backbone,
-    rebuild,
-    resolve_device,
-)
+from sonoproof.training.backbone import backbone_image_size, load_backbone
+from sonoproof.training.model import Architecture, BinaryClassifier, rebuild, resolve_device
 
 
 @pytest.fixture
