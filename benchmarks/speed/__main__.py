@@ -60,7 +60,7 @@ def main() -> int:
     limits = [line for _, line in measured]
     print(table(results, works))
     if options.works and not options.record:
-        print("not recorded: only some of the works were done (--record puts them among the others)", file=sys.stderr)
+        print("not recorded: only some tasks were run (--record adds them to the others)", file=sys.stderr)
         return 0
     recorded = read_recorded(RECORDED)
     if options.works:
@@ -81,8 +81,10 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__)
     parser.add_argument("works", nargs="*", help="only these comparisons, printed and not recorded without --record")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--quick", action="store_true", help="ratios only, against the last recorded ones")
-    parser.add_argument("--record", action="store_true", help="record what was measured where that is not done anyway")
+    parser.add_argument("--quick", action="store_true", help="ratios only, compared with the last recorded ones")
+    parser.add_argument(
+        "--record", action="store_true", help="record the measurements even if only some tasks were run"
+    )
     parser.add_argument("--materials", type=Path, default=ROOT / "runs" / "bench")
     parser.add_argument("--peer", type=Path, default=ROOT / ".venv-peer", help="folder of the peer's environment")
     options = parser.parse_args()
@@ -140,13 +142,13 @@ def _quick(options: argparse.Namespace, *, sides: dict[str, Path], folder: Path)
     now = _quick_ratios(sides, folder=folder, rounds=QUICK_ROUNDS)
     fallen = [name for name, ratio in now.items() if name in before and has_fallen(ratio, before[name])]
     if fallen:
-        print(f"fell short, measured once more: {', '.join(fallen)}", file=sys.stderr)
+        print(f"worse than recorded, measured again: {', '.join(fallen)}", file=sys.stderr)
         again = _quick_ratios(sides, folder=folder, rounds=QUICK_ROUNDS, only=fallen)
         now = {name: max(ratio, again.get(name, 0.0)) for name, ratio in now.items()}
     for name, ratio in now.items():
         print(f"{name:28s} {ratio:6.2f}" + (f"   recorded {before[name]:.2f}" if name in before else ""))
     if not before:
-        print("nothing is recorded yet to compare with: make bench records", file=sys.stderr)
+        print("there is no record to compare with yet; make bench writes one", file=sys.stderr)
         return 0
     lost = regressions(now, before)
     print("\n".join(lost) if lost else "no ratio has lost 20 %")
@@ -165,13 +167,13 @@ def _section(results: Sequence[Result], works: Sequence[Comparison], *, rounds: 
         [
             f"Written by `make bench` on {time.strftime('%Y-%m-%d')}. {_machine()}",
             "",
-            "Ours against Keras MobileNet on TensorFlow, with the same frames, weights, width, padding, decoding and",
-            f"augmentation, in turn, {rounds} rounds. The ratio is the peer's time over ours, median and range: of",
-            "processor time on one thread, of wall time on all, and of wall time where somebody waits for one answer.",
-            "Rounds in which other processes were at work, or in which wall and processor time diverge where processor",
-            "time counts, are thrown out (last column: rounds kept; where none is kept, all are shown and the figure",
-            "is not to be relied on).",
-            "The limit of a training step is matrix multiplication, measured in the same round; that of scoring is the",
+            "Ours compared with Keras MobileNet on TensorFlow, with the same frames, weights, width, padding,",
+            f"decoding and augmentation, in turn, {rounds} rounds. The ratio is the peer's time divided by ours,",
+            "as median and range. It uses processor time on one thread, wall time on all threads, and wall time",
+            "where a user waits for one answer. Rounds in which other processes were active, or in which wall",
+            "and processor time differ although processor time counts, are discarded. The last column shows the",
+            "rounds that were kept; if none was kept, all are used and the figure is not reliable. The limit of",
+            "a training step is matrix multiplication, measured in the same round; the limit of scoring is the",
             "same network on frames in memory.",
             "",
             table(results, works),

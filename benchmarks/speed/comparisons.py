@@ -125,7 +125,7 @@ COMPARISONS = (
     ),
     Comparison(
         name="figure",
-        title="600-DPI explanation figures (png, pdf, preview), a set of 10; wanted: 2 a second",
+        title="600-DPI explanation figures (png, pdf, preview), a set of 10; goal: 2 per second",
         work="figure",
         full={},
         quick=None,

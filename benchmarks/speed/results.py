@@ -43,7 +43,7 @@ class Result:
             is waited for.
         low: Smallest of the believed rounds.
         high: Largest of them.
-        ours_per_s: Our units a second of wall time, median.
+        ours_per_s: Our units per second of wall time, median.
         peer_per_s: The peer's.
         share: Share of the limit that ours reaches, median; None where there is no limit.
         more: What else the works reported in the last round.
@@ -93,7 +93,7 @@ def _ratio(one: Round, *, by_cpu: bool) -> float:
 
 
 def _seconds(done: Mapping[str, Any], *, by_cpu: bool) -> float:
-    """Seconds a unit; of single answers the median of what was waited for."""
+    """Seconds per unit; for single answers, the median waiting time."""
     if not by_cpu and "median_s" in done:
         return float(done["median_s"])
     return float(done["cpu_s" if by_cpu else "wall_s"] / done["units"])
@@ -122,7 +122,7 @@ def regressions(now: Mapping[str, float], recorded: Mapping[str, float]) -> list
 def table(results: Sequence[Result], comparisons: Sequence[Comparison]) -> str:
     """The table of the page."""
     of_name = {comparison.name: comparison for comparison in comparisons}
-    head = "| work | threads | ratio (range) | goal | ours a second | peer a second | share of limit | rounds |"
+    head = "| task | threads | ratio (range) | goal | ours per second | peer per second | share of limit | rounds |"
     rows = [head, "| --- | --- | --- | --- | --- | --- | --- | --- |"]
     rows += [_row(result, of_name[result.name]) for result in results]
     return "\n".join(rows)
@@ -136,7 +136,7 @@ def _row(result: Result, comparison: Comparison) -> str:
         goal += " (missed)"
     share = "" if result.share is None else f"{result.share:.0%}"
     if share and comparison.limit_goal is not None and judged:
-        share += f" of {comparison.limit_goal:.0%} wanted"
+        share += f" (goal: {comparison.limit_goal:.0%})"
     theirs = "" if result.peer_per_s is None else f"{result.peer_per_s:.3g}"
     rounds = f"{result.quiet} of {result.rounds}"
     cells = [comparison.title, str(result.threads), ratio, goal, f"{result.ours_per_s:.3g}", theirs, share, rounds]
@@ -174,7 +174,7 @@ def as_json(results: Sequence[Result]) -> list[dict[str, Any]]:
 
 
 def merged(recorded: Mapping[str, Any], results: Sequence[Result]) -> list[Result]:
-    """What was recorded, with some results measured anew in the place of theirs."""
+    """What was recorded, with some results replaced by new measurements."""
     anew = {(result.name, result.threads): result for result in results}
     before = [Result(**result) for result in recorded.get("results", [])]
     known = {(result.name, result.threads) for result in before}

@@ -113,4 +113,4 @@ def test_a_goal_that_is_missed_is_said_in_the_table() -> None:
     work = next(one for one in comparisons.COMPARISONS if one.name == "train_step")
     found = results.Result("train_step", 1, 5, 4, 1.5, 1.4, 1.6, 8.0, 5.3, 0.5, {})
     assert "| 1.8 (missed) |" in results.table([found], [work])
-    assert "50% of 40% wanted" in results.table([found], [work])
+    assert "50% (goal: 40%)" in results.table([found], [work])
