@@ -11,6 +11,7 @@ from sonoproof.groups import effective_number, groups_of_rarer_class
 def test_the_effective_number_of_groups_is_theirs_if_equal_and_one_if_one_has_nearly_all() -> None:
     assert effective_number(np.full(12, 7.0)) == pytest.approx(12)
     assert effective_number([1000, 1, 1]) == pytest.approx(1, abs=0.01)
+    assert effective_number([97, 1, 1, 1]) == pytest.approx(100**2 / (97**2 + 3))
     assert effective_number(np.zeros(3)) == 0
 
 

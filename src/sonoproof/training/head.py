@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedGroupKFold
 
+from sonoproof.groups import groups_of_rarer_class
 from sonoproof.training.batches import Rows
 from sonoproof.types import FloatArray
 
@@ -44,8 +45,7 @@ def fit_head(features: npt.NDArray[np.float32], rows: Rows, *, balanced: bool, s
 
 def _choose_penalty(features: FloatArray, rows: Rows, *, balanced: bool, seed: int) -> float:
     targets, groups = rows.targets, np.asarray(rows.groups)
-    per_class = [len(np.unique(groups[targets == target])) for target in (0.0, 1.0)]
-    folds = min(FOLDS, *per_class)
+    folds = min(FOLDS, groups_of_rarer_class(groups, targets=targets > 0.5))
     if folds < 2:
         return PENALTIES[len(PENALTIES) // 2]
     splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
