@@ -223,8 +223,8 @@ def verify(run_folder: Run) -> None:
     )
     if found.other_version:
         typer.echo(
-            f"written by Sonoproof {found.other_version}, which words its sentences in its own way: numbers and names "
-            "were compared, sentences and the report were not"
+            f"written by Sonoproof {found.other_version}, which phrases sentences differently: numbers and names were "
+            "compared, sentences and the report were not"
         )
     if found.differences:
         raise typer.Exit(1)
