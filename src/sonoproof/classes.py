@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-__all__ = ["Classes"]
-
 
 @dataclass(frozen=True)
 class Classes:

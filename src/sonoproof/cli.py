@@ -25,8 +25,6 @@ from sonoproof.parts import Part
 if TYPE_CHECKING:
     from sonoproof.runfolder import RunFolder
 
-__all__ = ["app", "main"]
-
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -83,8 +81,8 @@ def run(
     """Audit, split, train, evaluate, explain and report."""
     from sonoproof.console import Terminal
     from sonoproof.manifest import command_line
-    from sonoproof.pipeline import Inputs
     from sonoproof.pipeline import run as run_pipeline
+    from sonoproof.stages.context import Inputs
 
     config, inputs = given.over(Config()), Inputs(sheet, images, test_images=test_images, test_sheet=test_sheet)
     with Terminal() as terminal:
@@ -107,9 +105,9 @@ def audit(
     """Audit data before training. Looks for copies, look-alikes, leaks, shortcuts and doubtful labels."""
     from sonoproof.console import Terminal
     from sonoproof.manifest import command_line
-    from sonoproof.pipeline import Inputs
     from sonoproof.pipeline import audit as run_audit
     from sonoproof.reporting.terminal.summary import audit_lines
+    from sonoproof.stages.context import Inputs
 
     config, inputs = given.over(Config()), Inputs(sheet, images, test_images=against_images, test_sheet=against)
     with Terminal() as terminal:

@@ -10,8 +10,6 @@ from typing import TypeVar
 
 from sonoproof.progress import SILENT, Progress
 
-__all__ = ["map_in_order"]
-
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 

@@ -9,8 +9,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import TimeRemainingColumn as TimeLeftColumn
 
-__all__ = ["Terminal"]
-
 
 class Terminal:
     """A line for each thing worth reading, and a bar for the stage under way where there is a terminal."""

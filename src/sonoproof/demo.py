@@ -11,8 +11,6 @@ from sonoproof.progress import Reporter
 from sonoproof.runfolder import RunFolder
 from sonoproof.stages.context import Inputs
 
-__all__ = ["DEMO_COHORT", "demo_config", "run_demo"]
-
 DEMO_COHORT = PhantomConfig(patients=200, frames_per_patient=5, size_px=160, seed=0)
 
 

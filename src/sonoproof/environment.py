@@ -8,8 +8,6 @@ import platform
 from sonoproof import __version__
 from sonoproof.manifest import library_versions
 
-__all__ = ["describe"]
-
 
 def describe() -> dict[str, str]:
     """Versions, processors and devices by name."""

@@ -22,20 +22,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = [
-    "AuditBlocked",
-    "BundleError",
-    "CohortError",
-    "ConfigError",
-    "FrameError",
-    "LeakageError",
-    "MissingExtra",
-    "RunFolderError",
-    "SheetError",
-    "SheetFault",
-    "SonoproofError",
-]
-
 
 class SonoproofError(Exception):
     """Base of everything that Sonoproof raises on purpose."""

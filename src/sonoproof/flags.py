@@ -13,8 +13,6 @@ import typer
 
 from sonoproof.config import Config, load_config, override
 
-__all__ = ["SHEET", "Given", "takes_settings"]
-
 # The setting, its option, the type of its value, and what the help says.
 _FLAGS: dict[str, tuple[str, Any, str]] = {
     "sheet.image_column": ("--image-column", str, "Column that names the image files."),

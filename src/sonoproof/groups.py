@@ -13,8 +13,6 @@ import numpy.typing as npt
 
 from sonoproof.types import BoolArray
 
-__all__ = ["effective_number", "groups_of_rarer_class"]
-
 
 def groups_of_rarer_class(groups: npt.NDArray[Any], *, targets: BoolArray) -> int:
     """Number of groups that have a row of the class which fewer groups have; 0 where a class is missing.

@@ -12,8 +12,6 @@ from filelock import FileLock, Timeout
 
 from sonoproof.errors import RunFolderError
 
-__all__ = ["LOCK", "Stopped", "alone_in", "stoppable"]
-
 LOCK = ".lock"
 
 

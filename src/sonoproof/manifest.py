@@ -22,8 +22,6 @@ from sonoproof import __version__
 from sonoproof.errors import SonoproofError
 from sonoproof.runfolder import RunFolder, read_json, sha256_of_file, write_json
 
-__all__ = ["Manifest", "command_line", "fingerprint", "library_versions"]
-
 SCHEMA = "manifest"
 LIBRARIES = (
     "torch", "transformers", "lightning", "captum", "scikit-learn", "numpy", "scipy", "pandas", "pillow",

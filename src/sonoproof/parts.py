@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["REPORTED", "Part"]
-
 
 class Part(StrEnum):
     """A part, as it is written in ``split.csv`` and in the names of the run's files.

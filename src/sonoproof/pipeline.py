@@ -41,8 +41,6 @@ from sonoproof.stages.split import split
 from sonoproof.training.backbone import backbone_image_size
 from sonoproof.training.model import resolve_device
 
-__all__ = ["STAGES", "Inputs", "Stage", "audit", "rerun", "run"]
-
 
 def _always(_config: Config) -> bool:
     return True

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-__all__ = ["SILENT", "Progress", "Reporter", "Say"]
-
 Progress = Callable[[int, int], None]
 """Called with what is done and what there is to do."""
 

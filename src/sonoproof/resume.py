@@ -19,8 +19,6 @@ from sonoproof.manifest import fingerprint
 from sonoproof.runfolder import sha256_of_file
 from sonoproof.training.backbone import backbone_files
 
-__all__ = ["backbone_content", "changes", "input_content", "mask_content", "settings"]
-
 # Settings that a later stage than their table's depends on: changing them does not train again.
 _OF_LATER_STAGES = {"fit": ("seeds",)}
 _EARLIER = "earlier stages"

@@ -24,24 +24,6 @@ from sonoproof.errors import RunFolderError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = [
-    "PREDICTION_COLUMNS",
-    "QUARANTINE_COLUMNS",
-    "RECORD_COLUMNS",
-    "SCHEMA_VERSION",
-    "SPLIT_COLUMNS",
-    "RunFolder",
-    "atomic_path",
-    "files_in",
-    "read_json",
-    "read_table",
-    "sha256_of_file",
-    "sweep",
-    "write_json",
-    "write_table",
-    "write_text",
-]
-
 SCHEMA_VERSION = 1
 # The newest version of a schema that has others than the first. A file is written in the oldest that can say it.
 _NEWEST = {"model": 2}

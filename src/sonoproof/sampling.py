@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["evenly_spread"]
-
 
 def evenly_spread(n: int, count: int) -> npt.NDArray[np.intp]:
     """Places of at most `count` of `n` things, evenly spread, the first and the last among them.

@@ -8,18 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = [
-    "BoolArray",
-    "Float32Array",
-    "FloatArray",
-    "IndexArray",
-    "IntArray",
-    "Json",
-    "LoadFrames",
-    "LoadMask",
-    "UInt8Array",
-]
-
 Json = Mapping[str, Any]
 """The content of a JSON file."""
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["counted", "humanise", "of_rows"]
-
 
 def counted(number: int, one: str, many: str = "") -> str:
     """A count with its noun: ``"1 pair"``, ``"1,200 pairs"``."""

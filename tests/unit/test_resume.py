@@ -12,11 +12,11 @@ from sonoproof import pipeline
 from sonoproof.config import Config, override
 from sonoproof.errors import ConfigError, RunFolderError
 from sonoproof.manifest import Manifest
-from sonoproof.pipeline import Inputs, Stage
+from sonoproof.pipeline import Stage
 from sonoproof.progress import SILENT
 from sonoproof.resume import changes, input_content, mask_content
 from sonoproof.runfolder import RunFolder, write_text
-from sonoproof.stages.context import RunContext
+from sonoproof.stages.context import Inputs, RunContext
 
 
 class Listener:

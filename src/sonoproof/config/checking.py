@@ -12,8 +12,6 @@ from typing import Any, Literal
 from sonoproof.config.tables import Between
 from sonoproof.errors import ConfigError
 
-__all__ = ["checked", "settings_of", "suggestion"]
-
 _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 
 

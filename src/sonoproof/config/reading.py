@@ -13,8 +13,6 @@ from sonoproof.config.checking import checked, settings_of, suggestion
 from sonoproof.config.tables import SEEDED_TABLES, TABLES, Config
 from sonoproof.errors import ConfigError
 
-__all__ = ["load_config", "override", "to_toml"]
-
 
 def load_config(path: Path | None = None, *, settings: Sequence[str] = (), over: Config | None = None) -> Config:
     """Read a TOML file and apply ``table.key=value`` settings over it.

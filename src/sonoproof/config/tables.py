@@ -10,24 +10,6 @@ import math
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-__all__ = [
-    "DEFAULT_BACKBONE",
-    "SEEDED_TABLES",
-    "TABLES",
-    "AuditConfig",
-    "Between",
-    "CalibrateConfig",
-    "Config",
-    "EvaluateConfig",
-    "ExplainConfig",
-    "FitConfig",
-    "FramesConfig",
-    "ModelConfig",
-    "ReportConfig",
-    "SheetConfig",
-    "SplitConfig",
-]
-
 DEFAULT_BACKBONE = "google/mobilenet_v1_1.0_224"
 
 

@@ -12,8 +12,6 @@ from typing import cast
 import torch
 from torch import nn
 
-__all__ = ["ClassLogit", "GradientPath", "IntegratedGradients", "Logit", "integrated_gradients", "logit_gradients"]
-
 Logit = Callable[[torch.Tensor], torch.Tensor]
 
 # An even path first: it shows the shape of the curves, and the refinement goes where it misses the logit.

@@ -16,8 +16,6 @@ import numpy as np
 from sonoproof.errors import ConfigError
 from sonoproof.types import Float32Array, UInt8Array
 
-__all__ = ["BASELINES", "Baseline", "make_baselines"]
-
 # A sixteenth of the side, 14 px at 224: a follicle of a sixth of the frame's width fades into its surroundings.
 _BLUR_SHARE = 1 / 16
 # Grey level under which a pixel is background rather than tissue (JPEG leaves a few levels of noise on black).

@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-__all__ = ["FURTHER_METHODS", "METHODS", "Method"]
-
 
 @dataclass(frozen=True)
 class Method:

@@ -14,8 +14,6 @@ from sonoproof.explanation.saturation import ToProbability
 from sonoproof.progress import SILENT, Progress
 from sonoproof.types import BoolArray, LoadFrames, LoadMask, UInt8Array
 
-__all__ = ["ExplanationContext"]
-
 
 @dataclass(frozen=True)
 class ExplanationContext:

@@ -13,8 +13,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SCALE_PERCENTILE", "colour_scale", "display_sigma_px", "shown_map"]
-
 # The colour scale of a set ends at this percentile: one hot pixel must not make the rest invisible.
 SCALE_PERCENTILE = 99.5
 _SIGMA_SHARE = 1 / 75

@@ -25,8 +25,6 @@ from sonoproof.explanation.methods import Explainer, MethodSettings, explainer
 from sonoproof.explanation.selection import select_frames
 from sonoproof.runfolder import atomic_path, write_json
 
-__all__ = ["explain_part"]
-
 # The gate judges the method, not each frame: a few frames and a coarse path tell it apart from an edge detector.
 _GATE_FRAMES, _GATE_STEPS = 3, 16
 _MAP_NAMES = ("saliency", "ig_", *FURTHER_METHODS)

@@ -8,8 +8,6 @@ from pathlib import PurePosixPath
 
 from sonoproof.data.cohort.image_id import relative_file
 
-__all__ = ["FILE_PATTERN", "file_stem"]
-
 # What this package and the drawing of its figures name their files, in this and in earlier versions.
 FILE_PATTERN = re.compile(r"(top|error)-\d{2,}-[^./]+\.(npz|png|pdf|txt|preview\.jpg)")
 _MAX_BYTES = 80

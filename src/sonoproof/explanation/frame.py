@@ -21,8 +21,6 @@ from sonoproof.explanation.regions import attribution_shares
 from sonoproof.explanation.saturation import mean_curve, saturation_curve, share_saturated
 from sonoproof.types import Float32Array, UInt8Array
 
-__all__ = ["BaselineResult", "ExplainedFrame", "explain_frame"]
-
 # How much the explained logit may differ from the one in the predictions, relative to max(1, |logit|).
 _LOGIT_TOLERANCE = 0.01
 

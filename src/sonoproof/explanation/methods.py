@@ -25,18 +25,6 @@ from sonoproof.training.batches import to_network
 from sonoproof.training.ensemble import ensemble_members
 from sonoproof.types import UInt8Array
 
-__all__ = [
-    "Explainer",
-    "MethodSettings",
-    "explainer",
-    "grad_cam",
-    "mean_integrated_gradients",
-    "network_input",
-    "occlusion",
-    "saliency",
-    "smoothgrad",
-]
-
 Explainer = Callable[[ClassLogit, UInt8Array], NDArray[Any]]
 """Gives the map, shape (H, W), of a logit and a frame, (H, W, 3)."""
 

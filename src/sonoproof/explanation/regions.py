@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 from sonoproof.data.frames.colour import is_coloured
 from sonoproof.types import BoolArray, UInt8Array
 
-__all__ = ["REGIONS", "attribution_shares", "border_mask", "find_regions", "overlay_mask", "sector_mask"]
-
 REGIONS = {
     "outside_sector": "what lies outside the ultrasound sector",
     "border": "the border of the picture",

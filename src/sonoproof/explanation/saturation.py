@@ -11,8 +11,6 @@ from scipy.special import expit
 
 from sonoproof.explanation.attribution import GradientPath
 
-__all__ = ["SaturationCurve", "ToProbability", "mean_curve", "saturation_curve", "share_saturated"]
-
 ToProbability = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 # Share of the largest mean |gradient| below which a point of the path counts as saturated.

@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-__all__ = ["SELECTION_COLUMNS", "select_frames"]
-
 SELECTION_COLUMNS = ("image_id", "kind", "rank")
 
 

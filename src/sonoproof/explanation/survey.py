@@ -25,8 +25,6 @@ from sonoproof.explanation.methods import MethodSettings, explainer
 from sonoproof.explanation.regions import REGIONS, find_regions
 from sonoproof.types import BoolArray
 
-__all__ = ["survey_part"]
-
 # Enough to see which kind of place is looked at; single maps need not be complete.
 _STEPS, _BASELINE = 8, "blur"
 # A place that takes less of the picture than this is not there: a few pixels of coloured noise are no overlay.

@@ -18,8 +18,6 @@ from sonoproof.runfolder import atomic_path, read_json, sha256_of_file, write_js
 from sonoproof.training.model_spec import SPEC_VERSION
 from sonoproof.types import Json
 
-__all__ = ["EngineCache"]
-
 SCHEMA = "engine"
 # What engines and the export need; a new one is a reason to measure again.
 LIBRARIES = ("onnx", "onnxruntime", "onnxscript", "openvino")

@@ -14,8 +14,6 @@ from sonoproof.inference.engine_cache import EngineCache
 from sonoproof.inference.engines import Engine, OnnxRuntimeEngine, OpenVinoEngine, TorchEngine
 from sonoproof.progress import SILENT, Say
 
-__all__ = ["exported_engines", "open_engine"]
-
 EXPORTED: dict[str, Callable[[Path], Engine]] = {"onnxruntime": OnnxRuntimeEngine, "openvino": OpenVinoEngine}
 # A batch of `predict_files`.
 MEASURED_FRAMES, MEASURED_ROUNDS = 8, 3

@@ -15,8 +15,6 @@ from sonoproof.types import FloatArray, UInt8Array
 if TYPE_CHECKING:
     from sonoproof.training.bundle import ModelBundle
 
-__all__ = ["SPEC_KEY", "Engine", "OnnxRuntimeEngine", "OpenVinoEngine", "TorchEngine", "processors"]
-
 SPEC_KEY = "sonoproof"
 
 

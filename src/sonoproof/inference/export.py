@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from sonoproof.training.bundle import ModelBundle
 
-__all__ = ["check_export_name", "export_onnx", "require_parity", "to_onnx"]
-
 
 def export_onnx(bundle: ModelBundle, *, out: Path) -> Parity:
     """Write a bundle as an ONNX file, if the file answers as the bundle does.

@@ -11,8 +11,6 @@ from sonoproof.inference.onnx_graph import INPUT, LOGIT
 from sonoproof.training.batches import scale_levels
 from sonoproof.training.ensemble import Classifier
 
-__all__ = ["exported_graph"]
-
 
 def exported_graph(classifier: Classifier, *, size: int) -> onnx.ModelProto:
     """A classifier as a model from ``frames``, (n, size, size, 3) uint8, to ``logit``, (n) float32.

@@ -23,8 +23,6 @@ from sonoproof.progress import SILENT, Progress, Say
 from sonoproof.types import UInt8Array
 from sonoproof.wording import counted
 
-__all__ = ["FileAnswer", "list_files", "predict_files"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class FileAnswer:

@@ -19,8 +19,6 @@ from sonoproof.inference.onnx_graph import INPUT, LOGIT, Nodes
 from sonoproof.training.layers import fold_batch_norm
 from sonoproof.training.model import BinaryClassifier
 
-__all__ = ["is_mobilenet_v1", "mobilenet_graph"]
-
 OPSET = 17
 IR_VERSION = 8  # the oldest that holds the opset
 

@@ -11,8 +11,6 @@ from onnx import TensorProto, helper, numpy_helper
 
 from sonoproof.training.verdict import Calibration
 
-__all__ = ["INPUT", "LOGIT", "PROBABILITY", "Nodes", "add_probability"]
-
 INPUT, LOGIT, PROBABILITY = "frames", "logit", "probability"
 
 

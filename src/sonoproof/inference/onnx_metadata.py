@@ -8,8 +8,6 @@ from __future__ import annotations
 from sonoproof.training.model_spec import ModelSpec
 from sonoproof.training.verdict import NOT_SURE, UNLIKE
 
-__all__ = ["describe"]
-
 _DECODING = (
     "RGB, 8 bits per sample. A grey image has the same value in all three channels; a palette is replaced by its "
     "colours. Samples of 16 bits: round(sample * 255 / white), where white is the smallest of 255, 4095 and 65535 that "

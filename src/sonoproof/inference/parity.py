@@ -13,8 +13,6 @@ from sonoproof.types import UInt8Array
 if TYPE_CHECKING:
     from sonoproof.training.bundle import ModelBundle
 
-__all__ = ["BATCHES", "TOLERANCE", "Parity", "measure_parity"]
-
 TOLERANCE = 1e-4
 BATCHES = (1, 2, 7)
 # Of the frames: one pixel, thin, odd, square, larger and smaller than any network's input.

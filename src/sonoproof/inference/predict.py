@@ -11,8 +11,6 @@ from sonoproof.inference.scoring import Scores, judge
 from sonoproof.runfolder import PREDICTION_COLUMNS
 from sonoproof.training.model_spec import ModelSpec
 
-__all__ = ["answer_rows"]
-
 
 def answer_rows(records: pd.DataFrame, *, spec: ModelSpec, scores: Scores) -> pd.DataFrame:
     """The prediction table of scored rows.

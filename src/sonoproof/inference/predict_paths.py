@@ -14,8 +14,6 @@ from sonoproof.inference.files import FileAnswer, list_files, predict_files
 from sonoproof.progress import SILENT, Reporter
 from sonoproof.runfolder import RunFolder
 
-__all__ = ["predict_paths"]
-
 ORDER = "name the model first, then the images"
 
 

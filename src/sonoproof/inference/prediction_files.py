@@ -19,8 +19,6 @@ from sonoproof.runfolder import atomic_path
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["check_format", "check_out", "print_answers", "write_answers", "write_file_answers"]
-
 FORMATS = (".csv", ".xlsx", ".parquet")
 ANSWER_COLUMNS = tuple(field.metadata.get("column", field.name) for field in dataclasses.fields(FileAnswer))
 MAX_HEADER_LENGTH = 1_000  # characters; that of predictions has fewer

@@ -14,8 +14,6 @@ from sklearn.metrics import roc_auc_score
 from sonoproof.errors import BundleError, MissingExtra
 from sonoproof.types import BoolArray, FloatArray, UInt8Array
 
-__all__ = ["MAX_AUC_CHANGE", "MAX_MEAN_CHANGE", "Change", "compare", "quantise", "require_small"]
-
 MAX_AUC_CHANGE = 0.002
 MAX_MEAN_CHANGE = 0.01
 

@@ -16,8 +16,6 @@ from sonoproof.training.model_spec import ModelSpec
 from sonoproof.training.verdict import NOT_SURE, UNLIKE
 from sonoproof.types import FloatArray, LoadFrames, UInt8Array
 
-__all__ = ["Scores", "Verdicts", "check_finite", "judge", "score", "score_rows"]
-
 StrArray = npt.NDArray[np.str_]
 
 

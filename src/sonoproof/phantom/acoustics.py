@@ -19,21 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-__all__ = [
-    "FLUID_ATTENUATION",
-    "SOUND_SPEED_MM_PER_US",
-    "TISSUE_ATTENUATION",
-    "PolarGrid",
-    "Pulse",
-    "TissueMaps",
-    "draw_scatterers",
-    "echo_level_db",
-    "evolve_scatterers",
-    "log_compress",
-    "spread",
-    "two_way_loss_db",
-]
-
 TISSUE_ATTENUATION = 0.5
 """dB/cm/MHz, one way; what the time-gain compensation assumes everywhere."""
 FLUID_ATTENUATION = 0.02

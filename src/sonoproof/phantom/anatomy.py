@@ -17,16 +17,6 @@ from scipy.special import ndtr, ndtri
 from sonoproof.phantom.geometry import Ellipsoid, rotation_about
 from sonoproof.phantom.packing import pack_spheres
 
-__all__ = [
-    "VISIBLE_FROM_MM",
-    "FollicleSection",
-    "Ovary",
-    "draw_follicle_count",
-    "draw_ovary",
-    "draw_volume_ml",
-    "sections",
-]
-
 VISIBLE_FROM_MM = 1.5
 """Diameter of a follicle's section from which a reader would see and count it."""
 

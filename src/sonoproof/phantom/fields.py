@@ -10,8 +10,6 @@ import numpy as np
 
 from sonoproof.phantom.geometry import Plane
 
-__all__ = ["SmoothField", "interpolated"]
-
 _COARSE = (8, 4)
 """Every how many rows and columns a slow function is computed; in between it is interpolated."""
 

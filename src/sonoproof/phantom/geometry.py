@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Ellipsoid", "Plane", "rotation_about", "sphere_directions"]
-
 Plane = NDArray[np.float32]
 """Values at points of a section plane, of any one shape."""
 

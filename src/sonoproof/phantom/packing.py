@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 
 from sonoproof.phantom.geometry import sphere_directions
 
-__all__ = ["pack_spheres"]
-
 _CANDIDATES = 96
 _BATCHES = 10
 _SHRINKAGE = 0.95

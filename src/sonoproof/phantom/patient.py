@@ -25,8 +25,6 @@ from sonoproof.phantom.planting import (
 from sonoproof.phantom.scanner import Frame, draw_settings, place_in_view, sweep
 from sonoproof.phantom.scene import Scene, draw_scene
 
-__all__ = ["PatientJob", "WrittenPatient", "clip_lengths", "write_patient"]
-
 _TISSUE_PARAMETERS = ("stroma_db", "capsule_db", "wall_db", "slice_sigma_mm", "deformation_mm")
 _LIKENESS_OF_SIDES = 0.6
 """Correlation of the two ovaries' sizes."""

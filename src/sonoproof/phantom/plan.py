@@ -12,8 +12,6 @@ from sonoproof.errors import ConfigError
 from sonoproof.phantom.patient import PatientJob
 from sonoproof.phantom.settings import PhantomConfig
 
-__all__ = ["Defects", "plan_defects", "plan_jobs"]
-
 _SMALLER = 7 / 8
 """Size of the healthy class's frames where a size shortcut is planted."""
 

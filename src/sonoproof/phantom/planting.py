@@ -11,8 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-__all__ = ["DAMAGES", "Recrop", "apply_recrop", "burn_caliper", "burn_text", "damage", "draw_recrop", "encode"]
-
 _YELLOW = (255, 220, 40)
 _WHITE = (235, 235, 235)
 _NOTES = ("PCO ?", "FNPO > 20", "RT OV PCO", "LT OV PCO")

@@ -21,8 +21,6 @@ from sonoproof.phantom.scene import Scene
 from sonoproof.phantom.sector import Sector
 from sonoproof.phantom.tissue import BACKGROUND, section_mask, tissue_maps
 
-__all__ = ["Frame", "ScannerSettings", "draw_settings", "place_in_view", "sweep"]
-
 _ROW_STEP_MM = 0.1
 _BEAMS = 256
 _MARGIN_BEAMS = 8

@@ -13,8 +13,6 @@ from sonoproof.phantom.anatomy import Ovary
 from sonoproof.phantom.fields import SmoothField, interpolated
 from sonoproof.phantom.geometry import Ellipsoid, Plane, rotation_about
 
-__all__ = ["LAYER_STEP_MM", "Neighbour", "Scene", "draw_scene"]
-
 LAYER_STEP_MM = 0.25
 _LAYERED_MM = 90.0
 _BLOOD_DB = -26.0

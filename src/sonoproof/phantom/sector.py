@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 from sonoproof.phantom.acoustics import PolarGrid
 from sonoproof.phantom.geometry import Plane
 
-__all__ = ["Sector"]
-
 _OVERSAMPLING = 2
 
 

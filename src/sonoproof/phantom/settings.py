@@ -8,8 +8,6 @@ from typing import Literal
 
 from sonoproof.errors import ConfigError
 
-__all__ = ["PhantomCohort", "PhantomConfig"]
-
 
 @dataclass(frozen=True)
 class PhantomConfig:

@@ -12,8 +12,6 @@ from openpyxl import Workbook
 
 from sonoproof.runfolder import atomic_path
 
-__all__ = ["COLUMNS", "write_sheet"]
-
 COLUMNS = ("imagePath", "Healthy", "patient_id", "clip")
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)

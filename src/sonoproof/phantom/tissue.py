@@ -14,8 +14,6 @@ from sonoproof.phantom.fields import interpolated
 from sonoproof.phantom.geometry import Ellipsoid, Plane
 from sonoproof.phantom.scene import LAYER_STEP_MM, Neighbour, Scene
 
-__all__ = ["BACKGROUND", "FOLLICLE", "OVARY", "section_mask", "tissue_maps"]
-
 BACKGROUND, OVARY, FOLLICLE = 0, 1, 2
 """Values of a mask."""
 

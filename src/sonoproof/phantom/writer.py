@@ -28,8 +28,6 @@ from sonoproof.phantom.settings import PhantomCohort, PhantomConfig
 from sonoproof.phantom.sheet import write_sheet
 from sonoproof.runfolder import write_json
 
-__all__ = ["TRUTH_SCHEMA", "write_cohort"]
-
 TRUTH_SCHEMA = "phantom-truth"
 
 _DECIMALS = 5

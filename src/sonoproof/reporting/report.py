@@ -31,8 +31,6 @@ from sonoproof.reporting.sections.training import training_section
 from sonoproof.reporting.wording.text import relative_href, visible_text
 from sonoproof.runfolder import RunFolder, write_text
 
-__all__ = ["build_report"]
-
 
 def build_report(run: RunFolder, *, config: ReportConfig) -> Path:
     """Write ``report.html``, the drawn figures under ``figures/`` and the filled checklists under ``checklists/``.

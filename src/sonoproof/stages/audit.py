@@ -21,8 +21,6 @@ from sonoproof.stages.context import RunContext
 from sonoproof.stages.probe import PROBE_FILES
 from sonoproof.types import UInt8Array
 
-__all__ = ["audit"]
-
 
 def audit(context: RunContext) -> list[Path]:
     """Sheet and folder to records, quarantine and groups: every row is used or says why it is not."""

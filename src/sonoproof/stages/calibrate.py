@@ -23,8 +23,6 @@ from sonoproof.training.novelty import NEIGHBOURS, NoveltyScorer, fit_novelty
 from sonoproof.training.verdict import Decision
 from sonoproof.types import FloatArray
 
-__all__ = ["calibrate", "cross_fitted", "decide", "is_cross_fitted", "out_of_fold"]
-
 
 def calibrate(context: RunContext) -> list[Path]:
     """Choose calibration, threshold and abstention; learn what the training frames look like."""

@@ -23,8 +23,6 @@ from sonoproof.training.backbone import backbone_image_size
 from sonoproof.training.bundle import ModelBundle, load_bundle
 from sonoproof.training.features import FrameFeatures
 
-__all__ = ["Inputs", "RunContext"]
-
 
 @dataclass(frozen=True)
 class Inputs:

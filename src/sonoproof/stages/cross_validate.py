@@ -7,8 +7,6 @@ from pathlib import Path
 from sonoproof.stages.context import RunContext
 from sonoproof.stages.trainings import train_folds
 
-__all__ = ["cross_validate"]
-
 
 def cross_validate(context: RunContext) -> list[Path]:
     """Train once for each fold on the rows of the others, and predict the fold; all is kept under ``folds/``."""

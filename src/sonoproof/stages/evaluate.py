@@ -11,8 +11,6 @@ from sonoproof.reporting.wording.tables import metrics_latex
 from sonoproof.runfolder import files_in, write_text
 from sonoproof.stages.context import RunContext
 
-__all__ = ["evaluate"]
-
 
 def evaluate(context: RunContext) -> list[Path]:
     """Predictions to metrics with intervals, for each part that was predicted."""

@@ -18,8 +18,6 @@ from sonoproof.stages.context import RunContext
 from sonoproof.stages.trainings import train
 from sonoproof.types import UInt8Array
 
-__all__ = ["explain"]
-
 REFERENCES = 8
 SHUFFLED = "shuffled-labels"
 

@@ -19,8 +19,6 @@ from sonoproof.stages.context import RunContext
 from sonoproof.training.bundle import ModelBundle, load_bundle
 from sonoproof.types import FloatArray, LoadFrames
 
-__all__ = ["export_run"]
-
 CALIBRATION_FRAMES = 200
 
 

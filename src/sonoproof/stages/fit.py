@@ -8,8 +8,6 @@ from sonoproof.runfolder import files_in
 from sonoproof.stages.context import RunContext
 from sonoproof.stages.trainings import train
 
-__all__ = ["fit"]
-
 
 def fit(context: RunContext) -> list[Path]:
     """Records, split and frames to a model."""

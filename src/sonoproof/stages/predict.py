@@ -15,8 +15,6 @@ from sonoproof.stages.calibrate import cross_fitted, is_cross_fitted, out_of_fol
 from sonoproof.stages.context import RunContext
 from sonoproof.training.bundle import ModelBundle
 
-__all__ = ["predict", "predict_part"]
-
 
 def predict(context: RunContext) -> list[Path]:
     """Model and frames to a table of predictions for each part that is reported on."""

@@ -25,8 +25,6 @@ from sonoproof.stages.context import RunContext
 from sonoproof.training.backbone import RANDOM
 from sonoproof.types import Float32Array
 
-__all__ = ["PROBE_FILES", "probe"]
-
 DOUBTS = "label_doubts.csv"
 PROBE_FILES = (DOUBTS, Path(REVIEW_WORKBOOK).name)
 """The files of the folder ``audit/`` that this stage answers for."""

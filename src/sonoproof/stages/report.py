@@ -8,8 +8,6 @@ from sonoproof.reporting.report import build_report
 from sonoproof.runfolder import files_in
 from sonoproof.stages.context import RunContext
 
-__all__ = ["report"]
-
 
 def report(context: RunContext) -> list[Path]:
     """The run folder to one page, and the checklists that it can fill."""

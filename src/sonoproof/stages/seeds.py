@@ -15,8 +15,6 @@ from sonoproof.stages.predict import predict_part
 from sonoproof.stages.trainings import begin_in, train
 from sonoproof.training.bundle import save_decision
 
-__all__ = ["repeat_with_seeds"]
-
 
 def repeat_with_seeds(context: RunContext) -> list[Path]:
     """Training, calibration and predictions again with each further seed, kept under ``seeds/``."""

@@ -10,8 +10,6 @@ from sonoproof.data.split.split import split_groups
 from sonoproof.runfolder import SPLIT_COLUMNS, write_table
 from sonoproof.stages.context import RunContext
 
-__all__ = ["split"]
-
 
 def split(context: RunContext) -> list[Path]:
     """Records to parts, whole groups only; a leak is an error.

@@ -22,8 +22,6 @@ from sonoproof.training.ensemble import Ensemble
 from sonoproof.training.fit import Parts, TrainingJob, fit
 from sonoproof.training.model_spec import ModelSpec
 
-__all__ = ["begin_in", "fold_parts", "train", "train_folds"]
-
 
 def train(context: RunContext, table: pd.DataFrame, *, into: RunFolder) -> ModelBundle:
     """Train as the settings say: one network, or an ensemble of one network per fold.

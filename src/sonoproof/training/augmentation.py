@@ -18,8 +18,6 @@ from torch import Tensor
 from sonoproof.config import FitConfig
 from sonoproof.types import FloatArray, UInt8Array
 
-__all__ = ["augment", "augment_on_device", "draw"]
-
 
 def draw(image_ids: Sequence[str], *, config: FitConfig, epoch: int, size: int) -> FloatArray:
     """Draw one affine map for each image.

@@ -16,8 +16,6 @@ from sonoproof.errors import ConfigError
 from sonoproof.runfolder import files_in
 from sonoproof.training.model import Architecture, BinaryClassifier
 
-__all__ = ["RANDOM", "backbone_files", "backbone_image_size", "load_backbone"]
-
 _BACKBONE_SUFFIXES = (".json", ".safetensors", ".bin")
 RANDOM = "random"
 RANDOM_IMAGE_SIZE = 224

@@ -18,8 +18,6 @@ from sonoproof.config import FitConfig
 from sonoproof.training.augmentation import augment, augment_on_device, draw
 from sonoproof.types import IntArray, LoadFrames
 
-__all__ = ["Batch", "FeatureBatches", "OrderedBatches", "Rows", "ShuffledBatches", "scale_levels", "to_network"]
-
 # (N, 3, H, W) frames or (N, D) features, and (N) targets.
 Batch = tuple[Tensor, Tensor]
 

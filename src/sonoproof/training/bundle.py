@@ -28,8 +28,6 @@ from sonoproof.training.novelty import NoveltyScorer
 from sonoproof.training.verdict import Decision
 from sonoproof.types import Json
 
-__all__ = ["ModelBundle", "forget_decision", "load_bundle", "save_bundle", "save_decision"]
-
 WEIGHTS = "weights.safetensors"
 SETTINGS = "model.json"
 SCHEMA = "model"

@@ -19,15 +19,6 @@ from sonoproof.training.module import TrainingModule
 from sonoproof.training.recipes import BETTER
 from sonoproof.types import Json
 
-__all__ = [
-    "HISTORY_COLUMNS",
-    "AtomicCheckpoints",
-    "History",
-    "best_and_last",
-    "is_finished",
-    "read_checkpoint",
-]
-
 BEST, LAST = "best.ckpt", "last.ckpt"
 MEASURED = tuple(f"{part}_{metric}" for part in ("fit", "val") for metric in BETTER)
 HISTORY_COLUMNS = ("epoch", "phase", *MEASURED, "learning_rate", "chosen")

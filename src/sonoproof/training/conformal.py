@@ -12,8 +12,6 @@ import numpy.typing as npt
 
 from sonoproof.types import FloatArray
 
-__all__ = ["group_quantile"]
-
 # A share that is reached but for rounding is reached.
 _ROUNDING = 1e-12
 

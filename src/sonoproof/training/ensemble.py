@@ -16,8 +16,6 @@ from torch import Tensor, nn
 
 from sonoproof.training.model import Architecture, BinaryClassifier
 
-__all__ = ["Classifier", "Ensemble", "ensemble_members"]
-
 
 class Ensemble(nn.Module):
     """Networks of one architecture side by side.

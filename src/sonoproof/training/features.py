@@ -22,8 +22,6 @@ from sonoproof.training.layers import SETTLE_FRAMES, settle_batch_norm
 from sonoproof.training.model import BinaryClassifier, resolve_device
 from sonoproof.types import Float32Array, LoadFrames
 
-__all__ = ["FrameFeatures", "LoadFeatures", "extract_features", "network_key"]
-
 BATCH = 32
 
 LoadFeatures = Callable[[Sequence[str]], Float32Array]

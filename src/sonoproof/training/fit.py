@@ -46,8 +46,6 @@ from sonoproof.training.module import TrainingModule, epoch_metrics
 from sonoproof.training.recipes import BETTER, Recipe, recipe_for
 from sonoproof.types import LoadFrames
 
-__all__ = ["Parts", "TrainingJob", "fit"]
-
 
 @dataclass(frozen=True)
 class Parts:

@@ -16,8 +16,6 @@ from sonoproof.groups import groups_of_rarer_class
 from sonoproof.training.batches import Rows
 from sonoproof.types import FloatArray
 
-__all__ = ["fit_head"]
-
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 FOLDS = 5
 

@@ -11,8 +11,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-__all__ = ["SETTLE_FRAMES", "batch_norms", "fold_batch_norm", "patch_backbone", "settle_batch_norm"]
-
 # A random network learns in tens of steps per epoch: running statistics must follow that fast.
 BATCH_NORM_MOMENTUM = 0.1
 # Frames on which batch norm statistics are estimated: more give no better mean.

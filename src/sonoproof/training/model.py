@@ -11,8 +11,6 @@ from torch import Tensor, nn
 from sonoproof.errors import BundleError, ConfigError
 from sonoproof.training.layers import patch_backbone
 
-__all__ = ["Architecture", "BinaryClassifier", "rebuild", "resolve_device"]
-
 
 @dataclass(frozen=True)
 class Architecture:

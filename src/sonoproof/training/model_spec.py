@@ -14,8 +14,6 @@ from sonoproof.training.novelty import NoveltyScorer
 from sonoproof.training.verdict import Decision
 from sonoproof.types import Json
 
-__all__ = ["SPEC_VERSION", "ModelSpec"]
-
 # Raised whenever the content of `ModelSpec.to_json` changes; a model exported into a run folder by another version is
 # exported again.
 SPEC_VERSION = 2

@@ -19,8 +19,6 @@ from sonoproof.training.layers import batch_norms, settle_batch_norm
 from sonoproof.training.model import BinaryClassifier
 from sonoproof.training.recipes import Recipe
 
-__all__ = ["TrainingModule", "epoch_metrics"]
-
 WARM_UP_SHARE = 0.05
 
 

@@ -21,8 +21,6 @@ import numpy.typing as npt
 from sonoproof.training.conformal import group_quantile
 from sonoproof.types import FloatArray, Json, UInt8Array
 
-__all__ = ["NEIGHBOURS", "NoveltyScorer", "fit_novelty", "frame_statistics"]
-
 Floats = npt.NDArray[np.float32]
 
 # The mean distance to this many nearest training frames is taken.

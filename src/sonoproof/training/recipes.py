@@ -7,8 +7,6 @@ from typing import Literal
 
 from sonoproof.config import FitConfig
 
-__all__ = ["BETTER", "Recipe", "recipe_for"]
-
 # For each metric that can be monitored, whether more or less is better.
 BETTER: dict[str, Literal["min", "max"]] = {
     "loss": "min",

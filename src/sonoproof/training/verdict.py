@@ -13,17 +13,6 @@ import numpy.typing as npt
 
 from sonoproof.types import BoolArray, FloatArray, Json
 
-__all__ = [
-    "NOT_SURE",
-    "UNLIKE",
-    "Abstention",
-    "Calibration",
-    "Decision",
-    "Method",
-    "OperatingPoint",
-    "PolicyName",
-]
-
 Method = Literal["none", "temperature", "platt", "isotonic"]
 PolicyName = Literal["fixed", "youden", "sensitivity", "specificity", "cost"]
 

@@ -20,8 +20,6 @@ from openpyxl import load_workbook
 
 from sonoproof.verification.page import page_texts
 
-__all__ = ["compared", "differing_places"]
-
 # Relative and absolute difference up to which two numbers are the same: far under any digit that is printed.
 _RELATIVE, _ABSOLUTE = 1e-6, 1e-9
 _MISSING = "nothing"

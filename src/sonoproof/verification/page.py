@@ -6,8 +6,6 @@ from collections import Counter
 from collections.abc import Iterator
 from html.parser import HTMLParser
 
-__all__ = ["page_texts"]
-
 # The heading and the provenance say when and by which command; they are facts of the manifest, which holds the page's
 # hash and changes after the page is written.
 _LEFT_OUT_SECTION = "provenance"

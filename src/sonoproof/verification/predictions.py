@@ -16,8 +16,6 @@ from sonoproof.runfolder import PREDICTION_COLUMNS, RECORD_COLUMNS, SPLIT_COLUMN
 from sonoproof.training.verdict import Decision
 from sonoproof.verification.files import differing_places
 
-__all__ = ["prediction_differences"]
-
 _OF_THE_RECORD = ("path", "group", "source", "label")
 _SHOWN = 3
 _SAME_PROBABILITY = 1e-9

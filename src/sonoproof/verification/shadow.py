@@ -8,8 +8,6 @@ from pathlib import Path
 
 from sonoproof.runfolder import RunFolder
 
-__all__ = ["shadow_of"]
-
 
 def shadow_of(run: RunFolder, folder: Path, *, without: Collection[Path]) -> RunFolder:
     """A run folder that reads as the run does and can be written to.

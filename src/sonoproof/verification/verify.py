@@ -19,8 +19,6 @@ from sonoproof.verification.files import compared, differing_places
 from sonoproof.verification.predictions import prediction_differences
 from sonoproof.verification.shadow import shadow_of
 
-__all__ = ["Verification", "recomputed", "verify_run", "wrong_hashes"]
-
 # Once one of these is not what the run wrote, nothing can be made from it; a changed table can still be read.
 _MUST_BE_WHOLE = (".json", ".toml", ".safetensors")
 

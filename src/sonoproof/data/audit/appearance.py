@@ -16,8 +16,6 @@ from sonoproof.data.audit.material import Material
 from sonoproof.types import BoolArray
 from sonoproof.wording import of_rows
 
-__all__ = ["COLOUR_SHARE", "find_appearances", "find_properties", "properties", "properties_by_class"]
-
 COLOUR_SHARE: Final = 2e-4
 """Share of coloured pixels from which a frame has a colour overlay: 20 pixels of a frame of 300 x 300."""
 

@@ -12,8 +12,6 @@ from scipy.stats import mannwhitneyu
 
 from sonoproof.types import BoolArray
 
-__all__ = ["Association", "associate"]
-
 ALPHA: Final = 0.001
 MIN_EFFECT: Final = 0.15
 MAX_TESTS: Final = 16

@@ -30,8 +30,6 @@ from sonoproof.data.lookalike import LookalikeResult
 from sonoproof.errors import AuditBlocked
 from sonoproof.groups import effective_number
 
-__all__ = ["DETECTORS", "AuditOutcome", "audit_cohort"]
-
 Detector = Callable[[Material], list[Finding]]
 
 DETECTORS: Final[Mapping[str, Detector]] = MappingProxyType(

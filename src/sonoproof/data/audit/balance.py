@@ -8,8 +8,6 @@ from sonoproof.data.audit.findings import Finding, Level
 from sonoproof.data.audit.material import Material
 from sonoproof.wording import of_rows
 
-__all__ = ["class_balance", "find_imbalance"]
-
 FEW_GROUPS: Final = 10
 """Groups of a class under which an honest test of a classifier has intervals too wide to tell anything."""
 

@@ -11,8 +11,6 @@ import numpy as np
 from sonoproof.data.frames.colour import channel_extremes, is_coloured
 from sonoproof.types import Float32Array, UInt8Array
 
-__all__ = ["Overlays", "measure_overlays"]
-
 _BRIGHT: Final = 110
 _DARK: Final = 30
 _SURROUNDINGS_PX: Final = 17

@@ -8,8 +8,6 @@ from typing import Final
 
 import numpy as np
 
-__all__ = ["jpeg_quality"]
-
 # Annex K, table K.1 of the JPEG standard, in the zigzag-free (row by row) order that Pillow gives.
 _STANDARD_LUMINANCE: Final = (
     16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55,

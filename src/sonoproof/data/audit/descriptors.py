@@ -13,8 +13,6 @@ from sonoproof.data.audit.compression import jpeg_quality
 from sonoproof.data.frames.facts import ReadFrame
 from sonoproof.types import UInt8Array
 
-__all__ = ["BORDER_COLUMNS", "STROKE_COLUMNS", "describe_frame"]
-
 _DARK: Final = 20
 _FLAT: Final = 3.0
 _STEP: Final = 6.0

@@ -8,8 +8,6 @@ from sonoproof.data.audit.findings import Finding, Level
 from sonoproof.data.audit.material import Material
 from sonoproof.wording import counted, of_rows
 
-__all__ = ["conflicting_duplicates", "duplicate_sets", "find_exact_duplicates"]
-
 
 def duplicate_sets(records: pd.DataFrame) -> list[list[int]]:
     """Index labels of each set of pixel-identical frames, largest set first."""

@@ -25,8 +25,6 @@ from sonoproof.data.frames.store import FrameStore
 from sonoproof.data.lookalike import Entry, LookalikeResult, ViewSpool, find_lookalikes
 from sonoproof.progress import SILENT, Progress
 
-__all__ = ["Examination", "examine_frames"]
-
 
 @dataclass(frozen=True)
 class Examination:

@@ -10,8 +10,6 @@ from sonoproof.data.audit.findings import Finding, Level
 from sonoproof.data.audit.material import Material
 from sonoproof.wording import counted, of_rows
 
-__all__ = ["find_blank", "find_tiny", "find_unreadable"]
-
 BLANK_CONTRAST: Final = 4.0
 """Standard deviation of the grey levels under which nothing is to be seen."""
 

@@ -7,8 +7,6 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["Finding", "Level", "severity", "shares_by_class"]
-
 
 class Level(StrEnum):
     """How much a finding matters, from what is good to know to what must not be trained on."""

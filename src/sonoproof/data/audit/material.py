@@ -10,8 +10,6 @@ from sonoproof.classes import Classes
 from sonoproof.data.lookalike import LookalikeResult
 from sonoproof.types import BoolArray
 
-__all__ = ["Material"]
-
 
 @dataclass(frozen=True)
 class Material:

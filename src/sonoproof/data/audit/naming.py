@@ -12,8 +12,6 @@ from sonoproof.data.audit.findings import Finding, Level
 from sonoproof.data.audit.material import Material
 from sonoproof.wording import of_rows
 
-__all__ = ["find_name_series", "series_of"]
-
 MIN_SERIES: Final = 5
 MAX_SHARE: Final = 0.5
 MIN_COVER: Final = 0.5

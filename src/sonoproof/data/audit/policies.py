@@ -26,8 +26,6 @@ from sonoproof.data.audit.twins import Twins, find_twins
 from sonoproof.runfolder import QUARANTINE_COLUMNS
 from sonoproof.wording import counted, of_rows
 
-__all__ = ["PolicyOutcome", "apply_policies"]
-
 
 @dataclass(frozen=True)
 class PolicyOutcome:

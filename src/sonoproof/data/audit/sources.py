@@ -11,8 +11,6 @@ from sonoproof.data.audit.material import Material
 from sonoproof.groups import effective_number
 from sonoproof.wording import counted, of_rows
 
-__all__ = ["find_label_outliers", "find_sources", "find_sources_across_groups", "mixed_sources"]
-
 _FEW_SOURCES: Final = 0.5
 _MAX_SHOWN: Final = 10
 _USUALLY_ONE_LABEL: Final = 0.9

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-__all__ = ["Twins", "find_twins"]
-
 
 @dataclass(frozen=True)
 class Twins:

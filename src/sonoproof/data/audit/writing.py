@@ -13,8 +13,6 @@ from sonoproof.data.audit.audit import AuditOutcome
 from sonoproof.data.audit.findings import Finding, severity
 from sonoproof.runfolder import RunFolder, read_json, write_json, write_table
 
-__all__ = ["add_to_audit", "write_audit"]
-
 LINK_COLUMNS = ("first", "second", "identical", "flipped", "inliers", "overlap", "agreement", "margin", "joined")
 SOURCE_COLUMNS = ("source", "rows", "rows_sheet", "rows_test")
 

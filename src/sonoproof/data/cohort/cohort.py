@@ -23,8 +23,6 @@ from sonoproof.data.labels.sheet import read_sheet, table_name
 from sonoproof.errors import CohortError
 from sonoproof.runfolder import QUARANTINE_COLUMNS
 
-__all__ = ["Cohort", "build_cohort", "build_test_cohort"]
-
 
 @dataclass(frozen=True)
 class Cohort:

@@ -6,8 +6,6 @@ from typing import Any
 
 from sonoproof.data.cohort.cohort import Cohort
 
-__all__ = ["describe_cohort"]
-
 
 def describe_cohort(cohort: Cohort) -> list[str]:
     """What was inferred and how the rows are accounted for, one line each."""

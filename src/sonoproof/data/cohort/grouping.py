@@ -10,8 +10,6 @@ from scipy.cluster.hierarchy import DisjointSet
 
 from sonoproof.errors import CohortError
 
-__all__ = ["assign_groups", "shared_keys"]
-
 # Frames with equal content are the same frame, whatever the sheet says.
 _CONTENT_COLUMNS: Final = ("sha256", "pixel_sha256")
 

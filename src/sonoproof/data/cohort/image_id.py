@@ -6,8 +6,6 @@ two folders may hold files of the same name.
 
 from __future__ import annotations
 
-__all__ = ["TEST_PREFIX", "relative_file"]
-
 TEST_PREFIX = "test:"
 
 

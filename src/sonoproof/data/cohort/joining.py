@@ -14,8 +14,6 @@ from sonoproof.data.labels.quarantine import Check, quarantine_failed
 from sonoproof.data.labels.sheet import LabelSheet
 from sonoproof.errors import CohortError
 
-__all__ = ["Joined", "join_images", "refuse_empty_folder"]
-
 # Each suggestion compares a reference with every file name.
 MAX_SUGGESTIONS = 20
 NAMED_ROWS = 5

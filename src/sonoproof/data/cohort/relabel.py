@@ -28,8 +28,6 @@ from sonoproof.data.spreadsheets.workbook import read_grids
 from sonoproof.errors import SheetError, SheetFault
 from sonoproof.runfolder import atomic_path
 
-__all__ = ["CHANGE_COLUMNS", "REVIEW_COLUMNS", "apply_review"]
-
 REVIEW_COLUMNS = ("image reference", "present label", "suggestion", "reviewed label")
 CHANGE_COLUMNS = ("sheet_row", "cell", "reference", "before", "after", "class_before", "class_after")
 NEEDED_COLUMNS = ("image reference", "present label", "reviewed label")

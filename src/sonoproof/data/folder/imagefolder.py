@@ -10,8 +10,6 @@ from pathlib import Path, PurePosixPath
 
 from sonoproof.errors import CohortError
 
-__all__ = ["IMAGE_SUFFIXES", "FolderContents", "has_image_suffix", "is_valid_text", "printable_name", "search_folder"]
-
 IMAGE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".pgm", ".ppm"}
 )

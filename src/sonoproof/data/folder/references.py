@@ -24,8 +24,6 @@ from sonoproof.data.folder.imagefolder import IMAGE_SUFFIXES, is_valid_text, pri
 from sonoproof.data.spreadsheets.grid import clean_text
 from sonoproof.errors import CohortError
 
-__all__ = ["LINK_LEADS_OUT", "FileIndex", "Match", "index_images", "match_reference", "suggest_file"]
-
 # As many as a person can read.
 NAMED_FILES = 5
 SUGGESTION_POOL = 50_000

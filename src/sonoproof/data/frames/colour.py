@@ -9,8 +9,6 @@ import numpy as np
 
 from sonoproof.types import BoolArray, UInt8Array
 
-__all__ = ["channel_extremes", "is_coloured"]
-
 _MIN_SPREAD: Final = 48
 """Difference of the largest and the smallest of R, G and B from which a pixel is coloured.
 

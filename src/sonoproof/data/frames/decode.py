@@ -38,8 +38,6 @@ from PIL.TiffImagePlugin import TiffImageFile
 from sonoproof.errors import FrameError
 from sonoproof.types import UInt8Array
 
-__all__ = ["DECODER_VERSION", "DecodedFrame", "decode_bytes"]
-
 # Part of the store's key: raised whenever the same file would decode to other pixels.
 DECODER_VERSION: Final = 1
 

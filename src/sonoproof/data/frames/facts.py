@@ -15,8 +15,6 @@ from sonoproof.data.frames.decode import DecodedFrame, decode_bytes
 from sonoproof.errors import FrameError
 from sonoproof.types import UInt8Array
 
-__all__ = ["FrameFacts", "ReadFrame", "decode", "pixel_sha256", "read_frame", "read_named_pixels"]
-
 # No format read here needs more bytes per pixel (RGBA, 16 bit) than this, metadata aside.
 _MAX_BYTES_PER_PIXEL: Final = 8
 _MAX_METADATA_BYTES: Final = 64 * 2**20

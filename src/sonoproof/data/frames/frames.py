@@ -16,8 +16,6 @@ from sonoproof.errors import ConfigError
 from sonoproof.progress import SILENT, Progress
 from sonoproof.types import BoolArray, UInt8Array
 
-__all__ = ["Frames", "Masks"]
-
 # Grey value from which a pixel of a mask, brought to the network's size, is inside.
 _INSIDE = 128
 

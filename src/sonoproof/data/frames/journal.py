@@ -10,8 +10,6 @@ from typing import Any, Self
 
 from sonoproof.errors import RunFolderError
 
-__all__ = ["Journal"]
-
 
 class Journal:
     """An append-only file of JSON values, one a line, under a first line that says of what they are.

@@ -20,8 +20,6 @@ from sonoproof.errors import FrameError
 from sonoproof.progress import SILENT, Progress
 from sonoproof.runfolder import QUARANTINE_COLUMNS
 
-__all__ = ["FramesRead", "Look", "read_frames"]
-
 Look = Callable[[ReadFrame], Any]
 """What is done with a frame while its pixels are at hand, called in threads; what it returns can be written as JSON."""
 

@@ -15,8 +15,6 @@ from sonoproof.data.frames.decode import DECODER_VERSION
 from sonoproof.errors import BundleError, ConfigError
 from sonoproof.types import UInt8Array
 
-__all__ = ["Aspect", "Box", "Preprocessing", "grey_plane"]
-
 Aspect = Literal["pad", "stretch", "crop"]
 
 # Raised whenever the same settings would give another canvas.

@@ -28,8 +28,6 @@ from sonoproof.errors import RunFolderError
 from sonoproof.progress import SILENT, Progress
 from sonoproof.types import UInt8Array
 
-__all__ = ["FrameStore", "open_store"]
-
 _CHECKSUM_BYTES: Final = 4
 _PARTIAL: Final = ".partial-"
 _LEFTOVER_SECONDS: Final = 86_400.0

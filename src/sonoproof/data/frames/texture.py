@@ -12,8 +12,6 @@ import numpy as np
 
 from sonoproof.types import Float32Array, UInt8Array
 
-__all__ = ["TEXTURE_FEATURES", "texture_features"]
-
 CELLS: Final = 8
 DIRECTIONS: Final = 9
 EDGE_SIDE_PX: Final = 64

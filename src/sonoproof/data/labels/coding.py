@@ -18,8 +18,6 @@ from sonoproof.data.labels.spelling import did_you_mean
 from sonoproof.data.labels.vocabulary import Meaning, find_concept, find_meaning, folded
 from sonoproof.errors import CohortError, ConfigError, SheetError
 
-__all__ = ["CODING_RULES", "CodingRule", "LabelCoding", "code_labels", "label_values"]
-
 
 @dataclass(frozen=True)
 class LabelCoding:

@@ -4,17 +4,6 @@ from __future__ import annotations
 
 from sonoproof.data.labels.vocabulary import Meaning, find_concept, find_meaning, name_tokens, squeezed, word_set
 
-__all__ = [
-    "IMAGE_NAMES",
-    "LABEL_NAMES",
-    "column_meaning",
-    "group_level",
-    "has_group_word",
-    "has_image_word",
-    "has_label_word",
-    "is_known_name",
-]
-
 IMAGE_NAMES = word_set("imagepath imagename imagefile imagefilename imageid image images img imgpath filename file")
 IMAGE_WORDS = word_set("image images img file filename path picture photo frame bild datei fichier imagen")
 LABEL_NAMES = word_set("label labels class classes diagnosis target category groundtruth classlabel imagelabel")

@@ -26,17 +26,6 @@ from sonoproof.data.labels.columnnames import (
 from sonoproof.data.labels.vocabulary import Meaning, find_concept, find_meaning, folded, squeezed
 from sonoproof.sampling import evenly_spread
 
-__all__ = [
-    "IMAGE_RULES",
-    "LABEL_RULES",
-    "ColumnRule",
-    "Fact",
-    "LabelEvidence",
-    "find_rule",
-    "image_facts",
-    "label_facts",
-]
-
 CONTENT_SAMPLE = 2000
 MIN_SHARE = 0.5
 MAX_LABELS = 20

@@ -33,8 +33,6 @@ from sonoproof.data.labels.vocabulary import squeezed
 from sonoproof.data.spreadsheets.grid import EMPTY, TEXT, Grid, clean_text
 from sonoproof.errors import SheetError, SheetFault
 
-__all__ = ["Layout", "NoSuchColumns", "find_header", "find_layout"]
-
 HEADER_SEARCH_ROWS = 50
 NAMED_BY_USER = 99  # outweighs any evidence
 

@@ -14,8 +14,6 @@ import pandas as pd
 from sonoproof.data.labels.columnnames import group_level
 from sonoproof.data.labels.vocabulary import folded
 
-__all__ = ["find_groups"]
-
 MIN_VALUES = 5
 MAX_SHARE = 0.5
 

@@ -11,8 +11,6 @@ from sonoproof.data.labels.spelling import find_misspelt
 from sonoproof.data.labels.vocabulary import NOT_KNOWN, Meaning, find_concept, find_meaning, folded
 from sonoproof.errors import SheetFault
 
-__all__ = ["ColumnValues", "LabelColumn", "LabelValue"]
-
 # Values that are not labels are set aside up to this share of the rows; beyond it they look like a class of their own.
 MAX_UNKNOWN = 0.1
 TYPO_SHARE = 0.01

@@ -9,8 +9,6 @@ import pandas as pd
 
 from sonoproof.runfolder import QUARANTINE_COLUMNS
 
-__all__ = ["Check", "empty_quarantine", "quarantine_failed"]
-
 
 @dataclass(frozen=True)
 class Check:

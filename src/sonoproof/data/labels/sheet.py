@@ -24,8 +24,6 @@ from sonoproof.data.spreadsheets.grid import DATE, NUMBER, Grid
 from sonoproof.data.spreadsheets.workbook import read_grids
 from sonoproof.runfolder import RECORD_COLUMNS
 
-__all__ = ["LabelSheet", "read_sheet", "table_name"]
-
 # Names that the tables of a run give to columns of their own.
 RESERVED_NAMES = frozenset(RECORD_COLUMNS) | word_set("sheet_row reference value is_number format mode file_bytes")
 

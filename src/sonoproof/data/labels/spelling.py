@@ -9,8 +9,6 @@ import pandas as pd
 
 from sonoproof.data.labels.vocabulary import folded
 
-__all__ = ["did_you_mean", "find_misspelt", "unify_groups"]
-
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A question that ends a message, "" if nothing known is similar."""

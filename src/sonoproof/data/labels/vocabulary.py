@@ -10,8 +10,6 @@ import re
 import unicodedata
 from enum import Enum
 
-__all__ = ["NOT_KNOWN", "Meaning", "find_concept", "find_meaning", "folded", "name_tokens", "squeezed", "word_set"]
-
 
 def word_set(words: str) -> frozenset[str]:
     """The words of a text, as a set."""

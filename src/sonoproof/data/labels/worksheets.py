@@ -11,8 +11,6 @@ from sonoproof.data.labels.vocabulary import folded
 from sonoproof.data.spreadsheets.grid import Grid
 from sonoproof.errors import SheetError, SheetFault
 
-__all__ = ["choose_worksheet"]
-
 
 def choose_worksheet(
     path: Path, grids: Sequence[Grid], *, wanted: str | None, find: Callable[[Grid], Layout]

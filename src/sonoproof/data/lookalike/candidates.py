@@ -11,8 +11,6 @@ from sonoproof.data.lookalike.index import WordIndex
 from sonoproof.progress import SILENT, Progress
 from sonoproof.types import Float32Array, IntArray
 
-__all__ = ["Pair", "nearest_pairs", "pairs_between_groups", "supporting_pairs"]
-
 Pair = tuple[int, int, bool]
 """Frame numbers, the smaller first, and whether one of them is mirrored."""
 

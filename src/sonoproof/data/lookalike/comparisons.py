@@ -19,8 +19,6 @@ from sonoproof.data.lookalike.verdict import is_link, is_suspect, strength
 from sonoproof.progress import Progress
 from sonoproof.types import IntArray
 
-__all__ = ["Comparisons", "compare_in_rounds"]
-
 MAX_ROUNDS = 6
 
 

@@ -9,8 +9,6 @@ from scipy.cluster.hierarchy import DisjointSet
 
 from sonoproof.types import IntArray
 
-__all__ = ["Edge", "join"]
-
 LARGE_GROUP = 4
 """Two groups that both have this size are joined by no single link: it takes two, of different pairs of frames."""
 

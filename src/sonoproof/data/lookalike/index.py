@@ -16,8 +16,6 @@ from sonoproof.data.lookalike.visual_words import Vocabulary, learn_vocabulary
 from sonoproof.progress import SILENT, Progress
 from sonoproof.types import Float32Array, IntArray, UInt8Array
 
-__all__ = ["WordIndex", "build_index"]
-
 _FRAMES_AT_ONCE = 64
 _SAMPLE_PER_WORD = 12
 # Frames that share a word stay as many, up to as many words as 131,072 frames ask for.

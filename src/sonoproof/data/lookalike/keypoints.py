@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 
 from sonoproof.types import Float32Array, FloatArray, IntArray, UInt8Array
 
-__all__ = ["FrameView", "describe", "mirrored_descriptors", "mirrored_points"]
-
 VIEW_SIDE = 256
 """Longer side of a view in pixels: speckle is still resolved, and a pair is compared in milliseconds."""
 

@@ -10,8 +10,6 @@ import numpy as np
 
 from sonoproof.types import UInt8Array
 
-__all__ = ["Link", "LookalikeResult", "align"]
-
 
 @dataclass(frozen=True)
 class Link:

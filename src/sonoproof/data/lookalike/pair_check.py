@@ -13,8 +13,6 @@ from sonoproof.data.lookalike.keypoints import ROOT_SCALE, FrameView, mirrored_d
 from sonoproof.data.lookalike.pixels import pixel_agreement
 from sonoproof.types import BoolArray, Float32Array, FloatArray, UInt8Array
 
-__all__ = ["Evidence", "compare"]
-
 MIN_INLIERS = 12
 _RATIO = 0.9
 _REPROJECTION_PX = 4.0

@@ -9,8 +9,6 @@ import numpy as np
 
 from sonoproof.types import Float32Array, FloatArray, UInt8Array
 
-__all__ = ["PixelAgreement", "pixel_agreement", "tissue_mask"]
-
 MIN_TISSUE_PX = 3000
 """Tissue in common below which nothing is concluded: 5 % of a view, some dozen windows."""
 

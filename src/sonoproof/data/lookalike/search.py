@@ -19,8 +19,6 @@ from sonoproof.data.lookalike.verdict import is_link
 from sonoproof.progress import SILENT, Progress
 from sonoproof.types import FloatArray
 
-__all__ = ["find_lookalikes"]
-
 
 def find_lookalikes(
     records: pd.DataFrame,

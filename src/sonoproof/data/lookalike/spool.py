@@ -15,8 +15,6 @@ from sonoproof.data.frames.facts import ReadFrame
 from sonoproof.data.lookalike.keypoints import FrameView, describe
 from sonoproof.types import FloatArray, UInt8Array
 
-__all__ = ["Entry", "ViewSpool", "Views"]
-
 
 class Entry(NamedTuple):
     """Where a view lies in the file.

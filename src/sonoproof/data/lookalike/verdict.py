@@ -11,8 +11,6 @@ from __future__ import annotations
 
 from sonoproof.data.lookalike.pair_check import Evidence
 
-__all__ = ["is_link", "is_suspect", "strength"]
-
 MIN_MARGIN = 0.10
 MIN_INLIERS = 20
 INLIERS_WITHOUT_MARGIN = 72

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 from sonoproof.data.lookalike.keypoints import MIRROR_ORDER
 from sonoproof.types import Float32Array, IntArray, UInt8Array
 
-__all__ = ["Vocabulary", "learn_vocabulary"]
-
 
 @dataclass(frozen=True)
 class Vocabulary:

@@ -42,8 +42,6 @@ import numpy.typing as npt
 
 from sonoproof.types import FloatArray, IntArray
 
-__all__ = ["allocate", "most_complete_parts", "score"]
-
 _GROUPS_WEIGHT: Final = 0.25
 _MISSING_CLASS: Final = 10.0
 _MIN_GAIN: Final = 1e-12

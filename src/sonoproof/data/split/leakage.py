@@ -13,8 +13,6 @@ import pandas as pd
 from sonoproof.data.cohort.grouping import shared_keys
 from sonoproof.errors import CohortError, LeakageError
 
-__all__ = ["check_no_leak"]
-
 _SHOWN: Final = 10
 
 

@@ -18,8 +18,6 @@ from sonoproof.errors import CohortError, ConfigError
 from sonoproof.runfolder import SPLIT_COLUMNS
 from sonoproof.types import BoolArray, IntArray
 
-__all__ = ["split_groups"]
-
 StrArray = np.ndarray[tuple[int], np.dtype[np.str_]]
 
 # Without a wish of the user, a test part is set aside only if its intervals would be of use.

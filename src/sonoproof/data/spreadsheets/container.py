@@ -16,8 +16,6 @@ from pathlib import Path
 
 from sonoproof.errors import SheetError
 
-__all__ = ["ContainerKind", "check_archive", "damage_error", "detect_kind", "password_error"]
-
 MAX_TEXT_BYTES = 1 << 30
 MAX_UNPACKED_BYTES = 1 << 30
 # Spreadsheet XML rarely shrinks by more than a factor of 60; small archives may shrink by any factor.

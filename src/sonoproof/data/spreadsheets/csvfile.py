@@ -13,8 +13,6 @@ from pathlib import Path
 from sonoproof.data.spreadsheets.grid import Grid, build_grid
 from sonoproof.errors import SheetError, SheetFault
 
-__all__ = ["CsvDialect", "csv_dialect", "read_csv_grid"]
-
 DELIMITERS = (",", ";", "\t", "|")
 SAMPLE_ROWS = 200
 CHUNK_CHARACTERS = 1 << 20

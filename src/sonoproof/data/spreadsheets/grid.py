@@ -14,8 +14,6 @@ import pandas as pd
 
 from sonoproof.errors import SheetError
 
-__all__ = ["DATE", "EMPTY", "LOGICAL", "NUMBER", "TEXT", "DateText", "Grid", "build_grid", "clean_text"]
-
 EMPTY, TEXT, NUMBER, LOGICAL, DATE = range(5)
 
 Kinds = npt.NDArray[np.uint8]

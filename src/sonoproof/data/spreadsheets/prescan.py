@@ -21,8 +21,6 @@ from sonoproof.data.spreadsheets.container import damage_error
 from sonoproof.data.spreadsheets.grid import MAX_COLUMNS
 from sonoproof.errors import SheetError
 
-__all__ = ["SheetScan", "scan_ods", "scan_xlsx"]
-
 CHUNK_BYTES = 1 << 20
 UNCALCULATED = "holds a formula without a saved result; open the sheet, let it calculate, and save it"
 ERROR_VALUE = "holds an error value, such as #REF! or #N/A; correct its formula"

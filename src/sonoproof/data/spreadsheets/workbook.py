@@ -23,8 +23,6 @@ from sonoproof.data.spreadsheets.prescan import SheetScan, scan_ods, scan_xlsx
 from sonoproof.data.spreadsheets.xlsreader import read_xls_grids
 from sonoproof.errors import SheetError, SheetFault
 
-__all__ = ["read_grids"]
-
 # A sheet of a million rows and thirty columns; anything beyond is a stray cell or an attack.
 MAX_CELLS = 32_000_000
 

@@ -13,8 +13,6 @@ from sonoproof.data.spreadsheets.container import damage_error, password_error
 from sonoproof.data.spreadsheets.grid import DateText, Grid, build_grid
 from sonoproof.errors import SheetError
 
-__all__ = ["read_xls_grids"]
-
 TIME_LIMIT_S = 120
 
 

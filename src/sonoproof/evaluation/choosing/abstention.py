@@ -13,8 +13,6 @@ from sonoproof.evaluation.choosing.rows import CalibrationRows
 from sonoproof.training.conformal import group_quantile
 from sonoproof.training.verdict import Abstention
 
-__all__ = ["choose_abstention", "nonconformity_quantile"]
-
 
 def choose_abstention(rows: CalibrationRows, *, error: float, chosen_on: str) -> Abstention:
     """Choose from when on a frame is answered, so that few frames of a new group are answered wrongly.

@@ -21,8 +21,6 @@ from sonoproof.groups import effective_number
 from sonoproof.training.verdict import Calibration, Method
 from sonoproof.types import FloatArray
 
-__all__ = ["ISOTONIC_GROUPS", "SLOPES", "fit_calibration", "temperature_interval"]
-
 ISOTONIC_GROUPS = 100
 # A slope within these keeps the order of the scores, and stays finite where a score separates the classes.
 SLOPES = (0.05, 20.0)

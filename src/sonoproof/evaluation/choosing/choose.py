@@ -14,8 +14,6 @@ from sonoproof.evaluation.intervals.resampling import BOOTSTRAP, Bootstrap
 from sonoproof.evaluation.scores.rows import ScoredRows
 from sonoproof.training.verdict import Abstention, Calibration, Decision, Method, OperatingPoint
 
-__all__ = ["choose_decision"]
-
 NO_ROWS = "there are no labelled rows besides those that are reported"
 
 

@@ -17,8 +17,6 @@ from sonoproof.evaluation.intervals.resampling import Bootstrap
 from sonoproof.training.verdict import Decision
 from sonoproof.types import IndexArray
 
-__all__ = ["FOLDS", "CrossFit", "cross_fit_decisions", "group_folds"]
-
 FOLDS = 5
 
 

@@ -10,8 +10,6 @@ from sonoproof.evaluation.intervals.resampling import BOOTSTRAP, Bootstrap, Grou
 from sonoproof.evaluation.scores.rows import ScoredRows
 from sonoproof.training.verdict import OperatingPoint
 
-__all__ = ["choose_operating_point"]
-
 
 def choose_operating_point(
     rows: ScoredRows,

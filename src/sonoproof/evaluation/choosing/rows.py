@@ -20,8 +20,6 @@ from sonoproof.groups import groups_of_rarer_class
 from sonoproof.sampling import evenly_spread
 from sonoproof.types import BoolArray, FloatArray
 
-__all__ = ["CalibrationRows", "ChoosingRows", "novelty_rows", "rows_to_choose_on"]
-
 OUT_OF_FOLD = "out-of-fold rows of the fit part"
 SET_ASIDE = "rows set aside from the fit part"
 SET_ASIDE_ALSO_STOPPED = "rows set aside from the fit part, which also chose the checkpoint"

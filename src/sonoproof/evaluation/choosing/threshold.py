@@ -19,8 +19,6 @@ from sonoproof.evaluation.scores.rows import ScoredRows
 from sonoproof.training.verdict import PolicyName
 from sonoproof.types import BoolArray, FloatArray, IndexArray
 
-__all__ = ["Policy", "choose_threshold", "resampled_thresholds"]
-
 
 @dataclass(frozen=True)
 class Policy:

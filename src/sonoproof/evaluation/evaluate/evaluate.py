@@ -29,8 +29,6 @@ from sonoproof.evaluation.metrics.metrics import METRICS, confusion
 from sonoproof.runfolder import PREDICTION_COLUMNS, RunFolder, read_json, read_table, write_json, write_table
 from sonoproof.types import FloatArray
 
-__all__ = ["METRIC_COLUMNS", "evaluate_part", "evaluate_run"]
-
 METRIC_COLUMNS = (
     "part", "metric", "label", "value", "low", "high", "n", "unit", "n_units", "positive_class", "file",
 )  # fmt: skip

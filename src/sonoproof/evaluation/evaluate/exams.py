@@ -17,8 +17,6 @@ from sonoproof.evaluation.metrics.metrics import confusion
 from sonoproof.evaluation.scores.aggregate import OF_LOGITS, Aggregation, aggregate
 from sonoproof.evaluation.scores.labelled import labelled_rows, resampling_units, scored
 
-__all__ = ["exam_columns", "exam_file", "measure_exams"]
-
 
 def exam_columns(table: pd.DataFrame, *, group_columns: Sequence[str]) -> list[str]:
     """The columns by which frames form exams: those of the sheet, or else the groups that were kept together.

@@ -13,8 +13,6 @@ from sonoproof.evaluation.metrics.metrics import METRICS
 from sonoproof.evaluation.scores.rows import ScoredRows
 from sonoproof.wording import counted
 
-__all__ = ["notes", "notes_on_choices"]
-
 _FEW_UNITS = 20
 
 

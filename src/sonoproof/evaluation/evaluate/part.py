@@ -14,8 +14,6 @@ from sonoproof.evaluation.scores.labelled import labelled_rows, resampling_units
 from sonoproof.evaluation.scores.rows import ScoredRows
 from sonoproof.types import FloatArray
 
-__all__ = ["LabelledPart"]
-
 
 @dataclass(frozen=True)
 class LabelledPart:

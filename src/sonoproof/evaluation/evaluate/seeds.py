@@ -19,8 +19,6 @@ from sonoproof.evaluation.evaluate.part import LabelledPart
 from sonoproof.evaluation.metrics.metrics import METRICS
 from sonoproof.runfolder import PREDICTION_COLUMNS, RunFolder, read_json, read_table, write_json, write_table
 
-__all__ = ["SEED_COLUMNS", "evaluate_seeds", "spread"]
-
 SEED_COLUMNS = ("part", "metric", "label", "mean", "sd", "lowest", "highest", "n_seeds", "positive_class")
 # Facts of a training that differ between seeds.
 _OF_THE_SEED = ("seed", "epoch_chosen")

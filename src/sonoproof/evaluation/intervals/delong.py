@@ -24,15 +24,6 @@ from sonoproof.evaluation.metrics.metrics import METRICS
 from sonoproof.evaluation.scores.rows import ScoredRows
 from sonoproof.types import BoolArray, FloatArray
 
-__all__ = [
-    "PairedTest",
-    "auc_covariance",
-    "clopper_pearson",
-    "delong_interval",
-    "delong_test",
-    "independent_intervals",
-]
-
 
 @dataclass(frozen=True)
 class PairedTest:

@@ -43,8 +43,6 @@ from sonoproof.evaluation.scores.rows import ScoredRows
 from sonoproof.groups import effective_number
 from sonoproof.types import FloatArray, IndexArray
 
-__all__ = ["Interval", "degrees_of_freedom", "metric_intervals", "standard_deviation"]
-
 # Share of resamples that may leave a metric undefined before its limits are withheld.
 MAX_UNDEFINED = 0.05
 # Which rows are predicted positive is partly chance: where one group of many has all the false positives, the others

@@ -11,8 +11,6 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 from scipy.special import expit
 
-__all__ = ["cluster_covariance", "fit_logistic"]
-
 FloatArray = npt.NDArray[np.float64]
 
 

@@ -18,8 +18,6 @@ from sonoproof.evaluation.metrics.metrics import Metric
 from sonoproof.evaluation.scores.rows import ScoredRows, Totals
 from sonoproof.types import BoolArray, FloatArray, IndexArray
 
-__all__ = ["BOOTSTRAP", "Bootstrap", "GroupedRows", "Grouping", "chunk_sizes", "resample", "resample_each_stratum"]
-
 # Resamples with which the variance of one stratum alone is estimated; it only sets the degrees of freedom.
 STRATUM_RESAMPLES = 100
 # Weights held at once, in numbers: half a million are 4 MB, which stay near the processor's cache.

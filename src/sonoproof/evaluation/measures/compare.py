@@ -32,8 +32,6 @@ from sonoproof.evaluation.metrics.metrics import METRICS, Metric
 from sonoproof.evaluation.scores.labelled import labelled_rows, resampling_units, row_thresholds, scored
 from sonoproof.types import FloatArray
 
-__all__ = ["Comparison", "Difference", "compare", "holm", "paired_differences"]
-
 
 @dataclass(frozen=True)
 class Difference:

@@ -16,8 +16,6 @@ from sonoproof.evaluation.metrics.metrics import divide
 from sonoproof.evaluation.scores.rows import ScoredRows
 from sonoproof.types import FloatArray
 
-__all__ = ["DecisionCurve", "decision_curve"]
-
 
 @dataclass(frozen=True)
 class DecisionCurve:

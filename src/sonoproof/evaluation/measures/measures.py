@@ -16,8 +16,6 @@ from sonoproof.evaluation.metrics.metrics import METRICS
 from sonoproof.evaluation.scores.rows import ScoredRows
 from sonoproof.types import BoolArray
 
-__all__ = ["answer_shares", "calibration_measures", "predictive_values", "rows_before"]
-
 Units = npt.NDArray[np.str_]
 """What each row is resampled with, shape (N,)."""
 

@@ -7,8 +7,6 @@ from sonoproof.evaluation.metrics.metrics import Metric, divide
 from sonoproof.evaluation.scores.rows import Totals
 from sonoproof.types import FloatArray
 
-__all__ = ["predictive_value_metrics"]
-
 
 def predictive_value_metrics(prevalence: float) -> dict[str, Metric]:
     """PPV and NPV where a share `prevalence` of cases is positive, by Bayes' rule from sensitivity and specificity.

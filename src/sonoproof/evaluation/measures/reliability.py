@@ -20,8 +20,6 @@ from sonoproof.evaluation.scores.rows import ScoredRows
 from sonoproof.groups import effective_number
 from sonoproof.types import FloatArray, IndexArray
 
-__all__ = ["calibration_error", "calibration_errors", "cox_calibration"]
-
 _LIMIT = 50.0
 
 

@@ -10,8 +10,6 @@ from sonoproof.evaluation.scores.rows import ScoredRows
 from sonoproof.sampling import evenly_spread
 from sonoproof.types import FloatArray, IndexArray
 
-__all__ = ["curves", "precision_recall_points", "reliability_bins", "roc_points"]
-
 RELIABILITY_BINS = 10
 _MAX_POINTS = 500
 

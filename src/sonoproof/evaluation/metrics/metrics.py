@@ -17,8 +17,6 @@ import numpy.typing as npt
 from sonoproof.evaluation.scores.rows import RankedWeights, ScoredRows, Totals
 from sonoproof.types import FloatArray
 
-__all__ = ["METRICS", "Metric", "confusion", "divide"]
-
 _REASONS = MappingProxyType(
     {
         "positive": "no positive row",

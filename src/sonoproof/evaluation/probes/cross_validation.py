@@ -16,8 +16,6 @@ from sklearn.preprocessing import StandardScaler
 
 from sonoproof.types import BoolArray, FloatArray
 
-__all__ = ["forest", "linear", "out_of_fold"]
-
 _FOREST_TREES: Final = 60
 _MIN_CHANCE: Final = 1e-6
 

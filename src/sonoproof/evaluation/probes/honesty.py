@@ -18,8 +18,6 @@ from sonoproof.evaluation.scores.rows import ScoredRows
 from sonoproof.groups import groups_of_rarer_class
 from sonoproof.types import BoolArray, Float32Array, FloatArray
 
-__all__ = ["SplitComparison", "compare_splits", "gap_finding"]
-
 FOLDS: Final = 5
 
 

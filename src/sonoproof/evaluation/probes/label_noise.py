@@ -24,8 +24,6 @@ from sonoproof.data.audit.findings import Finding, Level
 from sonoproof.types import BoolArray, FloatArray, IndexArray
 from sonoproof.wording import of_rows
 
-__all__ = ["LabelDoubts", "doubts_finding", "rank_label_doubts"]
-
 _PRIOR_ROWS: Final = 0.5
 _MAX_LOG_ODDS: Final = 6.0
 _REVIEWED_SHARE: Final = 0.1

@@ -26,8 +26,6 @@ from sonoproof.evaluation.scores.rows import ScoredRows
 from sonoproof.groups import groups_of_rarer_class
 from sonoproof.types import BoolArray, FloatArray
 
-__all__ = ["MIN_GROUPS", "Probe", "ProbeResult", "auc_interval", "probe_findings", "probe_inputs", "run_probes"]
-
 MIN_GROUPS: Final = 10
 """Groups of each class below which no probe is run: its interval would span everything."""
 

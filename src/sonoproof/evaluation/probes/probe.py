@@ -18,8 +18,6 @@ from sonoproof.evaluation.probes.models import probe_findings, probe_inputs, run
 from sonoproof.groups import groups_of_rarer_class
 from sonoproof.types import Float32Array
 
-__all__ = ["DOUBT_COLUMNS", "REVIEW_WORKBOOK", "ProbeOutcome", "probe_cohort"]
-
 DOUBT_COLUMNS: Final = ("image_id", "reference", "path", "group", "label", "suggestion", "doubt", "why")
 
 REVIEW_WORKBOOK: Final = "audit/label_review.xlsx"

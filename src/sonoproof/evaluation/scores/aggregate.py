@@ -12,8 +12,6 @@ from sonoproof.classes import Classes
 from sonoproof.errors import RunFolderError
 from sonoproof.runfolder import PREDICTION_COLUMNS
 
-__all__ = ["AGGREGATIONS", "OF_LOGITS", "Aggregation", "aggregate"]
-
 Aggregation = Literal["mean_logit", "mean_probability", "max", "vote"]
 AGGREGATIONS: tuple[Aggregation, ...] = ("mean_logit", "mean_probability", "max", "vote")
 # Those that work on the logits of the frames; the others work on their probabilities or predicted classes.

@@ -12,8 +12,6 @@ from sonoproof.errors import RunFolderError
 from sonoproof.evaluation.scores.rows import ScoredRows
 from sonoproof.types import FloatArray
 
-__all__ = ["labelled_rows", "resampling_units", "row_thresholds", "scored"]
-
 # Probabilities may be rounded in a table, but not to another prediction.
 _TOLERANCE = 1e-3
 _SHOWN = 3

@@ -11,8 +11,6 @@ from scipy.special import expit
 
 from sonoproof.types import BoolArray, FloatArray, IndexArray
 
-__all__ = ["RankedWeights", "Ranking", "ScoredRows", "Totals"]
-
 
 @dataclass(frozen=True)
 class ScoredRows:

@@ -10,8 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-__all__ = ["Check", "rank_similarity"]
-
 
 @dataclass(frozen=True)
 class Check:

@@ -27,8 +27,6 @@ from sonoproof.explanation.gate.structural import (
 from sonoproof.explanation.gate.trial import Trial
 from sonoproof.explanation.methods import Explainer
 
-__all__ = ["GateReport", "run_gate"]
-
 
 @dataclass(frozen=True)
 class GateReport:

@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 
 from sonoproof.explanation.attribution import Logit
 
-__all__ = ["edge_map", "patch_means", "perturbation_score"]
-
 
 def edge_map(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Strength of the edges of a frame (Sobel), shape (H, W): what looks like an explanation and knows no model."""

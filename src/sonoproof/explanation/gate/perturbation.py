@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from sonoproof.explanation.gate.check import Check
 from sonoproof.explanation.gate.trial import Trial
 
-__all__ = ["deletion_and_insertion"]
-
 _MIN_OVER_RANDOM = 2.0
 _MIN_OVER_EDGES = -2.0
 

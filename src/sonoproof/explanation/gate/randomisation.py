@@ -24,8 +24,6 @@ from sonoproof.explanation.methods import Explainer, network_input
 from sonoproof.training.ensemble import ensemble_members
 from sonoproof.training.layers import settle_batch_norm
 
-__all__ = ["label_randomisation", "model_randomisation", "randomised_cascade"]
-
 _MAX_SIMILAR_TO_RANDOM = 0.5
 
 

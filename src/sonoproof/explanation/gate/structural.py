@@ -13,8 +13,6 @@ from sonoproof.explanation.gate.check import Check
 from sonoproof.explanation.gate.trial import Trial
 from sonoproof.explanation.methods import Explainer
 
-__all__ = ["baseline_agreement", "completeness", "finite_and_varied", "repeatability"]
-
 _MIN_REPEATABLE = 0.5
 _MIN_AGREEMENT = -0.25
 

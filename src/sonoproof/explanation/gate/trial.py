@@ -19,8 +19,6 @@ from sonoproof.explanation.gate.patches import edge_map, patch_means, perturbati
 from sonoproof.explanation.methods import Explainer, network_input
 from sonoproof.types import UInt8Array
 
-__all__ = ["GateSettings", "Trial"]
-
 
 @dataclass(frozen=True)
 class GateSettings:

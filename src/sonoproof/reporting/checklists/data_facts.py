@@ -12,8 +12,6 @@ from sonoproof.reporting.page.runfiles import RunFiles
 from sonoproof.reporting.wording.tables import reason_counts
 from sonoproof.wording import counted, humanise
 
-__all__ = ["fact"]
-
 fact = Facts()
 
 

@@ -17,8 +17,6 @@ from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
 from sonoproof.runfolder import atomic_path
 
-__all__ = ["Cell", "Hyperlink", "write_docx"]
-
 # Where each template goes in the archive.
 _PARTS = {
     "content_types.xml": "[Content_Types].xml",

@@ -11,8 +11,6 @@ from sonoproof.reporting.checklists.filled import Checklist, FilledItem
 from sonoproof.reporting.wording.text import visible_text
 from sonoproof.runfolder import RunFolder, write_text
 
-__all__ = ["write_checklists"]
-
 HEADER = ("Item", "Section", "Asks for", "Answer", "For the authors")
 _LONGEST = 6000
 NOTE = (

@@ -20,8 +20,6 @@ from sonoproof.reporting.wording.tables import metric_label, metric_names
 from sonoproof.types import Json
 from sonoproof.wording import counted
 
-__all__ = ["Answer", "Fact", "Facts", "sentences"]
-
 State = Callable[[RunFiles], str | None]
 
 

@@ -11,8 +11,6 @@ from sonoproof.reporting.checklists import data_facts, result_facts
 from sonoproof.reporting.checklists.facts import Answer, Fact, sentences
 from sonoproof.reporting.page.runfiles import RunFiles
 
-__all__ = ["CHECKLISTS", "Checklist", "FilledItem", "filled_checklists"]
-
 CHECKLISTS = ("model_card", "claim_2024", "tripod_ai", "stard_ai")
 
 

@@ -14,8 +14,6 @@ from sonoproof.reporting.wording.tables import format_interval, metric_label
 from sonoproof.types import Json
 from sonoproof.wording import counted
 
-__all__ = ["fact"]
-
 fact = Facts()
 
 

@@ -12,8 +12,6 @@ from matplotlib.figure import Figure
 
 from sonoproof.reporting.figures.style import BLUE, ORANGE, house_style, label_text, panels
 
-__all__ = ["conflict_figure", "mixed_sources_figure"]
-
 MAX_MIXED: Final = 15
 
 LabelPairs = Sequence[tuple[str, str]]

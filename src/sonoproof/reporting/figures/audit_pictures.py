@@ -24,8 +24,6 @@ from sonoproof.runfolder import atomic_path
 from sonoproof.sampling import evenly_spread
 from sonoproof.types import UInt8Array
 
-__all__ = ["draw_audit"]
-
 MAX_SOURCES: Final = 4
 FRAMES_PER_SOURCE: Final = 24
 MAX_PAIRS: Final = 6

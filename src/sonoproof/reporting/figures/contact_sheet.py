@@ -13,8 +13,6 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from sonoproof.reporting.figures.style import INK, MUTED, label_text
 from sonoproof.types import UInt8Array
 
-__all__ = ["Tile", "contact_sheet", "thumbnail"]
-
 TILE_PX: Final = 128
 _GAP_PX: Final = 8
 _LINE_PX: Final = 15

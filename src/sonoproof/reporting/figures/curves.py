@@ -14,14 +14,6 @@ from matplotlib.ticker import MaxNLocator
 from sonoproof.reporting.figures.style import BLUE, GREEN, INK, MUTED, ORANGE, RULE, house_style, label_text, panels
 from sonoproof.types import FloatArray
 
-__all__ = [
-    "confusion_matrix",
-    "precision_recall_curve",
-    "probability_histogram",
-    "roc_curve",
-    "training_curves",
-]
-
 HISTOGRAM_BINS = 20
 # The columns of history.csv that are drawn, with the name each goes by.
 _CURVES = (("loss", "Loss"), ("auc", "AUC"), ("recall", "Recall"))

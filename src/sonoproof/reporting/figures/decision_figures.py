@@ -12,8 +12,6 @@ from matplotlib.figure import Figure
 from sonoproof.reporting.figures.style import BLUE, INK, MUTED, ORANGE, house_style, label_text, panels, stacked
 from sonoproof.types import FloatArray
 
-__all__ = ["Bin", "decision_curve", "reliability_diagram"]
-
 
 @dataclass(frozen=True)
 class Bin:

@@ -30,8 +30,6 @@ from sonoproof.reporting.wording.captions import figure_caption, title_lines
 from sonoproof.runfolder import atomic_path, read_json, write_text
 from sonoproof.types import Json, UInt8Array
 
-__all__ = ["draw_explanations"]
-
 _PREVIEW_WIDTH_PX = 1080
 # Starting a process takes as long as drawing a figure or two.
 _FIGURES_PER_PROCESS = 4

@@ -36,8 +36,6 @@ from sonoproof.reporting.wording.captions import (
 from sonoproof.reporting.wording.text import visible_text
 from sonoproof.types import FloatArray, Json, UInt8Array
 
-__all__ = ["explanation_figure", "explanation_style"]
-
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 # Inches. The width is that of a journal's text.

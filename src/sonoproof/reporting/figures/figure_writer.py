@@ -16,8 +16,6 @@ from sonoproof.reporting.page.blocks import Picture
 from sonoproof.reporting.wording.text import relative_href, visible_text
 from sonoproof.runfolder import RunFolder
 
-__all__ = ["FigureWriter", "embedded"]
-
 # A report may take 15 MB at most. Base64 turns 3 bytes into 4; text and vectors stay under 2 MB.
 PICTURES_BYTES = 9_000_000
 MAX_PER_PICTURE_BYTES = 420_000

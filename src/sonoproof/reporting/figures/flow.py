@@ -11,8 +11,6 @@ from matplotlib.patches import Rectangle
 from sonoproof.reporting.figures.style import INK, MUTED, house_style, label_text, panels
 from sonoproof.reporting.page.blocks import FlowBox, FlowStep
 
-__all__ = ["flow_figure"]
-
 # Inches.
 _WIDTH, _GAP, _BETWEEN = 7.2, 0.2, 0.35
 _LINE, _PADDING = 0.17, 0.09

@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 
 from sonoproof.types import UInt8Array
 
-__all__ = ["bar", "overlay"]
-
 _NEGATIVE = np.array([0x56, 0xB4, 0xE9], dtype=np.float32)  # sky blue
 _POSITIVE = np.array([0xFF, 0x7F, 0x0E], dtype=np.float32)  # orange
 _PLAIN = np.array([0xF0, 0xE4, 0x42], dtype=np.float32)  # yellow

@@ -24,22 +24,6 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from sonoproof.reporting.wording.text import visible_text
 from sonoproof.runfolder import atomic_path
 
-__all__ = [
-    "BLUE",
-    "GREEN",
-    "INK",
-    "MUTED",
-    "ORANGE",
-    "RULE",
-    "drawable",
-    "house_style",
-    "inline_svg",
-    "label_text",
-    "panels",
-    "save",
-    "stacked",
-]
-
 BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"
 INK, MUTED, RULE = "#1f2933", "#5b6672", "#d5dae0"
 NO_GLYPH = "▯"

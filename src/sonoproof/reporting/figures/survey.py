@@ -9,8 +9,6 @@ from matplotlib.figure import Figure
 from sonoproof.reporting.figures.style import BLUE, MUTED, ORANGE, house_style, label_text, panels
 from sonoproof.types import Json
 
-__all__ = ["survey_figure"]
-
 
 @house_style()
 def survey_figure(rows: Sequence[tuple[str, Json]]) -> Figure:

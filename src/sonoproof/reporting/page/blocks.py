@@ -11,24 +11,6 @@ from typing import Literal
 
 from markupsafe import Markup
 
-__all__ = [
-    "AuditFinding",
-    "Block",
-    "Flow",
-    "FlowBox",
-    "FlowStep",
-    "Gallery",
-    "Headline",
-    "KeyFigures",
-    "Listing",
-    "Notice",
-    "Picture",
-    "Points",
-    "Prose",
-    "Section",
-    "Table",
-]
-
 
 class Block:
     """What a section consists of."""

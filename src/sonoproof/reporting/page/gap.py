@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from sonoproof.types import Json
 
-__all__ = ["SplitGap", "measured_gap"]
-
 
 @dataclass(frozen=True)
 class SplitGap:

@@ -10,8 +10,6 @@ from sonoproof.reporting.wording.captions import gate_method
 from sonoproof.reporting.wording.tables import metric_label
 from sonoproof.wording import counted
 
-__all__ = ["limits"]
-
 FEW_UNITS = 30
 _ALWAYS = (
     "The labels are taken from the sheet as they are; nobody read the frames again.",

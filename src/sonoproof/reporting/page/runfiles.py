@@ -21,8 +21,6 @@ from sonoproof.runfolder import (
 )
 from sonoproof.types import Json
 
-__all__ = ["PartFiles", "RunFiles", "read_run_files"]
-
 
 @dataclass(frozen=True)
 class PartFiles:

@@ -12,8 +12,6 @@ from sonoproof.reporting.wording.text import relative_href
 from sonoproof.types import Json
 from sonoproof.wording import counted, humanise
 
-__all__ = ["audit_pictures", "audit_section"]
-
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
 PICTURES_PER_FINDING = 6
 FACTS_PER_FINDING = 24

@@ -10,8 +10,6 @@ from sonoproof.reporting.wording.tables import format_interval
 from sonoproof.reporting.wording.text import format_number
 from sonoproof.types import Json
 
-__all__ = ["calibration_section"]
-
 # The measures of calibration, with the value of each for ideal probabilities.
 _MEASURES = (
     ("brier", "Brier score", "lower is better"),

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from sonoproof.reporting.checklists import Checklist
 from sonoproof.reporting.page.blocks import Prose, Section, Table
 
-__all__ = ["checklists_section"]
-
 _HOW = (
     "Reporting checklists are filled in as far as the files of the run allow; each answer names its file, and what "
     "only the authors can say is marked for them. Each is in the run folder as Markdown and as DOCX."

@@ -16,8 +16,6 @@ from sonoproof.reporting.wording.tables import USES, reason_counts, reason_kind
 from sonoproof.reporting.wording.text import format_count, format_share
 from sonoproof.wording import counted, humanise
 
-__all__ = ["cohort_section"]
-
 # More quarantined rows than this are counted by reason instead of listed.
 MAX_ROWS_LISTED = 10
 MAX_REASONS_LISTED = 60

@@ -10,8 +10,6 @@ from sonoproof.reporting.page.runfiles import RunFiles
 from sonoproof.reporting.wording.tables import format_interval
 from sonoproof.reporting.wording.text import format_count
 
-__all__ = ["exams_section"]
-
 _SHOWN = ("auc", "recall", "specificity", "precision", "npv", "accuracy", "brier")
 _SCORES = {
     "mean_logit": "the mean of the frames' calibrated logits",

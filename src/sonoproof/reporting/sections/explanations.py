@@ -16,8 +16,6 @@ from sonoproof.reporting.wording.text import format_number
 from sonoproof.types import Json
 from sonoproof.wording import humanise
 
-__all__ = ["errors_section", "explained_frames", "explanations_section"]
-
 ERRORS_SHOWN = 10
 _HOW_TO_READ = (
     "Every figure explains one number: the logit of the predicted class. It shows the frame as the network sees it, "

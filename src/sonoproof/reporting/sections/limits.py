@@ -6,8 +6,6 @@ from sonoproof.reporting.page.blocks import Points, Section
 from sonoproof.reporting.page.limits import limits
 from sonoproof.reporting.page.runfiles import RunFiles
 
-__all__ = ["limits_section"]
-
 
 def limits_section(files: RunFiles) -> Section:
     """What a reader must not conclude."""

@@ -16,8 +16,6 @@ from sonoproof.training.verdict import NOT_SURE
 from sonoproof.types import Json
 from sonoproof.wording import counted
 
-__all__ = ["operating_point_section"]
-
 _POLICIES = {
     "fixed": "set before training",
     "youden": "the greatest sum of sensitivity and specificity (Youden)",

@@ -17,8 +17,6 @@ from sonoproof.reporting.wording.text import format_count, format_number
 from sonoproof.types import FloatArray, Json
 from sonoproof.wording import counted
 
-__all__ = ["performance_section"]
-
 
 def performance_section(files: RunFiles, writer: FigureWriter) -> Section:
     """Table of metrics of every part, then the curves of each."""

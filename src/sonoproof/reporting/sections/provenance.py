@@ -10,8 +10,6 @@ from sonoproof.reporting.page.runfiles import RunFiles
 from sonoproof.types import Json
 from sonoproof.wording import counted, humanise
 
-__all__ = ["provenance_section"]
-
 OUTPUTS_SHOWN = 150
 _SOURCE = ("manifest.json",)
 _A_FOLDER = "a folder; the hash of each file is in records.csv"

@@ -10,8 +10,6 @@ from sonoproof.reporting.page.runfiles import RunFiles
 from sonoproof.reporting.wording.tables import USES
 from sonoproof.wording import counted
 
-__all__ = ["split_section"]
-
 
 def split_section(files: RunFiles) -> Section:
     """Frames and groups of each part, by class."""

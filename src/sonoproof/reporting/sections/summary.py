@@ -13,8 +13,6 @@ from sonoproof.reporting.wording.text import format_count, format_number
 from sonoproof.types import Json
 from sonoproof.wording import counted
 
-__all__ = ["summary_section"]
-
 _HEADLINES = ("auc", "recall", "specificity", "precision", "accuracy", "loss")
 
 

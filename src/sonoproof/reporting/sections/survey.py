@@ -11,8 +11,6 @@ from sonoproof.reporting.wording.tables import format_interval
 from sonoproof.types import Json
 from sonoproof.wording import counted
 
-__all__ = ["SURVEY_WORDS", "survey_alarms", "survey_blocks"]
-
 _PLACES = {"outside_sector": "Outside the sector", "border": "Border of the picture", "overlay": "Burnt-in overlays"}
 SURVEY_WORDS = (
     "Where the model looks is measured on a sample of each part's frames. Attribution grows with contrast, so a bright "

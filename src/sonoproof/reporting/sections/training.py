@@ -15,8 +15,6 @@ from sonoproof.reporting.page.runfiles import RunFiles
 from sonoproof.types import Json
 from sonoproof.wording import counted, humanise
 
-__all__ = ["training_section"]
-
 _ROWS = (("fit", Part.FIT.title), ("val", Part.VAL.title), ("stop", "Rows set aside"))
 # The network's own configuration is long; a reader asks for these.
 _NETWORK = ("model_type", "depth_multiplier", "image_size")

@@ -12,8 +12,6 @@ from sonoproof.evaluation.measures.compare import Comparison, Difference, compar
 from sonoproof.reporting.wording.tables import metric_label
 from sonoproof.runfolder import PREDICTION_COLUMNS, RunFolder, read_json, read_table
 
-__all__ = ["comparison_lines"]
-
 
 def comparison_lines(folders: Sequence[Path], *, part: str) -> list[str]:
     """Compare the predictions of runs on one part.

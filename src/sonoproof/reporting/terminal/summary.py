@@ -9,8 +9,6 @@ from sonoproof.reporting.wording.tables import metrics_table, seeds_table
 from sonoproof.runfolder import RunFolder, read_json
 from sonoproof.types import Json
 
-__all__ = ["audit_lines", "summary_lines"]
-
 
 def summary_lines(run: RunFolder) -> list[str]:
     """The metrics of every part that was evaluated, and the path of the report."""

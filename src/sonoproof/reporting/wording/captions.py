@@ -10,17 +10,6 @@ from sonoproof.parts import Part
 from sonoproof.reporting.wording.text import visible_text
 from sonoproof.types import Json
 
-__all__ = [
-    "Panel",
-    "figure_caption",
-    "gap_words",
-    "gate_method",
-    "gate_words",
-    "panel_verdict",
-    "panels_of",
-    "title_lines",
-]
-
 _DEFAULT_METHODS = ("saliency", "integrated_gradients")
 _LONGEST_NAME = 40
 

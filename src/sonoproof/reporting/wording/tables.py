@@ -10,19 +10,6 @@ from sonoproof.parts import Part
 from sonoproof.reporting.wording.text import UNDEFINED, format_number, visible_text
 from sonoproof.types import Json
 
-__all__ = [
-    "USES",
-    "format_interval",
-    "metric_label",
-    "metric_names",
-    "metrics_latex",
-    "metrics_rows",
-    "metrics_table",
-    "reason_counts",
-    "reason_kind",
-    "seeds_table",
-]
-
 # What the rows of a part are used for, by the column ``use`` of split.csv.
 USES = {"train": "for training", "stop": "for choosing the checkpoint", "report": "for reporting"}
 _LATEX = {

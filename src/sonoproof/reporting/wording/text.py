@@ -15,8 +15,6 @@ import unicodedata
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
-__all__ = ["UNDEFINED", "format_count", "format_number", "format_share", "relative_href", "visible_text"]
-
 UNDEFINED = "undefined"
 LONGEST = 600
 # Control, format (among them the bidirectional marks), surrogate, private, unassigned; line and paragraph separators.

@@ -14,8 +14,6 @@ from sonoproof.data.cohort.image_id import relative_file
 from sonoproof.reporting.wording.text import visible_text
 from sonoproof.runfolder import atomic_path
 
-__all__ = ["CHALLENGE_COLUMNS", "write_challenge_sheet"]
-
 CHALLENGE_COLUMNS = ("S. No.", "Image Path", "Predicted Class Label")
 
 

@@ -23,8 +23,6 @@ from sonoproof.reporting.figures.contact_sheet import thumbnail
 from sonoproof.runfolder import atomic_path
 from sonoproof.types import UInt8Array
 
-__all__ = ["WORKBOOK_COLUMNS", "write_review_workbook"]
-
 _REFERENCE, _PRESENT, _SUGGESTION, _REVIEWED = REVIEW_COLUMNS
 WORKBOOK_COLUMNS: Final = ("picture", _REFERENCE, _PRESENT, _SUGGESTION, "doubt", "why", _REVIEWED)
 
