@@ -76,7 +76,7 @@ def run(
     out: Out,
     test_images: Annotated[Path | None, typer.Option(help="Folder with test images.")] = None,
     test_sheet: Annotated[Path | None, typer.Option(help="Sheet with the test labels.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished run in --out.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an unfinished run in --out.")] = False,
 ) -> None:
     """Audit, split, train, evaluate, explain and report."""
     from sonoproof.console import Terminal
@@ -233,7 +233,7 @@ def predict(
     model: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder, or an exported model.", show_default=False)],
     paths: Annotated[list[Path], typer.Argument(help="Image files and folders.", show_default=False)],
     out: Annotated[Path | None, typer.Option(help="File to write (csv, xlsx, parquet); else printed.")] = None,
-    engine: Annotated[str, typer.Option(help="What computes: auto, torch, onnxruntime or openvino.")] = "auto",
+    engine: Annotated[str, typer.Option(help="Engine: auto, torch, onnxruntime or openvino.")] = "auto",
     device: Annotated[str | None, typer.Option(help="Where the network runs: auto, cpu or cuda.")] = None,
 ) -> None:
     """Predict image files with the model of a run. Every file gets a row, readable or not."""
@@ -332,7 +332,7 @@ def main() -> None:
         typer.echo(f"error: {error}", err=True)
         raise SystemExit(error.exit_code) from None
     except Stopped as stopped:
-        typer.echo("stopped; go on with --resume", err=True)
+        typer.echo("stopped; continue with --resume", err=True)
         raise SystemExit(stopped.exit_code) from None
 
 

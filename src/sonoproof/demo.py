@@ -34,7 +34,7 @@ def run_demo(out: Path, *, reporter: Reporter) -> RunFolder:
 
     Args:
         out: Folder of the demonstration.
-        reporter: Who is told how it goes.
+        reporter: Receives messages and progress.
 
     Raises:
         SonoproofError: The folder cannot be used.

@@ -80,7 +80,7 @@ class FrameError(SonoproofError):
     """One image cannot be used.
 
     Args:
-        reason: Why, in a few words that can stand in ``quarantine.csv``.
+        reason: Why, in a few words fit for ``quarantine.csv``.
         path: The file.
     """
 

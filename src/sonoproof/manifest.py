@@ -89,7 +89,7 @@ class Manifest:
         return bool(self._stage(stage).get("done"))
 
     def was_begun(self, stage: str, *, depends: Mapping[str, Any]) -> bool:
-        """Whether a stage was begun from the same dependencies, so that it may go on from where it was killed."""
+        """Whether a stage was begun from the same dependencies, so that it may continue from where it was killed."""
         return bool(self._stage(stage).get("fingerprint") == fingerprint(stage, depends))
 
     def dependencies(self, stage: str) -> dict[str, Any]:
@@ -141,7 +141,7 @@ class Manifest:
         self._write()
 
     def open_part(self, part: str, *, predictions: Path) -> None:
-        """Note that the labels of a part were read to measure predictions; a part is opened anew by other predictions.
+        """Note that the labels of a part were read to measure predictions; other predictions open a part again.
 
         Args:
             part: Name of the part, such as ``test``.

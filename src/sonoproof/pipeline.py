@@ -124,9 +124,9 @@ def run(
         out: The run folder; must be new or empty, unless resumed.
         inputs: What the user gives.
         config: The settings.
-        reporter: Who is told how it goes.
+        reporter: Receives messages and progress.
         command: The command line, for the manifest.
-        resume: Whether to go on with an earlier attempt.
+        resume: Whether to continue an earlier attempt.
         stages_wanted: The stages, in their order.
 
     Raises:
@@ -172,7 +172,7 @@ def audit(out: Path, *, inputs: Inputs, config: Config, reporter: Reporter = SIL
         out: The folder; must be new or empty.
         inputs: What the user gives.
         config: The settings.
-        reporter: Who is told how it goes.
+        reporter: Receives messages and progress.
         command: The command line, for the manifest.
 
     Raises:
@@ -199,7 +199,7 @@ def rerun(run_folder: RunFolder, *, name: str, config: Config, reporter: Reporte
         run_folder: A run that has got past this stage's inputs.
         name: Name of the stage.
         config: The run's settings, with whatever is to be different.
-        reporter: Who is told how it goes.
+        reporter: Receives messages and progress.
 
     Raises:
         SonoproofError: Anything that the user can fix.
@@ -210,7 +210,7 @@ def rerun(run_folder: RunFolder, *, name: str, config: Config, reporter: Reporte
     depends = _dependencies(stage, config, before={"done again alone": True})
     with alone_in(run_folder.root):
         manifest = Manifest(run_folder)
-        # It goes on from where it was killed; what was finished is done anew.
+        # A killed stage continues from where it was; a finished one starts again.
         begun = manifest.was_begun(name, depends=depends) and not manifest.is_finished(name)
         context = RunContext(run_folder, config=config, reporter=reporter, resume=begun)
         _do(stage, context, manifest=manifest, depends=depends)
@@ -298,7 +298,9 @@ def _check_folder(run_folder: RunFolder, *, resume: bool) -> None:
     if not root.is_dir() or all(path.name == LOCK for path in root.iterdir()):
         return
     if not resume:
-        raise RunFolderError(f"{root}: exists and is not empty; name a new folder with --out, or go on with --resume")
+        raise RunFolderError(
+            f"{root}: exists and is not empty; name a new folder with --out, or continue with --resume"
+        )
     if not run_folder.manifest.is_file():
         raise RunFolderError(f"{root}: is not a run folder (it has no manifest.json); name another one with --out")
 

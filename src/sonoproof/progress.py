@@ -1,4 +1,4 @@
-"""Who is told how a run goes."""
+"""Reporting of messages and progress."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Say = Callable[[str], None]
 
 
 class Reporter(Protocol):
-    """Who is told how the run goes."""
+    """Receives messages and progress of a run."""
 
     def stage(self, name: str) -> None:
         """A stage begins."""

@@ -102,7 +102,7 @@ class RunFolder:
 
     @property
     def history(self) -> Path:
-        """Metrics of both parts, an epoch a row."""
+        """Metrics of both parts, one row per epoch."""
         return self.root / "history.csv"
 
     @property
@@ -181,7 +181,7 @@ class RunFolder:
         return self.root / "report.html"
 
     def relative(self, path: Path) -> str:
-        """A path inside the run as it stands in the manifest and in links (POSIX, relative)."""
+        """A path inside the run as written in the manifest and in links (POSIX, relative)."""
         return path.relative_to(self.root).as_posix()
 
 
@@ -296,7 +296,7 @@ def read_table(path: Path, *, columns: Sequence[str]) -> pd.DataFrame:
         try:
             table[column] = pd.to_numeric(table[column].replace("", None))
         except ValueError as error:
-            raise RunFolderError(f"{path}: the column {column} holds what is no number ({error})") from error
+            raise RunFolderError(f"{path}: the column {column} holds a value that is not a number ({error})") from error
     return table
 
 

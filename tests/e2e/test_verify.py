@@ -106,8 +106,8 @@ def test_predictions_of_other_rows_are_found(copy: RunFolder) -> None:
     path.write_text("\n".join([header, ",".join(cells), *rest[:-1], ""]))
     admit(copy)
     told = "\n".join(verify_run(copy).differences)
-    assert "has another group than in records.csv" in told
-    assert "is not called as its probability and the threshold 0.5 say" in told
+    assert "has a group that differs from records.csv" in told
+    assert "is not predicted as its probability and the threshold 0.5 require" in told
     assert "is in the part test of split.csv and was not predicted" in told
 
 

@@ -76,7 +76,7 @@ def check_table(n: int, *, positives: int, **figures: str) -> TableCheck:
 
     Args:
         n: Number of rows.
-        positives: Number of rows of the class that recall and precision are said to be of.
+        positives: Number of rows of the class that recall and precision refer to.
         **figures: Any of `FIGURES` as typed in the table, so that its rounding is known: ``"0.80"``, ``".8428"``,
             ``"84.3 %"``.
 
@@ -158,7 +158,7 @@ def _parsed(name: str, text: str) -> tuple[Fraction, Fraction]:
     """The figure and the value of one unit of its last digit."""
     match = _FIGURE.fullmatch(text) if isinstance(text, str) else None
     if match is None or not any(character.isdigit() for character in match[1]):
-        raise ValueError(f"{name}: {text!r} is no figure; type it as in the table, such as '0.80' or '84.3 %'")
+        raise ValueError(f"{name}: {text!r} is not a figure; type it as in the table, such as '0.80' or '84.3 %'")
     scale = 100 if match[2] else 1
     value, decimals = Fraction(match[1].removesuffix(".")) / scale, len(match[1].partition(".")[2])
     if value > 1:
@@ -207,7 +207,7 @@ def _first_true(
 ) -> IntArray:
     """The least tn from 0 to `size` whose quotient passes the test, for each tp; size + 1 where none does.
 
-    Zero by zero is no figure. It occurs only at an end, and counts as below every range at tn = 0, else as above.
+    Zero by zero is not a figure. It occurs only at an end, and counts as below every range at tn = 0, else as above.
     """
     low, high = np.zeros_like(like), np.full_like(like, size + 1)
     while (low < high).any():
@@ -223,13 +223,13 @@ def _first_true(
 def _statement(figures: Mapping[str, str], *, n: int, positives: int, found: tuple[int, int, int]) -> str:
     n_possible, n_cut_off, n_other = found
     said = ", ".join(f"{name} {text}" for name, text in figures.items())
-    rows = f"{n} rows of which {positives} are positive"
+    rows = f"{n} rows, {positives} of them positive"
     if n_possible:
         matrices = "one confusion matrix gives" if n_possible == 1 else f"{n_possible} confusion matrices give"
         return f"{matrices[0].upper()}{matrices[1:]} {said} for {rows}."
     statement = f"No confusion matrix gives {said} for {rows}, at this rounding."
     if n_cut_off:
-        statement += f" With the further digits cut off, {n_cut_off} would."
+        statement += f" With further digits cut off instead of rounded, {n_cut_off} would."
     if n_other:
-        statement += f" As figures of the other class {n_other} would: the class may have been mixed up."
+        statement += f" For the other class, {n_other} would: the classes may have been mixed up."
     return statement

@@ -19,7 +19,7 @@ class Method:
         function: Where the function is that maps the logit of a class and a frame, as ``module:function``; see
             `sonoproof.explanation.methods`.
         unit: Unit under its colour bar; that of a signed method is at the bar's middle.
-        caption: What its panel shows, the beginning of a sentence that goes on with the colours.
+        caption: What its panel shows, the beginning of a sentence that the colours complete.
         signed: Whether its values have a sign, towards the explained class or away from it.
     """
 

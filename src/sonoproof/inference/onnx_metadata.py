@@ -29,9 +29,10 @@ _INTER_AREA = (
 )
 _NOVELTY = (
     f"The answer is {UNLIKE!r}, before any other, where the novelty score is above 1: the distance of the canvas to "
-    "the training frames, as a share of a limit. The graph does NOT compute it, and it cannot be had from the outputs; "
-    "without it, a photograph or noise is answered with a class. `sonoproof predict` on this file computes it, as does "
-    "sonoproof.training.novelty.NoveltyScorer.from_dict(card['likeness']).score(frames), which needs numpy and OpenCV; "
+    "the training frames, as a share of a limit. The graph does NOT compute it, and it cannot be derived from the "
+    "outputs; without it, a photograph or noise is answered with a class. `sonoproof predict` on this file computes "
+    "it, as does sonoproof.training.novelty.NoveltyScorer.from_dict(card['likeness']).score(frames), which needs numpy "
+    "and OpenCV; "
     "card is the JSON of the entry `sonoproof`, with what the score compares with (points, centre, spread, limit)"
 )
 
@@ -66,7 +67,7 @@ def _describe_canvas(spec: ModelSpec) -> str:
         f"h = max(1, round({size} * height / longer))",
         "stretch": f"w = h = {size}, the aspect ratio not kept",
         "crop": "side = min(width, height); keep image[top : top + side, left : left + side] with "
-        f"top = (height - side) // 2, left = (width - side) // 2, and go on with width = height = side; w = h = {size}",
+        f"top = (height - side) // 2, left = (width - side) // 2, then set width = height = side; w = h = {size}",
     }[spec.preprocessing.aspect]
     canvas = f"Put it into a black canvas of {size} x {size} at row ({size} - h) // 2 and column ({size} - w) // 2. "
     return (

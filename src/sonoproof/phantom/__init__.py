@@ -1,4 +1,4 @@
-"""The phantom: simulated transvaginal ultrasound of ovaries, of which the truth is known.
+"""The phantom: simulated transvaginal ultrasound of ovaries, with known ground truth.
 
 It writes a cohort to disk like any other and imports no other room.
 """

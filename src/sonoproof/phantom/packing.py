@@ -26,7 +26,7 @@ def pack_spheres(
     margin_mm: float,
     peripheral: bool,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Place spheres, largest first; where they do not fit, all are shrunk by 5 % and placed anew.
+    """Place spheres, largest first; where they do not fit, all are shrunk by 5 % and placed again.
 
     Args:
         rng: Source of randomness.

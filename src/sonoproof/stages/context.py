@@ -45,14 +45,14 @@ class Inputs:
 class RunContext:
     """A run as a stage sees it. What it reads from the folder is read once, when it is first asked for.
 
-    A context lives for one stage: the next stage reads anew what this one has written.
+    A context lives for one stage: the next stage reads again what this one has written.
 
     Attributes:
         run: The run folder.
         config: The settings.
         inputs: What the user gave; None where a single stage is done again from the folder.
-        reporter: Who is told how it goes.
-        resume: Whether the stage may go on from where an earlier attempt was killed.
+        reporter: Receives messages and progress.
+        resume: Whether the stage may continue from where an earlier attempt was killed.
     """
 
     run: RunFolder

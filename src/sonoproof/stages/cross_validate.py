@@ -1,4 +1,4 @@
-"""Every sheet row predicted by a model that saw nothing of its group."""
+"""Every sheet row predicted by a model trained without its group."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def _references(context: RunContext) -> UInt8Array | None:
 
 
 def _network_of_shuffled_labels(context: RunContext) -> nn.Module:
-    """The same training on the same frames, their labels dealt out at random: for the gate, on request."""
+    """The same training on the same frames, their labels shuffled: for the gate, on request."""
     table = context.split_records.copy()
     learned = table["part"] == "fit"
     dealt = np.random.default_rng(context.config.fit.effective_seed).permutation(table.loc[learned, "label"].to_numpy())

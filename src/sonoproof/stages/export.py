@@ -36,7 +36,7 @@ def export_run(folder: Path, *, out: Path, int8: bool = False) -> str:
 
     Raises:
         BundleError: The exported model answers differently; no file is written.
-        SonoproofError: Anything else that the user can mend.
+        SonoproofError: Anything else that the user can fix.
     """
     check_export_name(out)
     bundle = load_bundle(folder)

@@ -115,7 +115,7 @@ class FeatureBatches:
 
 
 class ShuffledBatches:
-    """Augmented frames, shuffled anew each epoch.
+    """Augmented frames, shuffled again in each epoch.
 
     Args:
         rows: The rows.

@@ -30,7 +30,7 @@ class Ensemble(nn.Module):
     def __init__(self, members: Sequence[BinaryClassifier]) -> None:
         super().__init__()
         if len(members) < 2:
-            raise ValueError(f"an ensemble has two members at least, not {len(members)}")
+            raise ValueError(f"an ensemble needs at least two members, not {len(members)}")
         if any(member.architecture != members[0].architecture for member in members):
             raise ValueError("the members of an ensemble must be of one architecture")
         self.networks = nn.ModuleList(members)

@@ -1,7 +1,7 @@
 """A training: rows and frames in, a saved model and its history out.
 
-Killed at any moment, it goes on from the last whole epoch and ends with bitwise the weights of an uninterrupted run
-on the same machine: the order of the frames and their augmentation depend on (seed, epoch, image) alone, and the
+Killed at any moment, it continues from the last complete epoch and ends with the weights of an uninterrupted run on the
+same machine, bit for bit: the order of the frames and their augmentation depend on (seed, epoch, image) alone, and the
 optimiser, the schedule, early stopping and the history are all part of the checkpoint.
 """
 
@@ -95,7 +95,7 @@ def fit(job: TrainingJob, run: RunFolder, *, resume: bool = False, progress: Pro
     Args:
         job: What to train on, and how.
         run: The run folder.
-        resume: Whether to go on from the last whole epoch.
+        resume: Whether to continue from the last complete epoch.
         progress: Told the epochs done and the epochs at most.
 
     Raises:

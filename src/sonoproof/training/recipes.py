@@ -35,7 +35,7 @@ class Recipe:
         balanced: Whether both classes weigh the same in the loss.
         schedule: ``constant``, or ``cosine`` to zero after a short warm-up.
         chosen_on: Rows on which the checkpoint is chosen: ``val``, or ``stop`` rows set aside from the fit part.
-        batch_norm: ``frozen`` keeps the learned statistics; ``learned`` trains them and estimates them anew on the
+        batch_norm: ``frozen`` keeps the learned statistics; ``learned`` trains them and estimates them again on the
             training frames before every evaluation.
     """
 

@@ -44,7 +44,7 @@ def differing_places(found: Path, expected: Path, *, sentences: bool = True) -> 
 
     Args:
         found: The file of the run.
-        expected: The same file made anew.
+        expected: The same file, made again.
         sentences: Whether texts of several words are compared; another version may word them differently.
 
     Returns:

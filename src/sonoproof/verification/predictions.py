@@ -54,11 +54,11 @@ def _against_records(table: pd.DataFrame, records: pd.DataFrame) -> list[str]:
     found = [_named("is in no record", table.loc[~known, "image_id"])]
     rows = table[known]
     if not rows["image_id"].is_unique:
-        return [*found, _named("stands more than once", rows.loc[rows["image_id"].duplicated(), "image_id"])]
+        return [*found, _named("is listed more than once", rows.loc[rows["image_id"].duplicated(), "image_id"])]
     matched = records.loc[rows["image_id"]]
     for column in _OF_THE_RECORD:
         other = rows[column].to_numpy() != matched[column].to_numpy()
-        found.append(_named(f"has another {column} than in records.csv", rows.loc[other, "image_id"]))
+        found.append(_named(f"has a {column} that differs from records.csv", rows.loc[other, "image_id"]))
     return [line for line in found if line]
 
 
@@ -85,11 +85,13 @@ def _against_decision(table: pd.DataFrame, run: RunFolder, *, part: str) -> list
     decided = table["predicted"].isin([names["positive"], names["negative"]])
     wrong = decided & (table["predicted"] != called)
     said = "its own threshold" if own else f"the threshold {threshold:g}"
-    lines = [_named(f"is not called as its probability and {said} say", table.loc[wrong, "image_id"])]
+    lines = [_named(f"is not predicted as its probability and {said} require", table.loc[wrong, "image_id"])]
     if not own:
         off = np.abs(decision.probability(table["logit"]) - probability) > _SAME_PROBABILITY
         lines.append(
-            _named("has another probability than its logit and the calibration give", table.loc[off, "image_id"])
+            _named(
+                "has a probability that does not follow from its logit and the calibration", table.loc[off, "image_id"]
+            )
         )
     return [line for line in lines if line]
 

@@ -56,7 +56,7 @@ def verify_run(run: RunFolder) -> Verification:
     made = {name for stage in _computed(content) for name in _outputs(content, stage.name)}
     damaged = [name for name in wrong if name.endswith(_MUST_BE_WHOLE) and name not in made]
     if damaged:
-        differences.append(f"the numbers were not computed again: {', '.join(damaged)} must be whole for that")
+        differences.append(f"the numbers were not computed again: that needs {', '.join(damaged)} undamaged")
         return Verification(files, (), tuple(differences), _other_version(content))
     names: list[str] = []
     try:
@@ -153,7 +153,7 @@ def _computed_again(run: RunFolder, content: Mapping[str, Any], *, work: Path) -
 
 
 class _TablesOnly(RunContext):
-    """A context for stages that compute from tables: the frames are not to be had."""
+    """A context for stages that compute from tables: frames are not available."""
 
     @property
     def frames(self) -> NoReturn:
@@ -162,5 +162,5 @@ class _TablesOnly(RunContext):
 
 def _file_differences(found: Path, expected: Path, *, sentences: bool) -> list[str]:
     if not expected.is_file():
-        return ["is not made by this version from these files"]
+        return ["is a file that this version does not write for such a run"]
     return differing_places(found, expected, sentences=sentences) if found.is_file() else ["is missing"]

@@ -70,7 +70,7 @@ def test_recall_of_the_wrong_class_is_suspected() -> None:
     check = check_table(100, positives=60, recall="0.8750", precision="0.7778", accuracy="0.8500")
     assert check.n_possible == 0
     assert check.other_class == ({"tp": 35, "fp": 10, "tn": 50, "fn": 5},)
-    assert "the class may have been mixed up" in check.statement
+    assert "the classes may have been mixed up" in check.statement
 
 
 def test_digits_cut_off_are_told_from_digits_rounded() -> None:
@@ -87,12 +87,12 @@ def test_precision_without_any_call_is_no_figure() -> None:
 @pytest.mark.parametrize(
     ("figures", "message"),
     [
-        ({"recall": "high"}, "is no figure"),
-        ({"recall": "."}, "is no figure"),
+        ({"recall": "high"}, "is not a figure"),
+        ({"recall": "."}, "is not a figure"),
         ({"recall": "92"}, "percentages with the sign"),
         ({"auc": "0.9"}, "there are accuracy"),
         ({}, "no figure given"),
-        ({"recall": 0.92}, "is no figure"),
+        ({"recall": 0.92}, "is not a figure"),
         ({"recall": "0.9234567891"}, "more than 9 decimals"),
     ],
 )

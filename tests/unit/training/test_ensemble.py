@@ -80,7 +80,7 @@ def test_what_is_saved_answers_to_the_bit(members: list[BinaryClassifier], frame
 def test_members_of_two_architectures_make_no_ensemble(members: list[BinaryClassifier]) -> None:
     with pytest.raises(ValueError, match="of one architecture"):
         Ensemble([members[0], member(0, width=0.5)])
-    with pytest.raises(ValueError, match="two members at least"):
+    with pytest.raises(ValueError, match="at least two members"):
         Ensemble(members[:1])
 
 

@@ -30,7 +30,7 @@ class _Appearance:
     Attributes:
         id: Of the finding.
         title: Of the finding.
-        what: What is said of the frames that have it.
+        what: Predicate for the frames that have it.
         holds: Which frames have it, bool (N,).
     """
 
@@ -94,8 +94,8 @@ def find_properties(material: Material) -> list[Finding]:
     said = "; ".join(f"{_NAMES[name]}: {_medians(name, medians)}" for name in clear)
     detail = (
         f"The classes differ in properties of the picture as a whole ({said}). A classifier may learn these in place "
-        "of the anatomy, and would then fail where pictures are taken or stored differently. Bring both classes to one "
-        "form, or collect them in one way."
+        "of the anatomy, and would then fail where pictures are taken or stored differently. Convert both "
+        "classes to the same form, or collect them in the same way."
     )
     numbers = {"properties": {name: _as_numbers(found) for name, found in clear.items()}, "by_class": medians}
     title = f"The classes differ in {', '.join(_NAMES[name] for name in clear)}"
@@ -147,7 +147,7 @@ def _appearance_finding(appearance: _Appearance, rows: BoolArray, material: Mate
         if (material.records["label"] == name).any()
     }
     level = Level.WARNING if associated.is_clear else Level.INFO
-    verdict = "They go with the class, so that they may give it away" if associated.is_clear else "By class"
+    verdict = "They are associated with the class, so they may give it away" if associated.is_clear else "By class"
     detail = (
         f"{of_rows(int(rows.sum()), int(material.of_sheet.sum()), things='frames')} {appearance.what}. {verdict}: "
         f"{shares_by_class(shares, classes=material.class_names)}."

@@ -60,7 +60,7 @@ def examine_frames(
         folder: Holds what is known so far, about 110 KB per frame, and is removed at the end; a pass that was
             stopped leaves it.
         lookalikes: Whether to search for look-alikes.
-        resume: Whether to go on where an earlier attempt was stopped. The frames must not have changed meanwhile.
+        resume: Whether to continue where an earlier attempt was stopped. The frames must not have changed meanwhile.
         progress: Called with (done, of), first for the frames, then for blocks of frames and the pairs of each round.
 
     Raises:
@@ -90,7 +90,7 @@ def examine_frames(
 
 
 def _needed_bytes(journal: Journal, views: Path) -> int:
-    """Size of the file of views up to the last one in the journal; a journal whose views are lost is begun anew."""
+    """Size of the file of views up to the last one in the journal; a journal whose views are lost is begun again."""
     needed = max((Entry(*seen["view"]).end for seen in journal.kept if "view" in seen), default=0)
     if needed and not (views.is_file() and views.stat().st_size >= needed):
         journal.begin_anew()

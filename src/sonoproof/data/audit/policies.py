@@ -159,10 +159,10 @@ def _on_test_twins(records: pd.DataFrame, twins: Twins, config: AuditConfig) -> 
     conflict = _Conflict(
         id="test-twins",
         title="Test frames have twins in the sheet",
-        stake=f"{of_rows(len(twins.test), of_test, things='test frames')} show a source that the sheet holds too, "
+        stake=f"{of_rows(len(twins.test), of_test, things='test frames')} show a source that is also in the sheet, "
         f"{len(twins.identical):,} of them pixel by pixel{opposite}.",
         done={
-            "keep": "Metrics of the test set are to be read with and without them (column test_twin of records.csv).",
+            "keep": "Read the metrics of the test set with and without them (column test_twin of records.csv).",
             "drop": f"Their twins, {in_sheet} of the sheet, were quarantined, so that nothing is trained on them.",
         },
         remedy="A model that has seen a frame's twin is not tested by that frame.",

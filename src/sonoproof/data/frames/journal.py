@@ -1,4 +1,4 @@
-"""What a search has found so far, on disk: a search that was stopped goes on behind its last whole line."""
+"""What a search has found so far, on disk: a search that was stopped continues after its last complete line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Journal:
 
     Args:
         path: The file.
-        of: What the values belong to; a file of anything else is begun anew.
+        of: What the values belong to; a file of anything else is begun again.
     """
 
     def __init__(self, path: Path, *, of: str) -> None:

@@ -48,7 +48,7 @@ class Comparisons:
         return sorted(found, key=lambda entry: strength(entry[1]), reverse=True)
 
     def add(self, pairs: Iterable[Pair], views: Views, *, workers: int | None, progress: Progress) -> int:
-        """Compare the pairs that were not compared before and form the groups anew; returns how many were new."""
+        """Compare the pairs that were not compared before and form the groups again; returns how many were new."""
 
         def examine(pair: Pair) -> Evidence | None:
             first, second, flipped = pair

@@ -1,7 +1,7 @@
 """The process in which an xls file is read: ``python xlschild.py FILE`` prints its worksheets as JSON.
 
 An old workbook cannot be measured before it is parsed, and a damaged one may make the parser ask for all memory. Here
-that ends a small process with a limit of its own. The file is run as a script, so it imports nothing of the package.
+that ends a small process with a limit of its own. The file is run as a script, so it imports nothing from the package.
 """
 
 from __future__ import annotations

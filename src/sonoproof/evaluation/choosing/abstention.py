@@ -25,8 +25,8 @@ def choose_abstention(rows: CalibrationRows, *, error: float, chosen_on: str) ->
     if rows.n_groups + 1 < 1 / error:
         return Abstention(chosen_on=f"not chosen: {rows.n_groups} groups cannot guarantee {error:.0%} wrong answers")
     guarantee = (
-        f"of the frames of a new group at most {error:.0%} are answered wrongly, on average over groups, if the new "
-        "groups are exchangeable with those that this was chosen on and these had no part in training"
+        f"at most {error:.0%} of the frames of a new group are answered wrongly, on average over groups, if new groups "
+        "are exchangeable with those used for this choice, which were not used for training"
     )
     quantile = nonconformity_quantile(rows, error=error)
     return Abstention(error, quantile, guarantee, chosen_on, len(rows.logits), rows.n_groups)

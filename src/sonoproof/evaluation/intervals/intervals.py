@@ -67,7 +67,7 @@ class Interval:
     reason: str = ""
 
     def to_dict(self) -> dict[str, float | None]:
-        """``value``, ``low`` and ``high`` as they stand in the files of a run: None for what is not finite."""
+        """``value``, ``low`` and ``high`` as in the files of a run: None for what is not finite."""
         numbers = {"value": self.value, "low": self.low, "high": self.high}
         return {key: float(number) if math.isfinite(number) else None for key, number in numbers.items()}
 

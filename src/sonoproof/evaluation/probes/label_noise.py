@@ -77,7 +77,7 @@ def doubts_finding(doubts: LabelDoubts, *, workbook: str) -> Finding:
     rows = len(doubts.doubt)
     detail = (
         f"{of_rows(doubts.n_suspected, rows)} have a label that is more likely wrong than right, judged by the "
-        "predictions of a model that saw nothing of their group and by the labels of the rest of the group. Nothing "
+        "predictions of a model trained without their group and by the labels of the rest of the group. Nothing "
         f"was changed. The {reviewed_rows(rows):,} most doubtful are in {workbook}: a clinician can look at each "
         "picture and fill in the empty column."
     )

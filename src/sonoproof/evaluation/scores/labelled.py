@@ -25,7 +25,7 @@ def labelled_rows(predictions: pd.DataFrame, *, classes: Classes) -> pd.DataFram
         classes: The class names.
 
     Raises:
-        RunFolderError: A frame is listed twice, a label is no class, a target contradicts the label, or logit and
+        RunFolderError: A frame is listed twice, a label is not a class, a target contradicts the label, or logit and
             probability are missing or disagree.
     """
     rows = predictions[predictions["label"].fillna("") != ""].reset_index(drop=True)

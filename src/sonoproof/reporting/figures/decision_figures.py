@@ -93,7 +93,7 @@ def decision_curve(
     axis.axhline(0, color=INK, linewidth=1.0, linestyle=":", label="Call none")
     axis.plot(thresholds, treat_all, color=ORANGE, linestyle="--", label="Call every frame")
     axis.fill_between(thresholds, low, high, color=BLUE, alpha=0.18, linewidth=0)
-    axis.plot(thresholds, model, color=BLUE, label="Call by the model")
+    axis.plot(thresholds, model, color=BLUE, label="Predicted by the model")
     axis.axvline(operating_threshold, color=MUTED, linewidth=1.0, linestyle="-.", label="Threshold in use")
     axis.set(xlim=(0, 1), ylim=(-0.25 * top, 1.08 * top), title="Net benefit")
     axis.set(xlabel=f"Threshold, probability of {label_text(positive_class)}", ylabel="Net benefit")

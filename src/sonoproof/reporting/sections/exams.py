@@ -37,8 +37,8 @@ def _by(column: str, files: RunFiles) -> Iterator[Block]:
     if measured:
         score = _SCORES.get(str(measured[0][1]["how"]), "")
         yield Prose(
-            f"All frames with the same “{column}” form one exam. Its score is {score}; it is called at the frames' "
-            "threshold. That threshold was not chosen for exams, and their probability was not calibrated separately."
+            f"All frames with the same “{column}” form one exam. Its score is {score}; the frames' threshold applies "
+            "to it. That threshold was not chosen for exams, and their probability was not calibrated separately."
         )
         counts = [f"{format_count(exams['n'])} ({format_count(exams['n_positive'])})" for _, exams in measured]
         rows = [(METRICS[name].label, *(format_interval(exams.get(name)) for _, exams in measured)) for name in _SHOWN]

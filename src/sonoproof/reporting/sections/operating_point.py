@@ -82,9 +82,7 @@ def _worth(parts: tuple[PartFiles, ...]) -> Table:
         for key, name in (("ppv", "Positive predictive value"), ("npv", "Negative predictive value")):
             cells = [format_interval(value.get(key)) for value in values]
             rows.append((f"{name} at a prevalence of {prevalence:.1%}", *cells))
-    note = (
-        "Predictive values hold for the prevalence of these frames; set evaluate.prevalence to have them for another."
-    )
+    note = "Predictive values hold for the prevalence of these frames; set evaluate.prevalence to see them for another."
     return Table(
         "At the operating point.",
         ("", *(part.title for part in parts)),

@@ -47,7 +47,7 @@ def _how_measured(files: RunFiles) -> str:
     if files.model.get("members") and any(part.name == Part.OOF for part in files.evaluated):
         sentences.append(
             "The out-of-fold rows are those of the fit part only; each was predicted by the one member of the "
-            "ensemble that saw nothing of its group, so that part measures a single member, not the mean of all."
+            "ensemble trained without its group, so that part measures a single member, not the mean of all."
         )
     return " ".join(sentences)
 
@@ -157,8 +157,8 @@ def _confusion(part: PartFiles, names: tuple[str, str], writer: FigureWriter) ->
         return
     tp, fp, tn, fn = (int(counts[key]) for key in ("tp", "fp", "tn", "fn"))
     caption = (
-        f"{part.title}: {tp:,} of {counted(tp + fn, 'frame')} labelled “{names[1]}” were called so, and {tn:,} of "
-        f"{counted(tn + fp, 'frame')} labelled “{names[0]}”."
+        f"{part.title}: of {counted(tp + fn, 'frame')} labelled “{names[1]}”, {tp:,} were predicted as such, and of "
+        f"{counted(tn + fp, 'frame')} labelled “{names[0]}”, {tn:,}."
     )
     figure = figures.confusion_matrix(tp=tp, fp=fp, tn=tn, fn=fn, names=names)
     yield writer.vector(figure, name=f"{part.name}-confusion", caption=caption, sources=(part.evaluation_file,))

@@ -32,8 +32,8 @@ _PICTURE_PX: Final = 180
 _ROW_POINTS: Final = 140
 _EMPTY: Final = PatternFill("solid", start_color="FFF4CC")
 _ADVICE: Final = (
-    "Look at each picture and write the label that is right into the last column. Leave it empty where the present "
-    "label is right or cannot be judged."
+    "Look at each picture and write the correct label into the last column. Leave it empty if the present label is "
+    "right or cannot be judged."
 )
 
 

@@ -165,7 +165,7 @@ def test_net_benefit_draws_the_model_against_all_and_none() -> None:
     )
     (axis,) = figure.axes
     lines = lines_of(axis)
-    assert lines["Call by the model"] == ([0.1, 0.5, 0.9], [0.4, 0.3, 0.05])
+    assert lines["Predicted by the model"] == ([0.1, 0.5, 0.9], [0.4, 0.3, 0.05])
     assert lines["Call every frame"] == ([0.1, 0.5, 0.9], [0.38, 0.0, -3.0])
     assert lines["Threshold in use"][0] == [0.35, 0.35]
     assert axis.get_ylim()[0] > -0.2  # calling everything at 0.9 does not squeeze the rest flat
