@@ -183,7 +183,7 @@ def test_out_of_fold_predictions_are_of_the_fit_part_and_each_of_the_member_that
     # They are of single members, and so they choose nothing for the mean of all.
     assert read_json(run.model / "decision.json", schema="decision")["rows"].startswith("validation rows")
     page = run.report.read_text(encoding="utf-8")
-    assert "The out-of-fold rows are those of the fit part alone" in page
+    assert "The out-of-fold rows are those of the fit part only" in page
 
 
 def test_history_model_and_report_tell_of_every_member(whole: tuple[RunFolder, Watched]) -> None:
@@ -267,6 +267,6 @@ def test_without_folds_there_is_one_clear_error(inputs: Inputs, tmp_path: Path, 
 def test_folds_that_hold_validation_rows_make_no_ensemble(inputs: Inputs, tmp_path: Path) -> None:
     plain = tiny(ensemble=False)
     run = pipeline.run(tmp_path / "run", inputs=inputs, config=plain, reporter=Silent(), stages_wanted=TO_THE_SPLIT)
-    with pytest.raises(ConfigError, match="validation rows would be learned from"):
+    with pytest.raises(ConfigError, match="would learn from validation rows"):
         pipeline.rerun(run, name="fit", config=tiny(), reporter=Silent())
     assert not (run.root / "folds").exists()
