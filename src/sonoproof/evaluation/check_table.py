@@ -1,6 +1,6 @@
 """Can these figures be true? Whether any confusion matrix gives the figures of a published table.
 
-A table that says recall, precision and accuracy of a known number of rows leaves few confusion matrices, often none:
+A table that gives recall, precision and accuracy of a known number of rows leaves few confusion matrices, often none:
 then a figure is of another class, of other rows, or mistyped. The arithmetic is exact, in whole numbers.
 """
 
@@ -8,39 +8,26 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from types import MappingProxyType
 
 import numpy as np
-import numpy.typing as npt
 
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
+from sonoproof.types import IntArray
 
+Weights = tuple[int, int, int, int]
 
-@dataclass(frozen=True)
-class _Cells:
-    """Counts of many confusion matrices, shape (T,) each."""
-
-    tp: IntArray
-    fp: IntArray
-    tn: IntArray
-    fn: IntArray
-
-
-Figure = Callable[[_Cells], tuple[IntArray, IntArray]]
-
-# Numerator and denominator of each figure.
-FIGURES: Mapping[str, Figure] = MappingProxyType(
+# Numerator and denominator of each figure, as weights of tp, fp, tn and fn.
+FIGURES: Mapping[str, tuple[Weights, Weights]] = MappingProxyType(
     {
-        "accuracy": lambda c: (c.tp + c.tn, c.tp + c.fp + c.tn + c.fn),
-        "recall": lambda c: (c.tp, c.tp + c.fn),
-        "specificity": lambda c: (c.tn, c.tn + c.fp),
-        "precision": lambda c: (c.tp, c.tp + c.fp),
-        "npv": lambda c: (c.tn, c.tn + c.fn),
-        "f1": lambda c: (2 * c.tp, 2 * c.tp + c.fp + c.fn),
+        "accuracy": ((1, 0, 1, 0), (1, 1, 1, 1)),
+        "recall": ((1, 0, 0, 0), (1, 0, 0, 1)),
+        "specificity": ((0, 0, 1, 0), (0, 1, 1, 0)),
+        "precision": ((1, 0, 0, 0), (1, 1, 0, 0)),
+        "npv": ((0, 0, 1, 0), (0, 0, 1, 1)),
+        "f1": ((2, 0, 0, 0), (2, 1, 0, 1)),
     }
 )
 _FIGURE = re.compile(r"\s*(\d*\.?\d*)\s*(%?)\s*")
@@ -76,7 +63,7 @@ def check_table(n: int, *, positives: int, **figures: str) -> TableCheck:
 
     Args:
         n: Number of rows.
-        positives: Number of rows of the class that recall and precision refer to.
+        positives: Number of rows of the class that recall and precision are claimed for.
         **figures: Any of `FIGURES` as typed in the table, so that its rounding is known: ``"0.80"``, ``".8428"``,
             ``"84.3 %"``.
 
@@ -91,9 +78,9 @@ def check_table(n: int, *, positives: int, **figures: str) -> TableCheck:
         0
     """
     if not 1 <= n <= _MAX_ROWS:
-        raise ValueError(f"the number of rows must lie between 1 and {_MAX_ROWS}, not at {n}")
+        raise ValueError(f"the number of rows must lie between 1 and {_MAX_ROWS}; it is {n}")
     if not 0 <= positives <= n:
-        raise ValueError(f"positives must lie between 0 and the number of rows, not {positives} of {n}")
+        raise ValueError(f"positives must lie between 0 and the number of rows; they are {positives} of {n}")
     unknown = sorted(set(figures) - set(FIGURES))
     if unknown or not figures:
         raise ValueError(f"{', '.join(unknown) or 'no figure given'}: there are {', '.join(FIGURES)}")
@@ -120,33 +107,24 @@ class _Range:
     high: Fraction
     open_above: bool = False
 
-    def reached(self, numerator: IntArray, denominator: IntArray) -> BoolArray:
-        """Whether each quotient is at least `low`, by whole numbers."""
-        return numerator * self.low.denominator >= self.low.numerator * denominator
-
-    def passed(self, numerator: IntArray, denominator: IntArray) -> BoolArray:
-        """Whether each quotient is beyond `high`."""
-        scaled, bound = numerator * self.high.denominator, self.high.numerator * denominator
-        return (scaled >= bound) if self.open_above else (scaled > bound)
-
 
 @dataclass(frozen=True)
 class _Matrices:
-    """Confusion matrices: for each tp, in rising order, every tn from `first` up to but without `stop`."""
+    """Confusion matrices: for each tp, in rising order, every tn from `first` to `last`, both included."""
 
     first: IntArray
-    stop: IntArray
+    last: IntArray
 
     @property
     def count(self) -> int:
-        return int(np.maximum(self.stop - self.first, 0).sum())
+        return int(np.maximum(self.last + 1 - self.first, 0).sum())
 
     def listed(self, *, positives: int, negatives: int) -> tuple[dict[str, int], ...]:
         """The first of them as counts."""
         pairs = (
             (tp, tn)
-            for tp in np.flatnonzero(self.stop > self.first).tolist()
-            for tn in range(int(self.first[tp]), int(self.stop[tp]))
+            for tp in np.flatnonzero(self.last >= self.first).tolist()
+            for tn in range(int(self.first[tp]), int(self.last[tp]) + 1)
         )
         return tuple(
             {"tp": tp, "fp": negatives - tn, "tn": tn, "fn": positives - tp}
@@ -158,7 +136,7 @@ def _parsed(name: str, text: str) -> tuple[Fraction, Fraction]:
     """The figure and the value of one unit of its last digit."""
     match = _FIGURE.fullmatch(text) if isinstance(text, str) else None
     if match is None or not any(character.isdigit() for character in match[1]):
-        raise ValueError(f"{name}: {text!r} is not a figure; type it as in the table, such as '0.80' or '84.3 %'")
+        raise ValueError(f"{name}: {text!r} is not a number; type it as in the table, such as '0.80' or '84.3 %'")
     scale = 100 if match[2] else 1
     value, decimals = Fraction(match[1].removesuffix(".")) / scale, len(match[1].partition(".")[2])
     if value > 1:
@@ -182,54 +160,43 @@ def _cut_off(name: str, text: str) -> _Range:
 def _matrices(n: int, *, positives: int, ranges: Mapping[str, _Range]) -> _Matrices:
     """The confusion matrices that give figures within the ranges.
 
-    With tp held, no figure falls as tn rises; so those tn that suit a figure follow one another, and both ends are
-    found by bisection, for every tp at once.
+    With tp held, numerator and denominator of a figure are linear in tn, and so is every condition on them.
     """
-    negatives = n - positives
     tp = np.arange(positives + 1, dtype=np.int64)
-    first, stop = np.zeros_like(tp), np.full_like(tp, negatives + 1)
+    first, last = np.zeros_like(tp), np.full_like(tp, n - positives)
+
+    def linear(weights: Weights) -> tuple[IntArray, int]:
+        """Value at tn = 0, for each tp, and slope."""
+        of_tp, of_fp, of_tn, of_fn = weights
+        return of_tp * tp + of_fp * (n - positives) + of_fn * (positives - tp), of_tn - of_fp
+
     for name, within in ranges.items():
-
-        def quotient(tn: IntArray, figure: Figure = FIGURES[name]) -> tuple[IntArray, IntArray]:
-            return figure(_Cells(tp=tp, fp=negatives - tn, tn=tn, fn=positives - tp))
-
-        first = np.maximum(first, _first_true(within.reached, quotient=quotient, size=negatives, like=tp))
-        stop = np.minimum(stop, _first_true(within.passed, quotient=quotient, size=negatives, like=tp))
-    return _Matrices(first, stop)
-
-
-def _first_true(
-    test: Callable[[IntArray, IntArray], BoolArray],
-    *,
-    quotient: Callable[[IntArray], tuple[IntArray, IntArray]],
-    size: int,
-    like: IntArray,
-) -> IntArray:
-    """The least tn from 0 to `size` whose quotient passes the test, for each tp; size + 1 where none does.
-
-    Zero by zero is not a figure. It occurs only at an end, and counts as below every range at tn = 0, else as above.
-    """
-    low, high = np.zeros_like(like), np.full_like(like, size + 1)
-    while (low < high).any():
-        middle = (low + high) // 2
-        asked = np.minimum(middle, size)
-        numerator, denominator = quotient(asked)
-        passes = np.where(denominator > 0, test(numerator, denominator), asked > 0) | (middle > size)
-        high = np.where(passes, middle, high)
-        low = np.where(passes, low, np.minimum(middle + 1, high))
-    return high
+        (k, k_slope), (m, m_slope) = (linear(weights) for weights in FIGURES[name])
+        (low, low_unit), (high, high_unit) = within.low.as_integer_ratio(), within.high.as_integer_ratio()
+        for value, slope in (  # none may be negative; zero by zero is no figure
+            (k * low_unit - low * m, k_slope * low_unit - low * m_slope),
+            (high * m - k * high_unit - within.open_above, high * m_slope - k_slope * high_unit),
+            (m - 1, m_slope),
+        ):
+            if slope > 0:
+                first = np.maximum(first, -(value // slope))
+            elif slope < 0:
+                last = np.minimum(last, value // -slope)
+            else:
+                last = np.where(value < 0, -1, last)
+    return _Matrices(first, last)
 
 
 def _statement(figures: Mapping[str, str], *, n: int, positives: int, found: tuple[int, int, int]) -> str:
     n_possible, n_cut_off, n_other = found
-    said = ", ".join(f"{name} {text}" for name, text in figures.items())
+    listed = ", ".join(f"{name} {text}" for name, text in figures.items())
     rows = f"{n} rows, {positives} of them positive"
     if n_possible:
         matrices = "one confusion matrix gives" if n_possible == 1 else f"{n_possible} confusion matrices give"
-        return f"{matrices[0].upper()}{matrices[1:]} {said} for {rows}."
-    statement = f"No confusion matrix gives {said} for {rows}, at this rounding."
+        return f"{matrices[0].upper()}{matrices[1:]} {listed} for {rows}."
+    statement = f"No confusion matrix gives {listed} for {rows}, at this rounding."
     if n_cut_off:
         statement += f" With further digits cut off instead of rounded, {n_cut_off} would."
     if n_other:
-        statement += f" For the other class, {n_other} would: the classes may have been mixed up."
+        statement += f" As figures of the other class, {n_other} would: the classes may have been mixed up."
     return statement

@@ -87,12 +87,12 @@ def test_precision_without_any_call_is_no_figure() -> None:
 @pytest.mark.parametrize(
     ("figures", "message"),
     [
-        ({"recall": "high"}, "is not a figure"),
-        ({"recall": "."}, "is not a figure"),
+        ({"recall": "high"}, "is not a number"),
+        ({"recall": "."}, "is not a number"),
         ({"recall": "92"}, "percentages with the sign"),
         ({"auc": "0.9"}, "there are accuracy"),
         ({}, "no figure given"),
-        ({"recall": 0.92}, "is not a figure"),
+        ({"recall": 0.92}, "is not a number"),
         ({"recall": "0.9234567891"}, "more than 9 decimals"),
     ],
 )

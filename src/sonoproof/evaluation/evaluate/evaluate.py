@@ -18,12 +18,8 @@ from sonoproof.evaluation.intervals.delong import independent_intervals
 from sonoproof.evaluation.intervals.intervals import Interval, metric_intervals
 from sonoproof.evaluation.intervals.resampling import Bootstrap
 from sonoproof.evaluation.measures.decision_curve import decision_curve
-from sonoproof.evaluation.measures.measures import (
-    answer_shares,
-    calibration_measures,
-    predictive_values,
-    rows_before,
-)
+from sonoproof.evaluation.measures.measures import answer_shares, calibration_measures, rows_before
+from sonoproof.evaluation.measures.predictive_values import predictive_value_metrics
 from sonoproof.evaluation.metrics.curves import RELIABILITY_BINS, curves, reliability_bins
 from sonoproof.evaluation.metrics.metrics import METRICS, confusion
 from sonoproof.runfolder import PREDICTION_COLUMNS, RunFolder, read_json, read_table, write_json, write_table
@@ -34,14 +30,7 @@ METRIC_COLUMNS = (
 )  # fmt: skip
 
 
-def evaluate_run(
-    run: RunFolder,
-    *,
-    parts: Sequence[str],
-    config: EvaluateConfig,
-    unit: str = "group",
-    threshold: float | None = None,
-) -> dict[str, dict[str, Any]]:
+def evaluate_run(run: RunFolder, *, parts: Sequence[str], config: EvaluateConfig) -> dict[str, dict[str, Any]]:
     """Evaluate parts of a run and write ``evaluation/PART.json``, ``PART_curves.json`` and ``metrics.csv``.
 
     A part without any labelled row is left out.
@@ -50,9 +39,6 @@ def evaluate_run(
         run: The run folder with ``cohort.json`` and ``predictions/PART.csv``.
         parts: Parts such as ``val`` and ``test``.
         config: Settings of the stage.
-        unit: Column of the predictions whose values are resampled.
-        threshold: Probability at or above which a row is predicted positive; None for each row's own from the column
-            ``threshold``, or that of `config` if there is none.
 
     Returns:
         Part to the content of its JSON file.
@@ -68,8 +54,8 @@ def evaluate_run(
         predictions = _with_records(read_table(run.predictions(part), columns=PREDICTION_COLUMNS), run=run)
         if (predictions["label"] == "").all():
             continue
-        evaluation = evaluate_part(predictions, classes=classes, config=config, unit=unit, threshold=threshold)
-        points = part_curves(predictions, classes=classes, config=config, unit=unit)
+        evaluation = evaluate_part(predictions, classes=classes, config=config)
+        points = part_curves(predictions, classes=classes, config=config)
         chosen_here = _chosen_here(run, part)
         evaluation["notes"] += notes_on_choices(chosen_here, part=part, predictions=predictions)
         exams = {
@@ -141,11 +127,9 @@ def evaluate_part(
     }
 
 
-def part_curves(
-    predictions: pd.DataFrame, *, classes: Classes, config: EvaluateConfig, unit: str = "group"
-) -> dict[str, Any]:
+def part_curves(predictions: pd.DataFrame, *, classes: Classes, config: EvaluateConfig) -> dict[str, Any]:
     """Points of the curves of the labelled rows; the decision curve is None if a class is missing."""
-    part = LabelledPart.from_predictions(predictions, classes=classes, config=config, unit=unit)
+    part = LabelledPart.from_predictions(predictions, classes=classes, config=config)
     benefit, before = None, rows_before(part.table, rows=part.rows)
     if 0 < part.rows.targets.sum() < part.rows.n:
         benefit = decision_curve(part.rows, groups=part.units, bootstrap=Bootstrap.from_config(config))
@@ -252,7 +236,8 @@ def _answers(part: LabelledPart, *, bootstrap: Bootstrap) -> dict[str, Any]:
 def _predictive_values(part: LabelledPart, *, prevalence: float | None, bootstrap: Bootstrap) -> dict[str, Any] | None:
     if not prevalence:
         return None
-    found = predictive_values(part.rows, units=part.units, prevalence=prevalence, bootstrap=bootstrap)
+    metrics = predictive_value_metrics(prevalence)
+    found = metric_intervals(part.rows, groups=part.units, metrics=metrics, bootstrap=bootstrap)
     return {"prevalence": prevalence, **_to_dicts(found)}
 
 

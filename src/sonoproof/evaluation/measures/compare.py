@@ -83,7 +83,6 @@ def compare(
     classes: Classes,
     config: EvaluateConfig,
     unit: str = "group",
-    thresholds: Mapping[str, float] | None = None,
     metrics: Mapping[str, Metric] = METRICS,
 ) -> Comparison:
     """Compare prediction tables of the same labelled rows.
@@ -93,7 +92,6 @@ def compare(
         classes: The class names.
         config: Threshold, level, resamples and seed.
         unit: Column whose values are resampled, see `resampling_units`.
-        thresholds: Thresholds of tables, instead of those of their rows, or of `config` for rows that have none.
         metrics: What to compare.
 
     Raises:
@@ -102,11 +100,10 @@ def compare(
     if len(tables) < 2:
         raise ValueError("two or more prediction tables are needed")
     aligned = _aligned({name: labelled_rows(table, classes=classes) for name, table in tables.items()}, unit=unit)
-    cuts = {
-        name: (thresholds or {}).get(name, row_thresholds(table, otherwise=config.threshold))
+    rows = {
+        name: scored(table, classes=classes, threshold=row_thresholds(table, otherwise=config.threshold))
         for name, table in aligned.items()
     }
-    rows = {name: scored(table, classes=classes, threshold=cuts[name]) for name, table in aligned.items()}
     first = next(iter(aligned))
     units = resampling_units(aligned[first], unit=unit)
     grouping = Grouping.from_names(units, targets=rows[first].targets, stratified=config.stratified)

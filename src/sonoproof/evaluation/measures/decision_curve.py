@@ -43,7 +43,6 @@ def decision_curve(
     *,
     groups: npt.ArrayLike,
     thresholds: npt.ArrayLike | None = None,
-    prevalence: float | None = None,
     bootstrap: Bootstrap = BOOTSTRAP,
 ) -> DecisionCurve:
     """Net benefit of the model over a range of thresholds.
@@ -52,7 +51,6 @@ def decision_curve(
         rows: Rows of both classes with calibrated probabilities.
         groups: Name of the group of each row, shape (N,).
         thresholds: Between 0 and 1, both excluded, shape (T,); None takes 0.01 to 0.99.
-        prevalence: Share of positive cases; None takes that of the rows.
         bootstrap: How groups are resampled, by class in any case, and the level of the pointwise percentile limits.
 
     Raises:
@@ -63,20 +61,19 @@ def decision_curve(
     cuts = np.arange(1, 100) / 100 if thresholds is None else np.asarray(thresholds, dtype=np.float64)
     grouping = Grouping.from_names(groups, targets=rows.targets)
     treated = _treated_by_group(rows, grouping=grouping, thresholds=cuts)
-    share = float(rows.targets.mean()) if prevalence is None else prevalence
+    share = float(rows.targets.mean())
     odds = cuts / (1 - cuts)
-    held = np.ones((1, grouping.n_groups))
     rngs = np.random.default_rng(bootstrap.seed).spawn(len(grouping.strata))
     resampled = np.concatenate(
         [
-            _net_benefit(grouping.draw(size, rngs=rngs), treated=treated, odds=odds, prevalence=prevalence)
+            _net_benefit(grouping.draw(size, rngs=rngs), treated=treated, odds=odds)
             for size in chunk_sizes(bootstrap.resamples, width=max(grouping.n_groups, len(cuts)))
         ]
     )
     if grouping.smallest_stratum < 2:
         resampled = np.full_like(resampled, np.nan)
     low, high = np.quantile(resampled, bootstrap.tails, axis=0)
-    model = _net_benefit(held, treated=treated, odds=odds, prevalence=prevalence)[0]
+    model = _net_benefit(np.ones((1, grouping.n_groups)), treated=treated, odds=odds)[0]
     return DecisionCurve(cuts, model, low, high, share - (1 - share) * odds, share)
 
 
@@ -96,11 +93,11 @@ def _treated_by_group(rows: ScoredRows, *, grouping: Grouping, thresholds: Float
     return np.concatenate([*columns, *sizes], axis=1).astype(np.float64)
 
 
-def _net_benefit(weights: FloatArray, *, treated: FloatArray, odds: FloatArray, prevalence: float | None) -> FloatArray:
+def _net_benefit(weights: FloatArray, *, treated: FloatArray, odds: FloatArray) -> FloatArray:
     """Net benefit (R, T) under group `weights` (R, G)."""
     totals, n_cuts = weights @ treated, len(odds)
     positive, negative = totals[:, -2:-1], totals[:, -1:]
     sensitivity = divide(totals[:, :n_cuts], positive)
     false_rate = divide(totals[:, n_cuts : 2 * n_cuts], negative)
-    share = positive / (positive + negative) if prevalence is None else prevalence
+    share = positive / (positive + negative)
     return np.asarray(share * sensitivity - (1 - share) * false_rate * odds, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Calibration, predictive values and shares of answers of one set of rows, each with its interval."""
+"""Calibration and shares of answers of one set of rows, each with its interval."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import pandas as pd
 
 from sonoproof.evaluation.intervals.intervals import Interval, metric_intervals
 from sonoproof.evaluation.intervals.resampling import Bootstrap
-from sonoproof.evaluation.measures.predictive_values import predictive_value_metrics
 from sonoproof.evaluation.measures.reliability import calibration_errors, cox_calibration
 from sonoproof.evaluation.metrics.metrics import METRICS
 from sonoproof.evaluation.scores.rows import ScoredRows
@@ -41,14 +40,6 @@ def rows_before(table: pd.DataFrame, *, rows: ScoredRows) -> ScoredRows | None:
     if "calibrated_logit" not in table.columns or np.array_equal(own, rows.logits):
         return None
     return ScoredRows(rows.targets, own, own >= 0)
-
-
-def predictive_values(
-    rows: ScoredRows, *, units: Units, prevalence: float, bootstrap: Bootstrap
-) -> dict[str, Interval]:
-    """PPV and NPV, ``ppv`` and ``npv``, where a share `prevalence` of cases is positive."""
-    found = metric_intervals(rows, groups=units, metrics=predictive_value_metrics(prevalence), bootstrap=bootstrap)
-    return {"ppv": found["ppv_at_prevalence"], "npv": found["npv_at_prevalence"]}
 
 
 def answer_shares(rows: ScoredRows, *, answered: BoolArray, units: Units, bootstrap: Bootstrap) -> dict[str, Interval]:

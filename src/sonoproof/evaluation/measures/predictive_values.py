@@ -15,7 +15,7 @@ def predictive_value_metrics(prevalence: float) -> dict[str, Metric]:
         prevalence: Between 0 and 1, both excluded.
 
     Returns:
-        ``ppv_at_prevalence`` and ``npv_at_prevalence``, for `metric_intervals`.
+        ``ppv`` and ``npv``, for `metric_intervals`.
     """
     if not 0 < prevalence < 1:
         raise ConfigError(f"a prevalence must lie between 0 and 1; it is {prevalence}")
@@ -31,13 +31,13 @@ def predictive_value_metrics(prevalence: float) -> dict[str, Metric]:
     where, both = f"at a prevalence of {100 * prevalence:g} %", ("positive", "negative")
     metrics = (
         Metric(
-            "ppv_at_prevalence",
+            "ppv",
             f"Positive predictive value {where}",
             needs=(*both, "predicted positive"),
             of_totals=ppv,
         ),
         Metric(
-            "npv_at_prevalence",
+            "npv",
             f"Negative predictive value {where}",
             needs=(*both, "predicted negative"),
             of_totals=npv,

@@ -23,24 +23,13 @@ from sonoproof.types import FloatArray, IndexArray
 _LIMIT = 50.0
 
 
-def calibration_error(rows: ScoredRows, *, bins: int = RELIABILITY_BINS) -> float:
-    """Expected calibration error: mean over rows of |mean probability - share positive| of the row's bin.
-
-    Args:
-        rows: The rows.
-        bins: Number of equally wide bins of the probability.
-    """
-    gaps = np.bincount(bin_index(rows.probabilities, bins=bins), weights=rows.probabilities - rows.targets)
+def calibration_error(rows: ScoredRows) -> float:
+    """Expected calibration error: mean over rows of |mean probability - share positive| of the row's bin."""
+    gaps = np.bincount(bin_index(rows.probabilities), weights=rows.probabilities - rows.targets)
     return float(np.abs(gaps).sum() / rows.n) if rows.n else float("nan")
 
 
-def calibration_errors(
-    rows: ScoredRows,
-    *,
-    groups: npt.ArrayLike,
-    bins: int = RELIABILITY_BINS,
-    bootstrap: Bootstrap = BOOTSTRAP,
-) -> Interval:
+def calibration_errors(rows: ScoredRows, *, groups: npt.ArrayLike, bootstrap: Bootstrap = BOOTSTRAP) -> Interval:
     """Expected calibration error with its interval by the cluster bootstrap.
 
     The error is a sum of absolute gaps, which chance alone makes positive: a percentile interval would exclude zero
@@ -51,17 +40,16 @@ def calibration_errors(
     Args:
         rows: The rows.
         groups: Name of the group of each row, shape (N,).
-        bins: Number of equally wide bins.
         bootstrap: How groups are resampled, by class in any case, and the level.
     """
-    value = calibration_error(rows, bins=bins)
+    value = calibration_error(rows)
     grouping = Grouping.from_names(groups, targets=rows.targets)
     if grouping.smallest_stratum < 2:
         return Interval(value, reason="no limits: fewer than two groups of a class")
-    cell = grouping.group_of_row * bins + bin_index(rows.probabilities, bins=bins)
-    size = grouping.n_groups * bins
+    cell = grouping.group_of_row * RELIABILITY_BINS + bin_index(rows.probabilities)
+    size = grouping.n_groups * RELIABILITY_BINS
     gaps = np.bincount(cell, weights=rows.probabilities - rows.targets, minlength=size)
-    gaps_of_group = gaps.reshape(grouping.n_groups, bins)
+    gaps_of_group = gaps.reshape(grouping.n_groups, RELIABILITY_BINS)
     n_of_group = grouping.sizes(rows.which("all"))
     rngs = np.random.default_rng(bootstrap.seed).spawn(len(grouping.strata))
     errors, deviations = [], []

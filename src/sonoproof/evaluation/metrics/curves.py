@@ -14,17 +14,12 @@ RELIABILITY_BINS = 10
 _MAX_POINTS = 500
 
 
-def curves(rows: ScoredRows, *, bins: int = RELIABILITY_BINS) -> dict[str, Any]:
-    """All curves as plain numbers for JSON.
-
-    Args:
-        rows: The rows.
-        bins: Number of equally wide reliability bins.
-    """
+def curves(rows: ScoredRows) -> dict[str, Any]:
+    """All curves as plain numbers for JSON."""
     return {
         "roc": roc_points(rows),
         "precision_recall": precision_recall_points(rows),
-        "reliability": reliability_bins(rows, bins=bins),
+        "reliability": reliability_bins(rows),
     }
 
 
@@ -65,15 +60,15 @@ def precision_recall_points(rows: ScoredRows) -> dict[str, Any]:
     }
 
 
-def reliability_bins(rows: ScoredRows, *, bins: int = RELIABILITY_BINS) -> dict[str, list[Any]]:
+def reliability_bins(rows: ScoredRows) -> dict[str, list[Any]]:
     """Mean probability and share of positive rows in equally wide bins of the probability.
 
     A bin includes its lower edge, the last one both edges. Empty bins have no mean and no share (None).
 
     Returns:
-        ``edges`` (bins + 1), ``n``, ``mean_probability`` and ``share_positive`` (bins each).
+        ``edges`` (one more than bins), ``n``, ``mean_probability`` and ``share_positive`` (one per bin).
     """
-    index = bin_index(rows.probabilities, bins=bins)
+    index, bins = bin_index(rows.probabilities), RELIABILITY_BINS
     n = np.bincount(index, minlength=bins)
     chance = np.bincount(index, weights=rows.probabilities, minlength=bins)
     positive = np.bincount(index, weights=rows.targets.astype(float), minlength=bins)
@@ -85,9 +80,9 @@ def reliability_bins(rows: ScoredRows, *, bins: int = RELIABILITY_BINS) -> dict[
     }
 
 
-def bin_index(probabilities: FloatArray, *, bins: int) -> IndexArray:
+def bin_index(probabilities: FloatArray) -> IndexArray:
     """Index of the equally wide bin of each probability, shape (N,)."""
-    return np.minimum((probabilities * bins).astype(np.intp), bins - 1)
+    return np.minimum((probabilities * RELIABILITY_BINS).astype(np.intp), RELIABILITY_BINS - 1)
 
 
 def _counts_by_threshold(rows: ScoredRows) -> tuple[FloatArray, FloatArray, FloatArray]:

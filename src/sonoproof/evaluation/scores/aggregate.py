@@ -28,7 +28,6 @@ def aggregate(
     classes: Classes,
     how: Aggregation = "mean_logit",
     threshold: float = 0.5,
-    mixed: Literal["error", "any"] = "error",
 ) -> pd.DataFrame:
     """Predictions of exams, in the columns of a prediction table and with ``n_frames``.
 
@@ -39,7 +38,6 @@ def aggregate(
         how: ``mean_logit``; ``mean_probability``; ``max``: the frame most likely positive decides; ``vote``: the
             share of frames predicted positive, (k + 1/2) / (n + 1) for k of n.
         threshold: Probability at or above which an exam, and for ``vote`` a frame, is predicted positive.
-        mixed: Whether an exam whose frames have both labels is an ``error``, or positive because ``any`` frame is.
 
     Returns:
         One row per exam, in order of first appearance; ``image_id`` and ``path`` are the exam's name.
@@ -53,7 +51,7 @@ def aggregate(
     exams = predictions.groupby(by, sort=False)
     logits = _exam_logits(predictions, by=by, how=how, threshold=threshold)
     probabilities = expit(logits.to_numpy())
-    labels = _exam_labels(predictions, by=by, classes=classes, mixed=mixed)
+    labels = _exam_labels(predictions, by=by, classes=classes)
     table = pd.DataFrame(
         {
             "image_id": logits.index.astype(str),
@@ -100,19 +98,17 @@ def _exam_logits(predictions: pd.DataFrame, *, by: str, how: Aggregation, thresh
     return pd.Series(logit(chance.to_numpy()), index=chance.index)
 
 
-def _exam_labels(
-    predictions: pd.DataFrame, *, by: str, classes: Classes, mixed: Literal["error", "any"]
-) -> pd.Series[str]:
+def _exam_labels(predictions: pd.DataFrame, *, by: str, classes: Classes) -> pd.Series[str]:
     label = predictions["label"].fillna("")
     holds = pd.DataFrame(
         {"positive": label == classes.positive, "negative": label == classes.negative, by: predictions[by]}
     )
     exams = holds.groupby(by, sort=False).any()
     both = exams["positive"] & exams["negative"]
-    if mixed == "error" and both.any():
+    if both.any():
         raise RunFolderError(
             f"{int(both.sum())} of {len(both)} exams have frames of both classes (first: {both.idxmax()}); "
-            "correct the labels, or let any positive frame make the exam positive"
+            "an exam needs one label: correct those of its frames"
         )
     named = np.where(exams["positive"], classes.positive, np.where(exams["negative"], classes.negative, ""))
     return pd.Series(named.astype(object), index=exams.index, dtype=str)

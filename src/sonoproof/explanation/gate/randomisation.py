@@ -19,20 +19,21 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from sonoproof.explanation.gate.check import Check
-from sonoproof.explanation.gate.trial import Trial
+from sonoproof.explanation.gate.trial import SEED, Trial
 from sonoproof.explanation.methods import Explainer, network_input
 from sonoproof.training.ensemble import ensemble_members
 from sonoproof.training.layers import settle_batch_norm
 
 _MAX_SIMILAR_TO_RANDOM = 0.5
+# Randomised copies of the network, from the last layer alone to all layers.
+_STAGES = 4
 
 
 def model_randomisation(explain: Explainer, shown: Sequence[NDArray[Any]], *, trial: Trial) -> Check:
     """Whether the maps fall apart with the network's weights; the series shows it layer by layer."""
-    settings, shares, falls = trial.settings, [], []
+    shares, falls = [], []
     frames = network_input(trial.frames, like=trial.network)
-    cascade = randomised_cascade(trial.network, frames=frames, stages=settings.stages, seed=settings.seed)
-    for share, randomised in cascade:
+    for share, randomised in randomised_cascade(trial.network, frames=frames, stages=_STAGES, seed=SEED):
         shares.append(share)
         falls.append(_mean_similarity(explain, shown, trial=trial, network=randomised))
     return Check.below(

@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonoproof.explanation.gate.check import Check
-from sonoproof.explanation.gate.trial import Trial
+from sonoproof.explanation.gate.trial import SEED, Trial
 from sonoproof.explanation.methods import Explainer
 
 _MIN_REPEATABLE = 0.5
+# Standard deviation of the imperceptible noise, in grey levels of 255.
+_NOISE_LEVELS = 1.0
 _MIN_AGREEMENT = -0.25
 
 
@@ -33,18 +35,18 @@ def completeness(gaps: Sequence[float], tolerance: float) -> Check:
 
 def repeatability(explain: Explainer, shown: Sequence[NDArray[Any]], *, trial: Trial) -> Check:
     """Whether noise that no eye sees leaves the maps as they are."""
-    rng, levels = np.random.default_rng(trial.settings.seed), trial.settings.noise_levels
+    rng = np.random.default_rng(SEED)
     noisy = []
     for frame in trial.frames:
         # The same noise on all channels: a grey frame stays grey.
-        noise = levels * rng.standard_normal((*frame.shape[:2], 1))
+        noise = _NOISE_LEVELS * rng.standard_normal((*frame.shape[:2], 1))
         noisy.append(np.clip(np.rint(frame + noise), 0, 255).astype(np.uint8))
     similar = trial.similarity(shown, trial.maps(explain, frames=noisy))
     return Check.above(
         "repeatability",
         float(np.mean(similar)),
         _MIN_REPEATABLE,
-        f"rank correlation of the map with that of the frame under noise of {levels:g} grey level",
+        f"rank correlation of the map with that of the frame under noise of {_NOISE_LEVELS:g} grey level",
         series={"similarity": similar},
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -19,26 +19,10 @@ from sonoproof.explanation.gate.patches import edge_map, patch_means, perturbati
 from sonoproof.explanation.methods import Explainer, network_input
 from sonoproof.types import UInt8Array
 
-
-@dataclass(frozen=True)
-class GateSettings:
-    """How much work the gate does.
-
-    Attributes:
-        stages: Randomised copies of the network, from the last layer alone to all layers.
-        patches: Patches along a side for deletion and insertion.
-        orders: Random orders that deletion and insertion are compared with.
-        noise_levels: Standard deviation of the imperceptible noise in grey levels of 255.
-        baseline: What deleted patches show.
-        seed: Seed of weights, orders and noise.
-    """
-
-    stages: int = 4
-    patches: int = 14
-    orders: int = 8
-    noise_levels: float = 1.0
-    baseline: str = "blur"
-    seed: int = 0
+# Seed of the random weights, orders and noise.
+SEED = 0
+# Patches along a side for deletion and insertion, what a deleted one shows, and random orders to compare with.
+_PATCHES, _BASELINE, _ORDERS = 14, "blur", 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,14 +34,12 @@ class Trial:
         frames: Frames, uint8, shape (N, H, W, 3); 3 or more.
         positive: Whether the positive class's logit is explained, for each frame.
         shuffled_labels: A network of the same kind trained on shuffled labels; None to leave that check out.
-        settings: How much work is done.
     """
 
     network: nn.Module
     frames: UInt8Array
     positive: Sequence[bool]
     shuffled_labels: nn.Module | None = None
-    settings: GateSettings = field(default_factory=GateSettings)
 
     def maps(
         self, explain: Explainer, *, network: nn.Module | None = None, frames: Sequence[UInt8Array] | None = None
@@ -79,7 +61,7 @@ class Trial:
 
     def perturbation_scores(self, maps: Sequence[NDArray[Any]]) -> list[float]:
         """What deletion and insertion give for the maps, in logits."""
-        return [self._score(k, patch_means(values, patches=self.settings.patches)) for k, values in enumerate(maps)]
+        return [self._score(k, patch_means(values, patches=_PATCHES)) for k, values in enumerate(maps)]
 
     @cached_property
     def edge_scores(self) -> list[float]:
@@ -89,12 +71,13 @@ class Trial:
     @cached_property
     def random_scores(self) -> list[list[float]]:
         """What deletion and insertion give for random orders of the patches, for each frame."""
-        rng = np.random.default_rng(self.settings.seed)
-        shape = (self.settings.orders, self.settings.patches**2)
-        return [[self._score(k, order) for order in rng.random(shape)] for k in range(len(self.frames))]
+        rng = np.random.default_rng(SEED)
+        return [
+            [self._score(k, order) for order in rng.random((_ORDERS, _PATCHES**2))] for k in range(len(self.frames))
+        ]
 
     def _score(self, place: int, importance: NDArray[Any]) -> float:
         logit = ClassLogit(self.network, positive=self.positive[place])
         (frame,) = network_input(self.frames[place][None], like=logit)
-        (baseline,) = network_input(make_baselines(self.settings.baseline, self.frames[place]), like=logit)
-        return perturbation_score(logit, frame, baseline=baseline, importance=importance, patches=self.settings.patches)
+        (baseline,) = network_input(make_baselines(_BASELINE, self.frames[place]), like=logit)
+        return perturbation_score(logit, frame, baseline=baseline, importance=importance, patches=_PATCHES)

@@ -86,15 +86,15 @@ def test_predictive_values_follow_bayes_and_equal_the_samples_own_at_its_prevale
     logits, targets, groups = sample()
     rows = at(logits, targets, 0.5)
     own = predictive_value_metrics(float(targets.mean()))
-    assert float(own["ppv_at_prevalence"](rows)) == pytest.approx(float(METRICS["precision"](rows)))
-    assert float(own["npv_at_prevalence"](rows)) == pytest.approx(float(METRICS["npv"](rows)))
+    assert float(own["ppv"](rows)) == pytest.approx(float(METRICS["precision"](rows)))
+    assert float(own["npv"](rows)) == pytest.approx(float(METRICS["npv"](rows)))
     rare = metric_intervals(
         rows, groups=groups, metrics=predictive_value_metrics(0.01), bootstrap=Bootstrap(resamples=300)
     )
     sensitivity, specificity = float(METRICS["recall"](rows)), float(METRICS["specificity"](rows))
     expected = 0.01 * sensitivity / (0.01 * sensitivity + 0.99 * (1 - specificity))
-    assert rare["ppv_at_prevalence"].value == pytest.approx(expected)
-    assert rare["ppv_at_prevalence"].low < expected < rare["ppv_at_prevalence"].high < 0.3
+    assert rare["ppv"].value == pytest.approx(expected)
+    assert rare["ppv"].low < expected < rare["ppv"].high < 0.3
 
 
 @pytest.mark.parametrize("name", ["youden", "sensitivity", "specificity", "cost"])

@@ -36,15 +36,6 @@ def test_treating_all_is_the_model_at_a_threshold_below_every_score(rows: Scored
     assert curve.treat_all[0] == pytest.approx(rows.targets.mean(), abs=1e-5)
 
 
-def test_another_prevalence_weighs_the_classes_anew(rows: ScoredRows) -> None:
-    curve = decision_curve(
-        rows, groups=np.arange(300), thresholds=[0.5], prevalence=0.02, bootstrap=Bootstrap(resamples=100)
-    )
-    treated = rows.probabilities >= 0.5
-    expected = 0.02 * treated[rows.targets].mean() - 0.98 * treated[~rows.targets].mean()
-    assert curve.model[0] == pytest.approx(expected)
-
-
 def test_a_single_positive_group_has_no_limits() -> None:
     rows = ScoredRows.from_logits([1, 1, 0, 0, 0], logits=[1.0, 0.5, 0.7, -1.0, -2.0])
     curve = decision_curve(rows, groups=["a", "a", "b", "c", "d"], thresholds=[0.5], bootstrap=Bootstrap(resamples=100))

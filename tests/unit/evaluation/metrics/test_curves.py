@@ -46,12 +46,12 @@ def test_a_thinned_curve_keeps_its_ends_and_its_area() -> None:
 def test_a_certain_row_stands_in_the_last_bin() -> None:
     rows = ScoredRows.from_logits([1, 0], logits=[800.0, -800.0])
     assert rows.probabilities[0] == 1
-    assert reliability_bins(rows, bins=4)["n"] == [1, 0, 0, 1]
+    assert reliability_bins(rows)["n"] == [1, 0, 0, 0, 0, 0, 0, 0, 0, 1]
 
 
 def test_reliability_bins_hold_every_row_and_their_own_means() -> None:
     rows = ScoredRows.from_logits([0, 1, 1, 0, 1], logits=[-800.0, *logit([0.14, 0.16, 0.95]), 800.0])
-    bins = reliability_bins(rows, bins=10)
+    bins = reliability_bins(rows)
     assert bins["n"] == [1, 2, 0, 0, 0, 0, 0, 0, 0, 2]
     assert bins["mean_probability"][1] == pytest.approx(0.15)
     assert bins["share_positive"] == [0.0, 1.0, None, None, None, None, None, None, None, 0.5]

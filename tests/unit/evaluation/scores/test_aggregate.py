@@ -66,12 +66,10 @@ def test_exams_are_evaluated_like_frames() -> None:
     assert result["auc"]["low"] < result["auc"]["value"] < result["auc"]["high"]
 
 
-def test_an_exam_of_both_classes_is_an_error_unless_said_otherwise(two_exams: pd.DataFrame) -> None:
+def test_an_exam_of_both_classes_is_an_error(two_exams: pd.DataFrame) -> None:
     table = two_exams.assign(label=["unhealthy", "healthy", "healthy", "healthy"])
     with pytest.raises(RunFolderError, match=r"1 of 2 exams have frames of both classes \(first: b\)"):
         aggregate(table, by="video", classes=CLASSES)
-    exams = aggregate(table, by="video", classes=CLASSES, mixed="any")
-    assert list(exams["label"]) == ["unhealthy", "healthy"]
 
 
 def test_an_exam_without_labels_stays_unlabelled(two_exams: pd.DataFrame) -> None:
