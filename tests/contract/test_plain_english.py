@@ -34,7 +34,7 @@ BANNED = {
     r"\bfor who(ever)? has\b": "for readers who have",
     r"\b(seconds?|ms|MB|bytes?|rows?|masks?|epochs?|trainings?|columns?|points?|networks?|models?) an? "
     r"(frame|row|fold|pair|seed|group|source|pixel|epoch|patient|stage|figure|image|member|part)\b": "per",
-    r"\beach an? (frame|row|file)\b": "one per",
+    r"\b(each|one|two|three) an? (frame|row|file|line|patient|pair|fold|group|source|image|part|class)\b(?! of)": "per",
     r"\bbeware\b": "warning",
     r"\bwhat is not to be\b": "rewrite",
     r"\brooms? (to|of|its|that|which|imports)\b": "package",

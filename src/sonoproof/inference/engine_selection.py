@@ -48,7 +48,7 @@ def open_engine(folder: Path, *, engine: str = "auto", device: str = "auto", say
             return EXPORTED[engine](cache.export())
         return _remembered(cache, device=device) or _fastest(cache, device=device, say=say)
     except PermissionError as error:
-        raise BundleError(f"{error.filename}: cannot be read ({error.strerror}); ask its owner") from error
+        raise BundleError(f"{error.filename}: cannot be read ({error.strerror}); ask its owner for access") from error
 
 
 def exported_engines(file: Path) -> dict[str, Engine]:

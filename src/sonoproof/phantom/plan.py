@@ -67,7 +67,7 @@ def plan_jobs(
         rng: Source of randomness.
         config: What is asked for.
         defects: Which frames are to be defective.
-        seeds: One a patient.
+        seeds: One per patient.
         images: Folder for the frames.
         masks: Folder for the masks.
     """

@@ -116,7 +116,7 @@ def _on_duplicate_conflicts(records: pd.DataFrame, config: AuditConfig) -> Polic
         stake=f"{of_rows(len(reasons), len(sheet))} are pixel-identical to a row with the opposite label.",
         done={
             "drop": "They were quarantined: one of the labels is wrong, and the pixels cannot tell which.",
-            "keep": 'They were kept, as the settings ask (audit.duplicate_conflicts = "keep").',
+            "keep": 'They were kept, as configured (audit.duplicate_conflicts = "keep").',
         },
         remedy="Find out which label is right and correct the sheet.",
         instead="Or set audit.duplicate_conflicts=drop to leave them out.",
@@ -139,7 +139,7 @@ def _on_mixed_sources(records: pd.DataFrame, config: AuditConfig) -> PolicyOutco
         f"{minority:,} of them are in the minority of their source.",
         done={
             "group": "Each such source was kept together on one side of the split.",
-            "drop": 'They were quarantined, as the settings ask (audit.mixed_groups = "drop").',
+            "drop": 'They were quarantined, as configured (audit.mixed_groups = "drop").',
         },
         remedy="Look at the pictures of these sources and correct the labels that are wrong.",
         instead="Or set audit.mixed_groups=group to keep each source together on one side.",

@@ -12,7 +12,7 @@ from sonoproof.errors import RunFolderError
 
 
 class Journal:
-    """An append-only file of JSON values, one a line, under a first line that says of what they are.
+    """An append-only file of JSON values, one per line, below a first line that describes them.
 
     Each line reaches the file before the next is computed, so that a kill loses the last one at most; a line that was
     cut is dropped with all behind it.

@@ -109,7 +109,7 @@ def _code_yes_no(values: ColumnValues, positive: str | None) -> LabelCoding:
 
 
 def _find_class(positive: str, values: ColumnValues, *, yes: str, no: str) -> str:
-    """The class name that ``--positive`` asks for, by name or by a value that says yes or no."""
+    """The class name that ``--positive`` asks for, by name or by a value that means yes or no."""
     for name in (yes, no):
         if folded(positive) == folded(name):
             return name
