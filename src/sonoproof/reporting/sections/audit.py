@@ -39,7 +39,8 @@ def _tally(findings: Sequence[Json]) -> str:
     if not findings:
         return "The audit found nothing to report."
     levels = [str(finding.get("level", Level.INFO)) for finding in findings]
-    counts = [f"{levels.count(level)} {level}" for level in reversed(Level) if level in levels]
+    words = {Level.INFO: "for information"}
+    counts = [f"{levels.count(level)} {words.get(level, level)}" for level in reversed(Level) if level in levels]
     return f"The audit reports {counted(len(findings), 'finding')}: {', '.join(counts)}."
 
 

@@ -52,7 +52,7 @@ def _measures(part: PartFiles) -> Table:
     rows = [(name, *(format_interval(column.get(key)) for column in columns), ideal) for key, name, ideal in _MEASURES]
     headings = ("As reported",) if before is None else ("Network's own", "Calibrated")
     return Table(
-        f"{part.title}: calibration.",
+        f"{part.title}: measures of calibration.",
         ("Measure", *headings, "Ideal"),
         tuple(rows),
         sources=(part.evaluation_file,),

@@ -11,7 +11,7 @@ from sonoproof.reporting.figures.figure_writer import FigureWriter
 from sonoproof.reporting.page.blocks import Block, Gallery, Notice, Picture, Prose, Section, Table
 from sonoproof.reporting.page.runfiles import PartFiles, RunFiles
 from sonoproof.reporting.sections.survey import SURVEY_WORDS, survey_blocks
-from sonoproof.reporting.wording.captions import gate_method
+from sonoproof.reporting.wording.captions import baseline_title, format_percent, gate_method
 from sonoproof.reporting.wording.text import format_number
 from sonoproof.types import Json
 from sonoproof.wording import humanise
@@ -141,6 +141,6 @@ def _caption(frame: Json) -> str:
 
 def _completeness(result: Json) -> tuple[str, str]:
     gap = result.get("gap")
-    share = "undefined" if gap is None else f"{100 * gap:.2g}%"
+    share = "undefined" if gap is None else format_percent(gap)
     reached = "converged" if result.get("converged") else "not converged"
-    return f"Completeness gap, {result.get('name')} baseline", f"{share}, {reached}"
+    return f"Completeness gap, {baseline_title(str(result.get('name')))}", f"{share}, {reached}"

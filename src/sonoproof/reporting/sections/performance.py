@@ -39,7 +39,7 @@ def _how_measured(files: RunFiles) -> str:
     positive = first.get("positive_class", files.class_names[1])
     sentences = [
         f"All metrics refer to the positive class, “{positive}”.",
-        f"{float(first.get('confidence') or 0.95):.0%} confidence intervals in brackets.",
+        f"Numbers in brackets are {float(first.get('confidence') or 0.95):.0%} confidence intervals.",
     ]
     if first.get("stratified", True):
         sentences.append("The intervals hold for the share of positive units found in these rows.")
@@ -54,7 +54,7 @@ def _how_measured(files: RunFiles) -> str:
 
 def _unit_sentence(part: PartFiles) -> str:
     evaluation = part.evaluation
-    units = f"{format_count(evaluation.get('n_units'))} units ({evaluation.get('unit', 'not recorded')})"
+    units = f"{format_count(evaluation.get('n_units'))} units (unit: {evaluation.get('unit', 'not recorded')})"
     threshold = format_number(evaluation.get("threshold"))
     return (
         f"{part.title}: {units} were resampled for the intervals; a frame is called positive if its probability is at "

@@ -115,10 +115,9 @@ def _kept_epoch(history: pd.DataFrame) -> str:
         kept = ", ".join(f"{float(epoch):g}" for epoch in chosen["epoch"])
         return f"One line per member; the checkpoints of epochs {kept} were kept."
     row = chosen.iloc[0]
-    values = [
-        f"{name.lower()} {label} {float(row[f'{rows}_{key}']):.3f}"
-        for rows, name in _ROWS
-        for key, label in (("loss", "loss"), ("auc", "AUC"))
-        if str(row.get(f"{rows}_{key}", ""))
-    ]
-    return f"The checkpoint of epoch {float(row['epoch']):g} was kept ({', '.join(values)})."
+    values = []
+    for rows, name in _ROWS:
+        known = [(label, row.get(f"{rows}_{key}", "")) for key, label in (("loss", "loss"), ("auc", "AUC"))]
+        told = ", ".join(f"{label} {float(value):.3f}" for label, value in known if str(value))
+        values += [f"{name.lower()}: {told}"] if told else []
+    return f"The checkpoint of epoch {float(row['epoch']):g} was kept ({'; '.join(values)})."

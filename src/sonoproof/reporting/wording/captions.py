@@ -30,7 +30,13 @@ class Panel:
 def gate_method(gate: Json) -> str:
     """The method that a gate judged, with its baseline, for readers."""
     kind, _, baseline = str(gate.get("method", "maps")).partition(", ")
-    return (METHODS[kind].title if kind in METHODS else kind) + (f" ({baseline})" if baseline else "")
+    title = METHODS[kind].title if kind in METHODS else kind
+    return f"{title} ({baseline_title(baseline)})" if baseline else title
+
+
+def baseline_title(name: str) -> str:
+    """A baseline in a title: ``blurred baseline``."""
+    return BASELINES[name].title if name in BASELINES else f"{name} baseline"
 
 
 def panels_of(item: Json, content: Json) -> list[Panel]:
@@ -66,7 +72,7 @@ def gap_words(result: Json) -> str:
     if result["gap"] is None:
         return f"{start} undefined, as both have the same logit (NOT CONVERGED)"
     reached = "converged" if result["converged"] else "NOT CONVERGED"
-    return f"{start} {_percent(result['gap'])} ({reached})"
+    return f"{start} {format_percent(result['gap'])} ({reached})"
 
 
 def gate_words(content: Json) -> str:
@@ -117,7 +123,7 @@ def figure_caption(item: Json, content: Json) -> str:
         f"{_signed(item['logit'])} (probability {item['probability']:.3f}); {_label_words(item)}. "
         f"{panels} For display, maps are smoothed with a Gaussian of {scale['sigma_px']:.1f} px, which preserves their "
         f"sum; every colour scale ends at the {scale['percentile']:g}th percentile of all explained frames of this "
-        f"part. Completeness gap: {gaps}; the limit is {_percent(content['tolerance'])}. "
+        f"part. Completeness gap: {gaps}; the limit is {format_percent(content['tolerance'])}. "
         f"{_all_gates(content)}; {_sector_words(item)}. "
         "An attribution shows what moved this model, not where disease is."
     )
@@ -169,7 +175,8 @@ def _kind_words(item: Json, content: Json) -> str:
     return f"no. {item['rank']} of the most confident {Part(content['part']).title.lower()} {kind}"
 
 
-def _percent(share: float) -> str:
+def format_percent(share: float) -> str:
+    """A share that may be above 1, in per cent: ``"0.8 %"``, ``"257 %"``."""
     return f"{100 * share:.2g} %" if share < 1 else f"{100 * share:.0f} %"
 
 

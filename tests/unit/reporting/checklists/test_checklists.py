@@ -86,7 +86,10 @@ def test_a_map_that_failed_its_gate_is_told_in_checklist_and_limits(run_maker: R
     }
     path.write_text(json.dumps(content))
     answers = {number: answer for number, answer, _ in by_name(run)["claim-2024"]}
-    assert "Integrated gradients (blur) passed (1 check), Saliency failed (model randomisation)" in answers["31"]
+    assert (
+        "Integrated gradients (blurred baseline) passed (1 check), Saliency failed (model randomisation)"
+        in answers["31"]
+    )
     assert "Test: maps that failed the trust gate and must not be relied on: Saliency." in answers["40"]
 
 

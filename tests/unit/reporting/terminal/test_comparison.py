@@ -35,6 +35,7 @@ def written(root: Path, *, seed: int, skill: float, rows_a_group: int) -> Path:
         }
     )
     write_table(run.predictions("val"), table, columns=PREDICTION_COLUMNS)
+    write_json(run.manifest, {}, schema="manifest")
     write_json(run.cohort, {"classes": {"negative": "healthy", "positive": "unhealthy"}}, schema="cohort")
     write_text(run.config, to_toml(override(Config(), {"evaluate": {"resamples": 300}}, origin="test")))
     return root
