@@ -9,20 +9,18 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp
 
-from sonoproof.phantom.patient import PatientJob
-from sonoproof.phantom.plan import plan_defects, plan_jobs
+from sonoproof.phantom.plan import PatientJob, plan_jobs
 from sonoproof.phantom.scanner import draw_settings
 from sonoproof.phantom.scene import draw_scene
-from sonoproof.phantom.settings import PhantomConfig
+from sonoproof.phantom.settings import PhantomCohort, PhantomConfig
 
 CONFIG = PhantomConfig(patients=400, frames_per_patient=10, wrong_labels=0.2, recrops=0.3, unreadable=0.2)
 
 
 @pytest.fixture(scope="module")
 def jobs() -> list[PatientJob]:
-    rng = np.random.default_rng(0)
-    seeds = np.random.SeedSequence(0).spawn(CONFIG.patients)
-    return plan_jobs(rng, CONFIG, plan_defects(rng, CONFIG), seeds, images=Path("images"), masks=Path("masks"))
+    nowhere = PhantomCohort(sheet=Path(), images=Path(), masks=Path(), truth=Path(), rows=0)
+    return plan_jobs(CONFIG, nowhere)
 
 
 def test_settings_and_surroundings_are_drawn_without_knowing_the_class() -> None:
@@ -49,7 +47,7 @@ def test_the_order_of_patients_tells_nothing(jobs: list[PatientJob]) -> None:
 @pytest.mark.parametrize("defect", ["unreadable", "recrops"])
 def test_defects_of_files_fall_on_both_classes(jobs: list[PatientJob], defect: str) -> None:
     healthy, polycystic = (
-        sum(len(getattr(job, defect)) for job in jobs if job.polycystic == value) for value in (False, True)
+        sum(len(getattr(job.defects, defect)) for job in jobs if job.polycystic == value) for value in (False, True)
     )
 
     assert abs(healthy - polycystic) < 4 * np.sqrt(healthy + polycystic)

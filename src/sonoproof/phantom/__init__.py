@@ -1,6 +1,6 @@
 """The phantom: simulated transvaginal ultrasound of ovaries, with known ground truth.
 
-It writes a cohort to disk like any other and imports no other room.
+It writes a cohort to disk like any other data set.
 """
 
 from sonoproof.phantom.settings import PhantomCohort, PhantomConfig

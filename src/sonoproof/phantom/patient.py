@@ -1,68 +1,32 @@
-"""One patient of the cohort: drawn, scanned and written by itself, so that patients can be simulated in parallel."""
+"""One patient of the cohort, drawn, scanned and written independently of all others: patients can run in parallel."""
 
 from __future__ import annotations
 
-import io
+import shutil
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 from scipy.special import ndtr
 
 from sonoproof.phantom.anatomy import Ovary, draw_ovary
-from sonoproof.phantom.planting import (
-    apply_recrop,
-    burn_caliper,
-    burn_text,
-    damage,
-    draw_recrop,
-    encode,
-)
+from sonoproof.phantom.plan import PatientJob
+from sonoproof.phantom.planting import apply_recrop, burn_caliper, burn_text, damage, draw_recrop
 from sonoproof.phantom.scanner import Frame, draw_settings, place_in_view, sweep
 from sonoproof.phantom.scene import Scene, draw_scene
+from sonoproof.types import UInt8Array
 
 _TISSUE_PARAMETERS = ("stroma_db", "capsule_db", "wall_db", "slice_sigma_mm", "deformation_mm")
 _LIKENESS_OF_SIDES = 0.6
 """Correlation of the two ovaries' sizes."""
-
-
-@dataclass(frozen=True)
-class PatientJob:
-    """All that a worker needs to write one patient. Frames are counted over all clips, from 0.
-
-    Attributes:
-        patient_id: Name, free of the class.
-        polycystic: The class.
-        frames: Number of frames to simulate.
-        size_px: Longer side of the frames.
-        image_format: ``jpg`` or ``png``.
-        caliper: Whether to burn in a caliper.
-        text: Whether to burn in a note.
-        unreadable: Frames whose file is damaged.
-        duplicates: Frames that get a byte-identical twin.
-        recrops: Frames that get a re-cropped copy, as often as they are named.
-        seed: Seed of this patient alone.
-        images: Folder for the frames.
-        masks: Folder for the masks.
-    """
-
-    patient_id: str
-    polycystic: bool
-    frames: int
-    size_px: int
-    image_format: str
-    caliper: bool
-    text: bool
-    unreadable: tuple[int, ...]
-    duplicates: tuple[int, ...]
-    recrops: tuple[int, ...]
-    seed: np.random.SeedSequence
-    images: Path
-    masks: Path
+_SMALLER = 7 / 8
+"""Relative size of the healthy class's frames where a size shortcut is planted."""
+_QUALITY = 92
+"""JPEG quality of the simulated frames."""
 
 
 @dataclass(frozen=True)
@@ -71,154 +35,166 @@ class WrittenPatient:
 
     Attributes:
         truth: The patient's entry in the truth file.
-        rows: File name and clip of every file, the simulated frames first, in their order.
-        planted: The planted defects.
+        rows: The patient's rows of the sheet: file name, healthy (1) or not (0), patient, clip.
+        planted: The planted defects, wrong labels last.
     """
 
     truth: dict[str, Any]
-    rows: tuple[tuple[str, str], ...]
-    planted: tuple[dict[str, Any], ...]
+    rows: list[tuple[str, int, str, str]]
+    planted: list[dict[str, Any]]
 
 
-@dataclass(frozen=True)
-class _Written:
-    name: str
-    clip: str
-    content: bytes
-    image: NDArray[np.uint8]
-    mask: NDArray[np.uint8]
+class _Files:
+    """Writes the files of one patient and keeps a list of them and of what was planted.
 
-    def decoded(self) -> NDArray[np.uint8]:
-        """The pixels as a reader of the file gets them."""
-        return np.asarray(Image.open(io.BytesIO(self.content)), dtype=np.uint8)
+    Attributes:
+        names: File names of the images, the simulated frames first.
+        planted: The planted defects.
+    """
 
+    def __init__(self, job: PatientJob, rng: np.random.Generator) -> None:
+        self.names: list[str] = []
+        self.planted: list[dict[str, Any]] = []
+        self._job, self._rng = job, rng
+        self._numbers: Counter[str] = Counter()
 
-def clip_lengths(frames: int) -> tuple[int, ...]:
-    """Frames of each clip: one clip an ovary from 4 frames on, else one clip."""
-    return (frames,) if frames < 4 else ((frames + 1) // 2, frames // 2)
+    def add_frame(self, clip: str, frame: Frame) -> str:
+        """Write a simulated frame and its mask; returns the name of the image."""
+        name = self._new_name(clip)
+        image = np.repeat(frame.image[..., None], 3, axis=2)
+        if self._job.config.caliper and self._job.polycystic:
+            self._note("caliper", name, burn_caliper(image, frame.mask))
+        if self._job.config.text and self._job.polycystic:
+            self._note("text", name, burn_text(image, self._rng))
+        self._save(name, image, frame.mask, _QUALITY)
+        return name
+
+    def add_twin(self, source: str) -> None:
+        """Copy an image and its mask to another name."""
+        name = self._new_name(_clip_of(source))
+        shutil.copyfile(self._image(source), self._image(name))
+        shutil.copyfile(self._mask(source), self._mask(name))
+        self._note("exact duplicate", name, {"source": source})
+
+    def add_recrop(self, source: str) -> None:
+        """Write a re-cropped copy of an image and its mask."""
+        name = self._new_name(_clip_of(source))
+        image, mask = (np.asarray(Image.open(path)) for path in (self._image(source), self._mask(source)))
+        recrop = draw_recrop(self._rng, width=mask.shape[1], height=mask.shape[0])
+        self._save(name, *apply_recrop(image, mask, recrop), recrop["quality"])
+        self._note("re-crop", name, {"source": source, **recrop})
+
+    def damage(self, name: str) -> None:
+        """Make an image unreadable."""
+        way, content = damage(self._image(name).read_bytes(), self._rng)
+        self._image(name).write_bytes(content)
+        self._note("unreadable", name, {"damage": way})
+
+    def rows(self) -> list[tuple[str, int, str, str]]:
+        """The rows of the sheet, some with the wrong label."""
+        healthy = int(not self._job.polycystic)
+        wrong = [self.names[index] for index in self._job.defects.wrong_labels]
+        for name in wrong:
+            self._note("wrong label", name, {"true": healthy, "written": 1 - healthy})
+        return [
+            (name, 1 - healthy if name in wrong else healthy, self._job.patient_id, _clip_of(name))
+            for name in self.names
+        ]
+
+    def _new_name(self, clip: str) -> str:
+        """The next name in a clip; copies are numbered after its simulated frames."""
+        self._numbers[clip] += 1
+        self.names.append(f"{clip}_f{self._numbers[clip]:02d}.{self._job.config.image_format}")
+        return self.names[-1]
+
+    def _save(self, name: str, image: UInt8Array, mask: UInt8Array, quality: int) -> None:
+        """Write a JPEG (4:4:4) or PNG without metadata, and the mask as a PNG."""
+        Image.fromarray(image).save(self._image(name), quality=quality, subsampling=0)
+        Image.fromarray(mask).save(self._mask(name))
+
+    def _note(self, kind: str, name: str, details: dict[str, Any]) -> None:
+        self.planted.append({"kind": kind, "image": name, **details})
+
+    def _image(self, name: str) -> Path:
+        return self._job.cohort.images / name
+
+    def _mask(self, name: str) -> Path:
+        return (self._job.cohort.masks / name).with_suffix(".png")
 
 
 def write_patient(job: PatientJob) -> WrittenPatient:
     """Simulate a patient and write frames and masks. Depends on nothing but the job."""
-    anatomy_seed, planting_seed = job.seed.spawn(2)
-    rng = np.random.default_rng(anatomy_seed)
-    planting = np.random.default_rng(planting_seed)
+    rng, planting = (np.random.default_rng(seed) for seed in job.seed.spawn(2))
     settings = draw_settings(rng)
     size_factor = rng.normal()
+    smaller = job.config.size_shortcut and not job.polycystic
+    size_px = round(job.config.size_px * _SMALLER) if smaller else job.config.size_px
+    files = _Files(job, planting)
     clips: list[dict[str, Any]] = []
-    written: list[_Written] = []
-    planted: list[dict[str, Any]] = []
-    for number, length in enumerate(clip_lengths(job.frames), start=1):
+    for number, length in enumerate(_clip_lengths(job.config.frames_per_patient), start=1):
         clip = f"{job.patient_id}_c{number}"
-        ovary = place_in_view(rng, _draw_side(rng, job, size_factor), settings)
+        ovary = place_in_view(rng, _draw_side(rng, size_factor, polycystic=job.polycystic), settings)
         scene = draw_scene(rng, ovary=ovary)
-        frames = sweep(rng, scene=scene, settings=settings, frames=length, size_px=job.size_px)
-        files = [_write_frame(job, clip, index, frame, planting, planted) for index, frame in enumerate(frames)]
-        written += files
-        clips.append(_clip_truth(clip, scene, frames, files))
-    copies = _write_copies(job, written, planting, planted)
-    _damage_files(job, written, planting, planted)
+        frames = sweep(rng, scene=scene, settings=settings, frames=length, size_px=size_px)
+        names = [files.add_frame(clip, frame) for frame in frames]
+        clips.append(_clip_truth(clip, scene, frames, names))
+    _plant_in_files(files, job)
     truth = {
         "patient_id": job.patient_id,
         "polycystic": job.polycystic,
         "healthy": int(not job.polycystic),
         "scanner": {**asdict(settings), "white_db": settings.white_db},
-        "mm_per_px": settings.sector(size_px=job.size_px).mm_per_px,
+        "mm_per_px": settings.sector(size_px=size_px).mm_per_px,
         "clips": clips,
     }
-    rows = tuple((file.name, file.clip) for file in [*written, *copies])
-    return WrittenPatient(truth=truth, rows=rows, planted=tuple(planted))
+    return WrittenPatient(truth=truth, rows=files.rows(), planted=files.planted)
 
 
-def _draw_side(rng: np.random.Generator, job: PatientJob, size_factor: float) -> Ovary:
+def _clip_lengths(frames: int) -> tuple[int, ...]:
+    """Frames of each clip: one clip per ovary from 4 frames on, otherwise a single clip."""
+    return (frames,) if frames < 4 else ((frames + 1) // 2, frames // 2)
+
+
+def _clip_of(name: str) -> str:
+    return name.rpartition("_")[0]
+
+
+def _draw_side(rng: np.random.Generator, size_factor: float, *, polycystic: bool) -> Ovary:
     own = _LIKENESS_OF_SIDES**0.5 * size_factor + (1 - _LIKENESS_OF_SIDES) ** 0.5 * rng.normal()
-    return draw_ovary(rng, polycystic=job.polycystic, size_quantile=float(ndtr(own)))
+    return draw_ovary(rng, polycystic=polycystic, size_quantile=float(ndtr(own)))
 
 
-def _write_frame(
-    job: PatientJob,
-    clip: str,
-    index: int,
-    frame: Frame,
-    planting: np.random.Generator,
-    planted: list[dict[str, Any]],
-) -> _Written:
-    name = f"{clip}_f{index + 1:02d}.{job.image_format}"
-    image = np.repeat(frame.image[..., None], 3, axis=2)
-    if job.caliper:
-        planted.append({"kind": "caliper", "image": name, **burn_caliper(image, frame.mask)})
-    if job.text:
-        planted.append({"kind": "text", "image": name, **burn_text(image, planting)})
-    return _save(job, name, clip, image, frame.mask)
+def _plant_in_files(files: _Files, job: PatientJob) -> None:
+    for index in job.defects.duplicates:
+        files.add_twin(files.names[index])
+    for index in job.defects.recrops:
+        files.add_recrop(files.names[index])
+    for index in job.defects.unreadable:
+        files.damage(files.names[index])
 
 
-def _save(
-    job: PatientJob, name: str, clip: str, image: NDArray[np.uint8], mask: NDArray[np.uint8], quality: int = 92
-) -> _Written:
-    content = encode(image, image_format=job.image_format, quality=quality)
-    (job.images / name).write_bytes(content)
-    (job.masks / name).with_suffix(".png").write_bytes(encode(mask, image_format="png"))
-    return _Written(name=name, clip=clip, content=content, image=image, mask=mask)
-
-
-def _write_copies(
-    job: PatientJob, written: Sequence[_Written], planting: np.random.Generator, planted: list[dict[str, Any]]
-) -> list[_Written]:
-    """Twins and re-crops, numbered on after the frames of their clip."""
-    numbers = {file.clip: sum(other.clip == file.clip for other in written) for file in written}
-    copies = []
-    for source, exact in [*((i, True) for i in job.duplicates), *((i, False) for i in job.recrops)]:
-        original = written[source]
-        numbers[original.clip] += 1
-        name = f"{original.clip}_f{numbers[original.clip]:02d}.{job.image_format}"
-        entry: dict[str, Any] = {"kind": "exact duplicate" if exact else "re-crop", "image": name}
-        entry["source"] = original.name
-        if exact:
-            copies.append(_save(job, name, original.clip, original.image, original.mask))
-        else:
-            height, width = original.mask.shape
-            recrop = draw_recrop(planting, width=width, height=height)
-            image, mask = apply_recrop(original.decoded(), original.mask, recrop)
-            copies.append(_save(job, name, original.clip, image, mask, recrop.quality))
-            entry |= asdict(recrop)
-        planted.append(entry)
-    return copies
-
-
-def _damage_files(
-    job: PatientJob, written: Sequence[_Written], planting: np.random.Generator, planted: list[dict[str, Any]]
-) -> None:
-    for index in job.unreadable:
-        file = written[index]
-        way, content = damage(file.content, planting)
-        (job.images / file.name).write_bytes(content)
-        planted.append({"kind": "unreadable", "image": file.name, "damage": way})
-
-
-def _clip_truth(clip: str, scene: Scene, frames: Sequence[Frame], files: Sequence[_Written]) -> dict[str, Any]:
+def _clip_truth(clip: str, scene: Scene, frames: Sequence[Frame], names: Sequence[str]) -> dict[str, Any]:
     ovary = scene.ovary
     follicles = zip(ovary.follicle_centres_mm, ovary.follicle_diameters_mm, strict=True)
     return {
         "clip": clip,
         "ovary": {
             "volume_ml": ovary.shape.volume_ml,
-            "semi_axes_mm": ovary.shape.semi_axes_mm,
-            "centre_mm": ovary.shape.centre_mm,
-            "rotation": ovary.shape.rotation,
+            **asdict(ovary.shape),
             "peripheral": ovary.peripheral,
             "follicle_count": len(ovary.follicle_diameters_mm),
             "follicles": [{"centre_mm": centre, "diameter_mm": diameter} for centre, diameter in follicles],
         },
         "tissue": {name: getattr(scene, name) for name in _TISSUE_PARAMETERS},
         "neighbours": [asdict(neighbour) for neighbour in scene.neighbours],
-        "frames": [_frame_truth(frame, file) for frame, file in zip(frames, files, strict=True)],
+        "frames": [_frame_truth(frame, name) for frame, name in zip(frames, names, strict=True)],
     }
 
 
-def _frame_truth(frame: Frame, file: _Written) -> dict[str, Any]:
+def _frame_truth(frame: Frame, name: str) -> dict[str, Any]:
     return {
-        "image": file.name,
-        "mask": str(Path(file.name).with_suffix(".png")),
+        "image": name,
+        "mask": str(Path(name).with_suffix(".png")),
         "section_y_mm": frame.y_mm,
         "shift_mm": frame.shift_mm,
         "speckle_correlation": frame.correlation,

@@ -2,110 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from sonoproof.errors import ConfigError
-from sonoproof.phantom.patient import PatientJob
-from sonoproof.phantom.settings import PhantomConfig
-
-_SMALLER = 7 / 8
-"""Size of the healthy class's frames where a size shortcut is planted."""
+from sonoproof.phantom.settings import PhantomCohort, PhantomConfig
 
 
 @dataclass(frozen=True)
 class Defects:
-    """Frames by their number in the cohort, counted from 0 over all patients. No frame has two of these defects.
+    """The defective frames of one patient, counted from 0 over all clips. No frame has two of these defects.
 
     Attributes:
         unreadable: Frames whose file is damaged.
-        wrong_labels: Frames whose row of the sheet is wrong.
+        wrong_labels: Frames whose label in the sheet is wrong.
         duplicates: Frames that get a byte-identical twin.
-        recrops: Frames that get a re-cropped copy, as often as they are named.
+        recrops: Frames that get a re-cropped copy; a frame listed twice gets two.
     """
 
-    unreadable: frozenset[int]
-    wrong_labels: frozenset[int]
-    duplicates: frozenset[int]
-    recrops: tuple[int, ...]
+    unreadable: Sequence[int]
+    wrong_labels: Sequence[int]
+    duplicates: Sequence[int]
+    recrops: Sequence[int]
 
 
-def plan_defects(rng: np.random.Generator, config: PhantomConfig) -> Defects:
-    """Choose frames for each defect at random, whatever their class.
+@dataclass(frozen=True)
+class PatientJob:
+    """All that a worker needs to write one patient.
+
+    Attributes:
+        patient_id: A name that says nothing about the class.
+        polycystic: The class.
+        defects: The frames to make defective.
+        seed: Seed of this patient alone.
+        config: What is asked for.
+        cohort: Where to write.
+    """
+
+    patient_id: str
+    polycystic: bool
+    defects: Defects
+    seed: np.random.SeedSequence
+    config: PhantomConfig
+    cohort: PhantomCohort
+
+
+def plan_jobs(config: PhantomConfig, cohort: PhantomCohort) -> list[PatientJob]:
+    """One job per patient, the classes in random order.
 
     Raises:
         ConfigError: No frame is left to be re-cropped.
     """
-    order = [int(frame) for frame in rng.permutation(config.frames)]
-    taken = []
-    for share in (config.unreadable, config.wrong_labels, config.exact_duplicates):
-        number = min(round(share * config.frames), len(order))
-        taken.append(frozenset(order[:number]))
-        order = order[number:]
-    recrops = round(config.recrops * config.frames)
-    if recrops and not order:
-        raise ConfigError("phantom: every frame has another defect already, so none is left for recrops")
-    chosen = order[:recrops] if recrops <= len(order) else rng.choice(order, size=recrops).tolist()
-    return Defects(unreadable=taken[0], wrong_labels=taken[1], duplicates=taken[2], recrops=tuple(sorted(chosen)))
-
-
-def plan_jobs(
-    rng: np.random.Generator,
-    config: PhantomConfig,
-    defects: Defects,
-    seeds: Sequence[np.random.SeedSequence],
-    *,
-    images: Path,
-    masks: Path,
-) -> list[PatientJob]:
-    """One job a patient, the classes in random order.
-
-    Args:
-        rng: Source of randomness.
-        config: What is asked for.
-        defects: Which frames are to be defective.
-        seeds: One per patient.
-        images: Folder for the frames.
-        masks: Folder for the masks.
-    """
-    polycystic = np.arange(config.patients) < round(config.polycystic_share * config.patients)
+    plan_seed, *seeds = np.random.SeedSequence(config.seed).spawn(1 + config.patients)
+    rng = np.random.default_rng(plan_seed)
+    defects = _plan_defects(rng, config)
+    polycystic = rng.permutation(np.arange(config.patients) < round(config.polycystic_share * config.patients))
     return [
-        _job(number, bool(is_polycystic), config, defects, seed, images=images, masks=masks)
-        for number, (is_polycystic, seed) in enumerate(zip(rng.permutation(polycystic), seeds, strict=True))
+        PatientJob(f"p{number:03d}", bool(is_polycystic), of_patient, seed, config, cohort)
+        for number, (is_polycystic, of_patient, seed) in enumerate(zip(polycystic, defects, seeds, strict=True), 1)
     ]
 
 
-def _job(
-    number: int,
-    polycystic: bool,
-    config: PhantomConfig,
-    defects: Defects,
-    seed: np.random.SeedSequence,
-    *,
-    images: Path,
-    masks: Path,
-) -> PatientJob:
-    first, frames = number * config.frames_per_patient, config.frames_per_patient
-    smaller = config.size_shortcut and not polycystic
-    return PatientJob(
-        patient_id=f"p{number + 1:03d}",
-        polycystic=polycystic,
-        frames=frames,
-        size_px=round(config.size_px * _SMALLER) if smaller else config.size_px,
-        image_format=config.image_format,
-        caliper=config.caliper and polycystic,
-        text=config.text and polycystic,
-        unreadable=_of_patient(sorted(defects.unreadable), first, frames),
-        duplicates=_of_patient(sorted(defects.duplicates), first, frames),
-        recrops=_of_patient(defects.recrops, first, frames),
-        seed=seed,
-        images=images,
-        masks=masks,
-    )
+def _plan_defects(rng: np.random.Generator, config: PhantomConfig) -> list[Defects]:
+    """Choose frames for each defect at random, whatever their class; returns them by patient."""
+    shares = (config.unreadable, config.wrong_labels, config.exact_duplicates)
+    ends = np.cumsum([round(share * config.frames) for share in shares])
+    *defective, sound = np.split(rng.permutation(config.frames), ends)
+    recrops = round(config.recrops * config.frames)
+    if recrops and not len(sound):
+        raise ConfigError("phantom: every frame already has another defect, so none is left for recrops")
+    chosen = sound[:recrops] if recrops <= len(sound) else rng.choice(sound, size=recrops)
+    by_patient = (_by_patient(frames.tolist(), config) for frames in (*defective, chosen))
+    return [Defects(*of_patient) for of_patient in zip(*by_patient, strict=True)]
 
 
-def _of_patient(chosen: Sequence[int], first: int, frames: int) -> tuple[int, ...]:
-    return tuple(frame - first for frame in chosen if first <= frame < first + frames)
+def _by_patient(frames: Iterable[int], config: PhantomConfig) -> list[list[int]]:
+    """Split numbers counted over the whole cohort into each patient's own, in ascending order."""
+    split: list[list[int]] = [[] for _ in range(config.patients)]
+    for frame in sorted(frames):
+        patient, number = divmod(frame, config.frames_per_patient)
+        split[patient].append(number)
+    return split

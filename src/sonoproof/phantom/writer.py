@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -22,10 +22,11 @@ import cv2
 import numpy as np
 
 from sonoproof.errors import RunFolderError
-from sonoproof.phantom.patient import PatientJob, WrittenPatient, write_patient
-from sonoproof.phantom.plan import plan_defects, plan_jobs
+from sonoproof.phantom.patient import WrittenPatient, write_patient
+from sonoproof.phantom.plan import PatientJob, plan_jobs
 from sonoproof.phantom.settings import PhantomCohort, PhantomConfig
 from sonoproof.phantom.sheet import write_sheet
+from sonoproof.progress import SILENT, Progress
 from sonoproof.runfolder import write_json
 
 TRUTH_SCHEMA = "phantom-truth"
@@ -33,9 +34,7 @@ TRUTH_SCHEMA = "phantom-truth"
 _DECIMALS = 5
 
 
-def write_cohort(
-    out: Path, *, config: PhantomConfig, progress: Callable[[int, int], None] | None = None
-) -> PhantomCohort:
+def write_cohort(out: Path, *, config: PhantomConfig, progress: Progress = SILENT.progress) -> PhantomCohort:
     """Simulate a cohort and write it. The same settings give the same bytes, whatever the number of workers.
 
     With more than one worker a script that calls this needs the usual ``if __name__ == "__main__":``, because the
@@ -44,24 +43,20 @@ def write_cohort(
     Args:
         out: Folder; must be empty or not exist yet.
         config: What to simulate.
-        progress: Called with the frames simulated so far and the frames in all.
+        progress: Called with the number of frames simulated so far and the total.
 
     Raises:
-        RunFolderError: The folder holds something already, or cannot be written.
+        ConfigError: No frame is left to be re-cropped.
+        RunFolderError: The folder is not empty, or cannot be written.
     """
     cohort = _make_folders(out)
-    plan_seed, *patient_seeds = np.random.SeedSequence(config.seed).spawn(1 + config.patients)
-    rng = np.random.default_rng(plan_seed)
-    defects = plan_defects(rng, config)
-    jobs = plan_jobs(rng, config, defects, patient_seeds, images=cohort.images, masks=cohort.masks)
-    patients = []
-    for patient in _simulate(jobs, workers=_workers(config)):
+    patients: list[WrittenPatient] = []
+    for patient in _simulate(plan_jobs(config, cohort), config):
         patients.append(patient)
-        if progress is not None:
-            progress(len(patients) * config.frames_per_patient, config.frames)
-    rows, mislabelled = _sheet_rows(patients, config, wrong=defects.wrong_labels)
+        progress(len(patients) * config.frames_per_patient, config.frames)
+    rows = sorted(row for patient in patients for row in patient.rows)
     write_sheet(cohort.sheet, rows)
-    write_json(cohort.truth, _truth(config, patients, mislabelled), schema=TRUTH_SCHEMA)
+    write_json(cohort.truth, _truth(config, patients), schema=TRUTH_SCHEMA)
     return replace(cohort, rows=len(rows))
 
 
@@ -72,21 +67,19 @@ def _make_folders(out: Path) -> PhantomCohort:
         for folder in (out / "images", out / "masks"):
             folder.mkdir(parents=True)
     except OSError as error:
-        raise RunFolderError(f"{out}: cannot be made ({error.strerror or error})") from error
+        raise RunFolderError(f"{out}: cannot be created ({error.strerror or error})") from error
     return PhantomCohort(
         sheet=out / "labels.xlsx", images=out / "images", masks=out / "masks", truth=out / "truth.json", rows=0
     )
 
 
-def _workers(config: PhantomConfig) -> int:
-    """Processes to use; starting them costs as much time as some dozens of frames."""
-    if config.workers:
-        return min(config.workers, config.patients)
-    return 1 if config.frames < 60 else min(os.cpu_count() or 1, config.patients)
+def _simulate(jobs: Sequence[PatientJob], config: PhantomConfig) -> Iterator[WrittenPatient]:
+    """Write all patients; yields them in the order of the jobs.
 
-
-def _simulate(jobs: Sequence[PatientJob], *, workers: int) -> Iterator[WrittenPatient]:
-    """Write all patients; yields them in the order of the jobs."""
+    Small cohorts are simulated in this process: starting others takes as long as some dozens of frames.
+    """
+    default = 1 if config.frames < 60 else os.cpu_count() or 1
+    workers = min(config.workers or default, config.patients)
     if workers == 1:
         yield from map(write_patient, jobs)
         return
@@ -95,31 +88,13 @@ def _simulate(jobs: Sequence[PatientJob], *, workers: int) -> Iterator[WrittenPa
         yield from pool.map(write_patient, jobs)
 
 
-def _sheet_rows(
-    patients: Sequence[WrittenPatient], config: PhantomConfig, *, wrong: frozenset[int]
-) -> tuple[list[tuple[str, int, str, str]], list[dict[str, Any]]]:
-    """Rows of the sheet by file name, and the entries of the truth file for those with the wrong label."""
-    rows, mislabelled = [], []
-    for number, patient in enumerate(patients):
-        for index, (name, clip) in enumerate(patient.rows):
-            healthy = patient.truth["healthy"]
-            is_simulated = index < config.frames_per_patient
-            if is_simulated and number * config.frames_per_patient + index in wrong:
-                mislabelled.append({"kind": "wrong label", "image": name, "true": healthy, "written": 1 - healthy})
-                healthy = 1 - healthy
-            rows.append((name, healthy, patient.truth["patient_id"], clip))
-    return sorted(rows), mislabelled
-
-
-def _truth(
-    config: PhantomConfig, patients: Sequence[WrittenPatient], mislabelled: Sequence[dict[str, Any]]
-) -> dict[str, Any]:
+def _truth(config: PhantomConfig, patients: Sequence[WrittenPatient]) -> dict[str, Any]:
     planted = [entry for patient in patients for entry in patient.planted]
     truth = {
         "seed": config.seed,
         "config": config.content(),
         "mask_values": {"background": 0, "ovary": 1, "follicle": 2},
-        "planted": [*planted, *mislabelled],
+        "planted": sorted(planted, key=lambda entry: entry["kind"] == "wrong label"),  # those last
         "patients": [patient.truth for patient in patients],
     }
     rounded: dict[str, Any] = _rounded(truth)
@@ -127,7 +102,7 @@ def _truth(
 
 
 def _rounded(value: Any) -> Any:
-    """The same with every measure rounded to what a person could want to know."""
+    """The same with every number rounded to a precision that a reader can use."""
     if isinstance(value, dict):
         return {key: _rounded(item) for key, item in value.items()}
     if isinstance(value, np.ndarray):
