@@ -199,30 +199,47 @@ def sweep(folder: Path) -> int:
 
 
 @contextlib.contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn a full disk or a missing permission into a `RunFolderError` that names the file to be written."""
+    try:
+        yield
+    except OSError as error:
+        raise RunFolderError(
+            f"{path}: cannot be written ({error.strerror or error}); nothing was lost: free some space or choose "
+            "another folder, then run again"
+        ) from error
+
+
+@contextlib.contextmanager
+def atomic_path(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it into place when the block ends without an error.
 
     The content is flushed to the disk before the rename, so that after a kill or power cut the file is either the
     old or the new one, never half of one. Everyone may read it, however it was written. A full disk or a missing
     permission becomes a `RunFolderError`.
+
+    Args:
+        path: The file to be written.
+        durable: False for a file that has a checksum and can be made again: it is not flushed, which takes longer than
+            writing it, and after a power cut it may be damaged.
     """
     temporary: Path | None = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f"{PARTIAL}{path.stem[:80]}.", suffix=path.suffix, dir=path.parent)
-        os.close(handle)
-        temporary = Path(name)
-        yield temporary
-        # Last: a writer that puts a new file in place of the temporary one (safetensors does) brings its own mode.
-        temporary.chmod(0o644)
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise RunFolderError(f"{path}: cannot be written ({error.strerror or error}); nothing was lost") from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+    with disk_errors(path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(prefix=f"{PARTIAL}{path.stem[:80]}.", suffix=path.suffix, dir=path.parent)
+            os.close(handle)
+            temporary = Path(name)
+            yield temporary
+            # Last: a writer that puts a new file in place of the temporary one (safetensors does) brings its own mode.
+            temporary.chmod(0o644)
+            if durable:
+                with temporary.open("rb+") as file:
+                    os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            if temporary is not None:
+                temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

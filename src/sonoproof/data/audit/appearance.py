@@ -1,9 +1,8 @@
-"""What frames look like beside their tissue: colour, text, cropped sectors, borders, size, format, quality."""
+"""What frames look like apart from their tissue: colour, text, cropped sectors, borders, size, format, quality."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -23,46 +22,51 @@ STROKE_SHARE: Final = 8e-4
 FLAT_SHARE: Final = 0.04
 
 
-@dataclass(frozen=True)
-class _Appearance:
-    """Something that a frame has or has not.
-
-    Attributes:
-        id: Of the finding.
-        title: Of the finding.
-        what: Predicate for the frames that have it.
-        holds: Which frames have it, bool (N,).
-    """
-
-    id: str
-    title: str
-    what: str
-    holds: BoolArray
+_APPEARANCES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
+    {
+        "colour-overlays": ("Colour in the frames", "carry colour: calipers, Doppler, annotations or a colour map"),
+        "burned-in-text": (
+            "Marks beside the sector",
+            "have bright marks on black ground beside the sector: text, a scale or a logo",
+        ),
+        "cropped-frames": (
+            "Cropped frames",
+            "show tissue up to all four edges: they were cut out of a larger frame",
+        ),
+        "flat-borders": (
+            "Borders of one level",
+            f"have a border of one level on some side, at least {100 * FLAT_SHARE:.0f} % of it deep",
+        ),
+    }
+)
+"""Of each finding its title and what the frames do that it counts."""
 
 
 def find_appearances(material: Material) -> list[Finding]:
     """Colour overlays, burned-in text, cropped sectors and flat borders, and whether they go with a class."""
-    found = []
-    for appearance in _appearances(material.measures):
-        rows = appearance.holds & material.of_sheet
-        if rows.any():
-            found.append(_appearance_finding(appearance, rows, material))
-    return found
+    measures = material.measures
+    flat = measures[["flat_top", "flat_bottom", "flat_left", "flat_right"]].max(axis=1)
+    seen = measures["contrast"] >= 1
+    having = {
+        "colour-overlays": measures["colour_share"] >= COLOUR_SHARE,
+        "burned-in-text": measures["stroke_share"] >= STROKE_SHARE,
+        "cropped-frames": (measures["open_sides"] == 4) & seen,
+        "flat-borders": (flat >= FLAT_SHARE) & seen,
+    }
+    rows_of = {name: holds.to_numpy() & material.of_sheet for name, holds in having.items()}
+    return [_appearance(name, rows, material) for name, rows in rows_of.items() if rows.any()]
 
 
 def properties(material: Material) -> pd.DataFrame:
     """Size, shape and file of every row, numbers only, with the records' index."""
-    records, measures = material.records, material.measures
-    pixels = records["width"].astype("float64") * records["height"]
+    sizes = material.records[["width", "height", "file_bytes"]].astype("float64")
     return pd.DataFrame(
         {
-            "width": records["width"].astype("float64"),
-            "height": records["height"].astype("float64"),
-            "aspect": records["width"] / records["height"].astype("float64"),
-            "bits_per_pixel": 8 * records["file_bytes"].astype("float64") / pixels,
-            "jpeg_quality": measures["jpeg_quality"],
-            "brightness": measures["brightness"],
-            "detail": measures["detail"],
+            "width": sizes["width"],
+            "height": sizes["height"],
+            "aspect": sizes["width"] / sizes["height"],
+            "bits_per_pixel": 8 * sizes["file_bytes"] / (sizes["width"] * sizes["height"]),
+            **material.measures[["jpeg_quality", "brightness", "detail"]],
         }
     )
 
@@ -70,17 +74,17 @@ def properties(material: Material) -> pd.DataFrame:
 def properties_by_class(material: Material) -> dict[str, dict[str, Any]]:
     """Medians of the properties and counts of the formats of each class, for the summary."""
     table = properties(material)
-    said = {}
+    by_class = {}
     for name in material.class_names:
         rows = material.labelled & (material.records["label"] == name).to_numpy()
         medians = table[rows].median(numeric_only=True)
         formats = material.records.loc[rows, "format"].value_counts()
-        said[name] = {
+        by_class[name] = {
             "rows": int(rows.sum()),
             "formats": {str(key): int(value) for key, value in formats.items()},
             **{str(key): round(float(value), 3) for key, value in medians.items()},
         }
-    return said
+    return by_class
 
 
 def find_properties(material: Material) -> list[Finding]:
@@ -91,9 +95,9 @@ def find_properties(material: Material) -> list[Finding]:
     if not clear:
         return []
     medians = properties_by_class(material)
-    said = "; ".join(f"{_NAMES[name]}: {_medians(name, medians)}" for name in clear)
+    listed = "; ".join(f"{_NAMES[name]}: {_medians(name, medians)}" for name in clear)
     detail = (
-        f"The classes differ in properties of the picture as a whole ({said}). A classifier may learn these in place "
+        f"The classes differ in properties of the picture as a whole ({listed}). A classifier may learn these in place "
         "of the anatomy, and would then fail where pictures are taken or stored differently. Convert both "
         "classes to the same form, or collect them in the same way."
     )
@@ -116,44 +120,22 @@ _NAMES: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
-def _appearances(measures: pd.DataFrame) -> list[_Appearance]:
-    flat = measures[["flat_top", "flat_bottom", "flat_left", "flat_right"]].max(axis=1)
-    seen = measures["contrast"] >= 1
-    return [
-        _Appearance(
-            "colour-overlays", "Colour in the frames", "carry colour: calipers, Doppler, annotations or a colour map",
-            (measures["colour_share"] >= COLOUR_SHARE).to_numpy(),
-        ),
-        _Appearance(
-            "burned-in-text", "Marks beside the sector", "have bright marks on black ground beside the sector: text, "
-            "a scale or a logo", (measures["stroke_share"] >= STROKE_SHARE).to_numpy(),
-        ),
-        _Appearance(
-            "cropped-frames", "Cropped frames", "show tissue up to all four edges: they were cut out of a larger frame",
-            ((measures["open_sides"] == 4) & seen).to_numpy(),
-        ),
-        _Appearance(
-            "flat-borders", "Borders of one level", "have a border of one level on some side, at least "
-            f"{100 * FLAT_SHARE:.0f} % of it deep", ((flat >= FLAT_SHARE) & seen).to_numpy(),
-        ),
-    ]  # fmt: skip
-
-
-def _appearance_finding(appearance: _Appearance, rows: BoolArray, material: Material) -> Finding:
+def _appearance(name: str, rows: BoolArray, material: Material) -> Finding:
+    title, what = _APPEARANCES[name]
     associated = _associated(rows.astype(np.float64), material)
     shares = {
-        name: float(rows[material.labelled & (material.records["label"] == name).to_numpy()].mean())
-        for name in material.class_names
-        if (material.records["label"] == name).any()
+        label: float(rows[material.labelled & (material.records["label"] == label).to_numpy()].mean())
+        for label in material.class_names
+        if (material.records["label"] == label).any()
     }
     level = Level.WARNING if associated.is_clear else Level.INFO
     verdict = "They are associated with the class, so they may give it away" if associated.is_clear else "By class"
     detail = (
-        f"{of_rows(int(rows.sum()), int(material.of_sheet.sum()), things='frames')} {appearance.what}. {verdict}: "
+        f"{of_rows(int(rows.sum()), int(material.of_sheet.sum()), things='frames')} {what}. {verdict}: "
         f"{shares_by_class(shares, classes=material.class_names)}."
     )
     numbers = {"frames": int(rows.sum()), "share_by_class": shares, **_as_numbers(associated)}
-    return Finding(appearance.id, level, appearance.title, detail, numbers)
+    return Finding(name, level, title, detail, numbers)
 
 
 def _associated(values: Any, material: Material) -> Association:

@@ -36,12 +36,12 @@ def find_imbalance(material: Material) -> list[Finding]:
         return []
     scarce = [name for name, entry in balance["classes"].items() if entry["groups"] < FEW_GROUPS]
     rare = [name for name, entry in balance["classes"].items() if entry["rows"] < RARE_SHARE * rows]
-    said = "; ".join(
+    by_class = "; ".join(
         f"{name}: {of_rows(entry['rows'], rows)} in {entry['groups']:,} groups"
         for name, entry in balance["classes"].items()
     )
     level = Level.WARNING if scarce or rare else Level.INFO
-    detail = f"{said}. {balance['groups_with_both']:,} of {balance['groups']:,} groups hold both classes."
+    detail = f"{by_class}. {balance['groups_with_both']:,} of {balance['groups']:,} groups hold both classes."
     if scarce:
         detail += (
             f" With fewer than {FEW_GROUPS} independent groups of {' and of '.join(scarce)}, intervals will be too wide"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from typing import Final
 
 import cv2
@@ -26,66 +25,41 @@ BORDER_COLUMNS: Final = tuple(
 )
 
 
-@dataclass(frozen=True)
-class _Measures:
-    """Measures of the pixels of a frame; shares are of the frame's pixels, 0 to 1, levels are 0 to 255.
-
-    Attributes:
-        brightness: Median level of what is not dark: the gain, little moved by how much of a frame is tissue.
-        contrast: Standard deviation of the grey levels.
-        dark_share: Pixels below level 20.
-        detail: Mean absolute Laplacian of what is not dark, in levels.
-        flat_top: Rows from the top edge that are one level, as a share of the height; the other sides likewise.
-        open_sides: Sides of four along which tissue reaches the edge over more than 60 % of its length.
-    """
-
-    brightness: float
-    contrast: float
-    dark_share: float
-    detail: float
-    flat_top: float
-    flat_bottom: float
-    flat_left: float
-    flat_right: float
-    open_sides: int
-
-
 def describe_frame(frame: ReadFrame) -> dict[str, float]:
     """The measures of one frame.
 
     Returns:
-        ``jpeg_quality``, ``colour_share``, ``stroke_share``, `STROKE_COLUMNS`, ``cross`` (see `Overlays`),
-        ``brightness``, ``contrast``, ``dark_share``, ``detail``, ``flat_top`` … ``flat_right``, ``open_sides``, and
-        `BORDER_COLUMNS`: mean and deviation of eight stretches of each side's outer 4 %.
+        By name, in the order of ``frames.csv``; shares are of the frame's pixels, 0 to 1, levels are 0 to 255:
+
+        - ``jpeg_quality``: 1 to 100, NaN for other files;
+        - ``colour_share``, ``stroke_share``, ``cross``, `STROKE_COLUMNS`: see `Overlays`;
+        - ``brightness``: median level of what is not dark: the gain, little moved by how much of a frame is tissue;
+        - ``contrast``: standard deviation of the grey levels;
+        - ``dark_share``: pixels below level 20;
+        - ``detail``: mean absolute Laplacian of what is not dark, in levels;
+        - ``flat_top`` … ``flat_right``: lines from that edge that are one level, as a share of the height or width;
+        - ``open_sides``: sides of four along which tissue reaches the edge over more than 60 % of its length;
+        - `BORDER_COLUMNS`: mean and deviation of eight stretches of each side's outer 4 %.
     """
     grey = np.asarray(cv2.cvtColor(frame.pixels, cv2.COLOR_RGB2GRAY), np.uint8)
     overlays = measure_overlays(frame.pixels, grey=grey)
+    lit = grey >= _DARK
+    some, edges = bool(lit.any()), np.abs(cv2.Laplacian(grey, cv2.CV_16S))
+    inwards = {"top": grey, "bottom": grey[::-1], "left": grey.T, "right": grey.T[::-1]}
     return {
         "jpeg_quality": jpeg_quality(frame.jpeg_luminance),
         "colour_share": overlays.colour_share,
         "stroke_share": overlays.stroke_share,
         "cross": overlays.cross,
-        **asdict(_measure(grey)),
+        "brightness": _median(grey[lit]) if some else 0.0,
+        "contrast": float(grey.std()),
+        "dark_share": float(1 - lit.mean()),
+        "detail": float(edges[lit].mean()) if some else 0.0,
+        **{f"flat_{side}": _flat_share(lines) for side, lines in inwards.items()},
+        "open_sides": sum(float(np.mean(strip >= _DARK)) > 0.6 for strip in _strips(grey, depth=2)),
         **dict(zip(STROKE_COLUMNS, overlays.strokes, strict=True)),
         **dict(zip(BORDER_COLUMNS, _rim(grey), strict=True)),
     }
-
-
-def _measure(grey: UInt8Array) -> _Measures:
-    lit = grey >= _DARK
-    edges = np.abs(cv2.Laplacian(grey, cv2.CV_16S))
-    some = bool(lit.any())
-    return _Measures(
-        brightness=_median(grey[lit]) if some else 0.0,
-        contrast=float(grey.std()),
-        dark_share=float(1 - lit.mean()),
-        detail=float(edges[lit].mean()) if some else 0.0,
-        flat_top=_flat_share(grey),
-        flat_bottom=_flat_share(grey[::-1]),
-        flat_left=_flat_share(grey.T),
-        flat_right=_flat_share(grey.T[::-1]),
-        open_sides=sum(float(np.mean(strip >= _DARK)) > 0.6 for strip in _strips(grey, depth=2)),
-    )
 
 
 def _median(levels: UInt8Array) -> float:

@@ -1,12 +1,10 @@
-"""File names that number the frames of clips or patients, where the sheet has no column that keeps these together."""
+"""File names that number the frames of clips or patients, where no column of the sheet keeps these together."""
 
 from __future__ import annotations
 
 import re
 from pathlib import PurePosixPath
 from typing import Final
-
-import pandas as pd
 
 from sonoproof.data.audit.findings import Finding, Level
 from sonoproof.data.audit.material import Material
@@ -18,7 +16,7 @@ MIN_COVER: Final = 0.5
 MIN_LINKS: Final = 20
 LINKS_WITHIN: Final = 0.8
 
-# What stands before the last number of a name: "p07_clip2_frame" of "p07_clip2_frame0013", "scan" of "scan (4)".
+# What precedes the last number of a name: "p07_clip2_frame" of "p07_clip2_frame0013", "scan" of "scan (4)".
 _LAST_NUMBER: Final = re.compile(
     r"[\s_.\-(\[]*(?:frame|image|img|slice|(?<![a-z])(?:fr|f|no|nr|n))?[\s_.\-(\[]*\d+[)\]]?$", re.IGNORECASE
 )
@@ -64,8 +62,5 @@ def find_name_series(material: Material) -> list[Finding]:
 def _links_within(material: Material, series: dict[str, str]) -> tuple[int, int]:
     """Look-alike links between frames of the sheet that stay in one series, and all of them."""
     found = material.lookalikes.links if material.lookalikes is not None else ()
-    pairs = pd.DataFrame(
-        [(series.get(link.first), series.get(link.second)) for link in found], columns=["one", "other"]
-    )
-    pairs = pairs.dropna()
-    return int((pairs["one"] == pairs["other"]).sum()), len(pairs)
+    pairs = [(series[link.first], series[link.second]) for link in found if {link.first, link.second} <= series.keys()]
+    return sum(one == other for one, other in pairs), len(pairs)

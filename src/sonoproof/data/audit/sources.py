@@ -100,9 +100,7 @@ def _majority_share(records: pd.DataFrame, column: str) -> pd.DataFrame:
     records = records[sizes >= 2]
     if not len(records):
         return pd.DataFrame({"share": pd.Series(dtype="float64"), "odd": pd.Series(dtype="bool")})
-    same = records.groupby([column, "label"])["label"].transform("size") / records.groupby(column)["label"].transform(
-        "size"
-    )
+    same = records.groupby([column, "label"])["label"].transform("size") / sizes[sizes >= 2]
     highest = same.groupby(records[column]).transform("max")
     odd = (same < highest) & (highest >= _HONEST_SHARE)
     return pd.DataFrame({"share": highest, "odd": odd})

@@ -65,8 +65,5 @@ def _sources(records: pd.DataFrame) -> pd.DataFrame:
 
 def _links(outcome: AuditOutcome) -> pd.DataFrame:
     found = outcome.material.lookalikes
-    if found is None:
-        return pd.DataFrame(columns=list(LINK_COLUMNS))
-    rows = [(link, True) for link in found.links] + [(link, False) for link in found.suspected]
-    table = pd.DataFrame([{**asdict(link), "joined": joined} for link, joined in rows])
-    return table.reindex(columns=list(LINK_COLUMNS)) if len(table) else pd.DataFrame(columns=list(LINK_COLUMNS))
+    rows = [] if found is None else [(link, True) for link in found.links] + [(link, False) for link in found.suspected]
+    return pd.DataFrame([{**asdict(link), "joined": joined} for link, joined in rows], columns=list(LINK_COLUMNS))

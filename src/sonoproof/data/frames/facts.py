@@ -98,26 +98,6 @@ def read_frame(path: Path | str, *, max_pixels: int) -> ReadFrame:
     return ReadFrame(facts, decoded.pixels, decoded.jpeg_luminance)
 
 
-def read_named_pixels(path: Path | str, *, sha256: str, max_pixels: int) -> UInt8Array:
-    """Read an image file that was read before.
-
-    Args:
-        path: The file.
-        sha256: Hash of its bytes when it was read before.
-        max_pixels: Images with more pixels than this are refused from their header alone.
-
-    Returns:
-        RGB pixels, (H, W, 3).
-
-    Raises:
-        FrameError: The file cannot be used, or has changed since.
-    """
-    data, decoded = _read(Path(path), max_pixels=max_pixels)
-    if hashlib.sha256(data).hexdigest() != sha256:
-        raise FrameError("has changed since the cohort was read; start a new run", path=path)
-    return decoded.pixels
-
-
 def pixel_sha256(pixels: UInt8Array) -> str:
     """SHA-256 of width, height (little-endian 32-bit) and the RGB bytes, row by row.
 

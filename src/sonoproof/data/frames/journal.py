@@ -1,4 +1,4 @@
-"""What a search has found so far, on disk: a search that was stopped continues after its last complete line."""
+"""What was found so far, on disk: work that was stopped continues after its last complete line."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sonoproof.errors import RunFolderError
+from sonoproof.runfolder import disk_errors
 
 
 class Journal:
-    """An append-only file of JSON values, one per line, below a first line that describes them.
+    """An append-only file of JSON values, one per line, below a first line that says what they belong to.
 
     Each line reaches the file before the next is computed, so that a kill loses the last one at most; a line that was
     cut is dropped with all behind it.
@@ -23,7 +23,7 @@ class Journal:
     """
 
     def __init__(self, path: Path, *, of: str) -> None:
-        self._of = of
+        self._of, self._path = of, path
         (first, *kept), whole_bytes = _whole_lines(path)
         self.kept: list[Any] = kept
         self._file = path.open("r+b" if whole_bytes else "w+b")
@@ -55,11 +55,9 @@ class Journal:
         Raises:
             RunFolderError: The file cannot be written.
         """
-        try:
+        with disk_errors(self._path):
             self._file.write(json.dumps(value).encode() + b"\n")
             self._file.flush()
-        except OSError as error:
-            raise RunFolderError(f"{self._file.name}: cannot be written ({error.strerror or error})") from error
 
 
 def _whole_lines(path: Path) -> tuple[list[Any], int]:

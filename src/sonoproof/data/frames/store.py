@@ -8,9 +8,6 @@ what a power cut leaves damaged is found by its checksum and decoded again.
 
 from __future__ import annotations
 
-import contextlib
-import time
-import uuid
 import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -22,31 +19,25 @@ import pandas as pd
 
 from sonoproof.concurrency import map_in_order
 from sonoproof.config import FramesConfig
-from sonoproof.data.frames.facts import read_named_pixels
+from sonoproof.data.frames.facts import read_frame
 from sonoproof.data.frames.preprocessing import Preprocessing, grey_plane
-from sonoproof.errors import RunFolderError
+from sonoproof.errors import FrameError, RunFolderError
 from sonoproof.progress import SILENT, Progress
+from sonoproof.runfolder import atomic_path
 from sonoproof.types import UInt8Array
 
 _CHECKSUM_BYTES: Final = 4
-_PARTIAL: Final = ".partial-"
-_LEFTOVER_SECONDS: Final = 86_400.0
 
 
 def open_store(folder: Path, *, preprocessing: Preprocessing, frames: FramesConfig) -> FrameStore:
-    """Open the store of a preprocessing, empty or not, and clear away what killed writers left in it.
+    """Open the store of a preprocessing, empty or not.
 
     Args:
         folder: Folder of all stores; each preprocessing has a folder of its own in it.
         preprocessing: What brings a decoded frame to its canvas.
         frames: Size limit and number of threads of the decoding.
     """
-    store = FrameStore(folder / preprocessing.key(), preprocessing=preprocessing, frames=frames)
-    for partial in store.folder.glob(f"{_PARTIAL}*"):
-        with contextlib.suppress(OSError):  # another process may clear them away too
-            if time.time() - partial.stat().st_mtime > _LEFTOVER_SECONDS:
-                partial.unlink()
-    return store
+    return FrameStore(folder / preprocessing.key(), preprocessing=preprocessing, frames=frames)
 
 
 class FrameStore:
@@ -65,7 +56,7 @@ class FrameStore:
         self._intact: set[str] = set()
 
     def __len__(self) -> int:
-        return sum(1 for _ in self.folder.glob("*/*"))
+        return sum(1 for _ in self.folder.glob("*/[!.]*"))
 
     def __contains__(self, key: str) -> bool:
         try:
@@ -176,8 +167,10 @@ class FrameStore:
 
     def _decode(self, keys: Sequence[str], *, progress: Progress = SILENT.progress) -> None:
         def decode(key: str) -> None:
-            pixels = read_named_pixels(self._paths[key], sha256=key, max_pixels=self.frames.max_pixels)
-            self._write(key, self.preprocessing(pixels))
+            frame = read_frame(self._paths[key], max_pixels=self.frames.max_pixels)
+            if frame.facts.sha256 != key:
+                raise FrameError("has changed since the cohort was read; start a new run", path=self._paths[key])
+            self._write(key, self.preprocessing(frame.pixels))
 
         for _ in map_in_order(decode, keys, workers=self.frames.workers, progress=progress):
             pass
@@ -185,16 +178,6 @@ class FrameStore:
     def _write(self, key: str, canvas: UInt8Array) -> None:
         plane = grey_plane(canvas)  # of a frame whose channels are equal: a third of the bytes, the same pixels
         content = (canvas if plane is None else plane).tobytes()
-        path, partial = self._file(key), self.folder / f"{_PARTIAL}{uuid.uuid4().hex}"
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_path(self._file(key), durable=False) as partial:
             partial.write_bytes(content + zlib.crc32(content).to_bytes(_CHECKSUM_BYTES, "little"))
-            partial.replace(path)
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                partial.unlink()
-            raise RunFolderError(
-                f"{self.folder}: frames cannot be stored there ({error.strerror or error}); "
-                "free some space or choose another folder, then run again: frames stored so far are kept"
-            ) from error
         self._intact.discard(key)

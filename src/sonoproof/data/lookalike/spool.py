@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import numpy as np
 
 from sonoproof.data.frames.facts import ReadFrame
 from sonoproof.data.lookalike.keypoints import FrameView, describe
+from sonoproof.runfolder import disk_errors
 from sonoproof.types import FloatArray, UInt8Array
 
 
@@ -50,6 +52,7 @@ class ViewSpool:
     """
 
     def __init__(self, path: Path, *, size: int = 0) -> None:
+        self._path = path
         self._file = path.open("r+b" if size else "w+b")
         self._file.truncate(size)
         self._lock = threading.Lock()
@@ -61,7 +64,8 @@ class ViewSpool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        with contextlib.suppress(OSError):  # what cannot be flushed was reported by `append`
+            self._file.close()
 
     def look(self, frame: ReadFrame) -> Entry:
         """Describe a frame and keep its view, once for all frames with the same pixels."""
@@ -71,9 +75,13 @@ class ViewSpool:
         return self._seen[key]
 
     def append(self, view: FrameView) -> Entry:
-        """Keep a view."""
+        """Keep a view.
+
+        Raises:
+            RunFolderError: The file cannot be written.
+        """
         height, width = view.grey.shape
-        with self._lock:
+        with self._lock, disk_errors(self._path):
             entry = Entry(self._file.seek(0, 2), height, width, len(view.points), view.to_view.tolist())
             for part in (view.points, view.grey, view.descriptors):
                 self._file.write(np.ascontiguousarray(part).tobytes())
