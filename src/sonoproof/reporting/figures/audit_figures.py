@@ -25,7 +25,7 @@ def mixed_sources_figure(counts: pd.DataFrame) -> Figure:
         counts: Frames of each source (index) and class (the negative, then the positive column), largest first.
     """
     shown = counts.head(MAX_MIXED)
-    figure, (axis,) = panels(width_in=6.2, height_in=0.9 + 0.24 * len(shown))
+    figure, (axis,) = panels(width_in=6.2, height_in=1.1 + 0.24 * len(shown))
     places, left = np.arange(len(shown)), np.zeros(len(shown))
     for name, colour, hatch in zip(shown.columns, (BLUE, ORANGE), ("", "////"), strict=True):
         numbers = shown[name].to_numpy(dtype=np.float64)
@@ -37,8 +37,9 @@ def mixed_sources_figure(counts: pd.DataFrame) -> Figure:
     axis.set_yticks(places, [label_text(str(source)) for source in shown.index])
     axis.invert_yaxis()
     axis.set(xlim=(0, 1.18 * left.max()), xlabel="Frames")
-    axis.set_title(f"Sources with both labels: the {len(shown)} largest of {len(counts)}")
-    axis.legend(loc="lower right")
+    which = f"the {len(shown)} largest of {len(counts):,}" if len(shown) < len(counts) else f"{len(counts)}"
+    axis.set_title(f"Sources with both labels: {which}")
+    figure.legend(loc="outside lower right", ncols=2)
     return figure
 
 

@@ -23,6 +23,7 @@ from sonoproof.reporting.figures.style import BLUE, MUTED, ORANGE, house_style
 from sonoproof.runfolder import atomic_path
 from sonoproof.sampling import evenly_spread
 from sonoproof.types import UInt8Array
+from sonoproof.wording import counted
 
 MAX_SOURCES: Final = 4
 FRAMES_PER_SOURCE: Final = 24
@@ -139,8 +140,8 @@ def _conflicting_copies(frames: _AuditedFrames) -> list[Path]:
     members = [sheet.loc[rows].drop_duplicates("label")["image_id"].head(2) for rows in sets[:MAX_CONFLICTS]]
     tiles = [frames.tile(str(image_id)) for image_ids in members for image_id in image_ids]
     title = (
-        f"The same pixels under opposite labels: {len(sets)} sets of identical frames; {len(members)} shown, two "
-        "frames of each side by side"
+        f"The same pixels under opposite labels: {counted(len(sets), 'set')} of identical frames; "
+        f"{len(members)} shown, two frames of each side by side"
     )
     return [frames.save_sheet(tiles, "identical-opposite.png", title=title)]
 
@@ -161,8 +162,8 @@ def _aligned_pairs(frames: _AuditedFrames, links: Sequence[Link], *, name: str) 
         lines = (f"overlaid{', mirrored' if link.flipped else ''}", f"agreement {link.agreement:.2f}")
         tiles += [first, second, Tile(_overlaid(first.pixels, second.pixels, link), lines)]
     title = (
-        f"Look-alike pairs: {len(picked)} of {len(links):,} links, from the strongest to the weakest. Third column: "
-        "grey where both agree, magenta or green where one is brighter"
+        f"Look-alike pairs: {len(picked)} of {counted(len(links), 'link')}, from the strongest to the weakest. "
+        "Third column: grey where both agree, magenta or green where one is brighter"
     )
     return [frames.save_sheet(tiles, name, title=title)]
 
