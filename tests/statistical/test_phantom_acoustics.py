@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -10,7 +12,7 @@ from sonoproof.phantom.acoustics import (
     FLUID_ATTENUATION,
     TISSUE_ATTENUATION,
     PolarGrid,
-    Pulse,
+    Probe,
     TissueMaps,
     draw_scatterers,
     echo_level_db,
@@ -25,8 +27,7 @@ GRID = PolarGrid(
     angles_rad=np.linspace(-1.0, 1.0, 256, dtype=np.float32),
     face_radius_mm=10.0,
 )
-PULSE = Pulse(frequency_mhz=6.5)
-QUIET_DB = -200.0
+PROBE = Probe(frequency_mhz=6.5, noise_db=-200.0)
 
 
 def homogeneous() -> TissueMaps:
@@ -37,14 +38,10 @@ def homogeneous() -> TissueMaps:
     )
 
 
-def scanned(
-    maps: TissueMaps, *, seed: int = 0, noise_db: float = QUIET_DB, pulse: Pulse = PULSE, gain_slope: float = 0.5
-) -> NDArray[np.float32]:
-    rng = np.random.default_rng(seed)
+def scanned(maps: TissueMaps, probe: Probe = PROBE) -> NDArray[np.float32]:
+    rng = np.random.default_rng(0)
     scatterers = draw_scatterers(rng, GRID.shape)
-    return echo_level_db(
-        maps, grid=GRID, pulse=pulse, scatterers=scatterers, rng=rng, noise_db=noise_db, gain_slope=gain_slope
-    )
+    return echo_level_db(maps, grid=GRID, probe=probe, scatterers=scatterers, rng=rng)
 
 
 def mean_power_db(level_db: NDArray[np.float32]) -> float:
@@ -64,7 +61,7 @@ def test_homogeneous_tissue_shows_fully_developed_speckle(rows: slice) -> None:
 @pytest.mark.parametrize("gain_slope", [0.4, 0.5, 0.6])
 @pytest.mark.parametrize("frequency_mhz", [5.0, 8.5])
 def test_depth_gradient_is_what_the_gain_does_not_make_up_for(gain_slope: float, frequency_mhz: float) -> None:
-    level_db = scanned(homogeneous(), pulse=Pulse(frequency_mhz=frequency_mhz), gain_slope=gain_slope)
+    level_db = scanned(homogeneous(), replace(PROBE, frequency_mhz=frequency_mhz, gain_slope=gain_slope))
     slope_db_per_mm = np.polyfit(GRID.depths_mm[20:460], level_db[20:460].mean(axis=1), 1)[0]
     expected = 2 * (gain_slope - TISSUE_ATTENUATION) * frequency_mhz / 10
 
@@ -80,7 +77,7 @@ def test_enhancement_behind_fluid_is_the_attenuation_it_does_not_cause(
     in_fluid = slice(100, 100 + round(thickness_mm * 10)), slice(90, 166)
     maps.diffuse[in_fluid] = 1e-5
     maps.attenuation[in_fluid] = FLUID_ATTENUATION
-    level_db = scanned(maps, pulse=Pulse(frequency_mhz=frequency_mhz))
+    level_db = scanned(maps, replace(PROBE, frequency_mhz=frequency_mhz))
     behind = slice(in_fluid[0].stop + 20, 460)
     enhancement_db = mean_power_db(level_db[behind, 105:151]) - mean_power_db(level_db[behind, 5:75])
     expected_db = 2 * (TISSUE_ATTENUATION - FLUID_ATTENUATION) * frequency_mhz * thickness_mm / 10
@@ -98,7 +95,7 @@ def test_loss_in_homogeneous_tissue_is_the_textbook_line() -> None:
 def test_noise_rises_with_depth_as_the_gain_does() -> None:
     maps = homogeneous()
     maps.diffuse[...] = 0
-    level_db = scanned(maps, noise_db=-60)
+    level_db = scanned(maps, replace(PROBE, noise_db=-60))
 
     assert mean_power_db(level_db[98:103]) == pytest.approx(-60 + 2 * 0.5 * 6.5 * 1.005, abs=0.6)
     assert mean_power_db(level_db[398:403]) == pytest.approx(-60 + 2 * 0.5 * 6.5 * 4.005, abs=0.6)
@@ -109,14 +106,14 @@ def test_a_point_is_as_wide_as_the_pulse_says(depth_mm: float) -> None:
     row, beam = round(depth_mm * 10), 128
     field = np.zeros(GRID.shape, dtype=np.complex64)
     field[row, beam] = 1
-    pulse = Pulse(frequency_mhz=6.5, sidelobes=0.0)
-    seen = np.abs(spread(field, grid=GRID, pulse=pulse))
+    probe = Probe(frequency_mhz=6.5, sidelobes=0.0)
+    seen = np.abs(spread(field, grid=GRID, probe=probe))
 
     assert seen.argmax() == row * GRID.shape[1] + beam
     along_mm = GRID.step_mm * equivalent_fwhm(seen[:, beam])
     across_mm = (GRID.depths_mm[row] + GRID.face_radius_mm) * GRID.step_rad * equivalent_fwhm(seen[row])
-    assert along_mm == pytest.approx(pulse.axial_fwhm_mm, rel=0.03)
-    assert across_mm == pytest.approx(float(pulse.lateral_fwhm_mm(GRID.depths_mm[row : row + 1])[0]), rel=0.03)
+    assert along_mm == pytest.approx(probe.axial_fwhm_mm, rel=0.03)
+    assert across_mm == pytest.approx(float(probe.lateral_fwhm_mm(GRID.depths_mm[row : row + 1])[0]), rel=0.03)
 
 
 def equivalent_fwhm(profile: NDArray[np.float32]) -> float:

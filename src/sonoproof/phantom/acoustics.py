@@ -1,7 +1,7 @@
 """What turns tissue into an ultrasound picture: speckle, point spread, attenuation, gain and log compression.
 
-Everything lives on a polar grid: rows are ranges along the beam, columns are beams. Echo powers are relative to
-ovarian stroma's surroundings (0 dB).
+Everything is computed on a polar grid: rows are ranges along the beam, columns are beams. Echo powers are relative to
+the tissue around the ovary (0 dB).
 
 References:
     Wagner, Smith, Sandrik & Lopez, Statistics of speckle in ultrasound B-scans, IEEE Trans. Sonics Ultrason. 30
@@ -18,6 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
+
+from sonoproof.types import Float32Array
 
 TISSUE_ATTENUATION = 0.5
 """dB/cm/MHz, one way; what the time-gain compensation assumes everywhere."""
@@ -38,14 +40,19 @@ class PolarGrid:
         face_radius_mm: Radius of curvature of the face.
     """
 
-    depths_mm: NDArray[np.float32]
-    angles_rad: NDArray[np.float32]
+    depths_mm: Float32Array
+    angles_rad: Float32Array
     face_radius_mm: float
 
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and beams."""
         return len(self.depths_mm), len(self.angles_rad)
+
+    @property
+    def ranges_mm(self) -> Float32Array:
+        """Distance of the rows from the centre of curvature."""
+        return self.depths_mm + np.float32(self.face_radius_mm)
 
     @property
     def step_mm(self) -> float:
@@ -57,17 +64,17 @@ class PolarGrid:
         """Spacing of the beams."""
         return float(self.angles_rad[1] - self.angles_rad[0])
 
-    def cartesian_mm(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def cartesian_mm(self) -> tuple[Float32Array, Float32Array]:
         """Coordinates x and z of every sample, each of the grid's shape."""
-        ranges = (self.depths_mm + np.float32(self.face_radius_mm))[:, None]
+        ranges = self.ranges_mm[:, None]
         x = ranges * np.sin(self.angles_rad)
         z = ranges * np.cos(self.angles_rad) - np.float32(self.face_radius_mm)
         return x, z
 
 
 @dataclass(frozen=True)
-class Pulse:
-    """What the probe sends and how well it focuses.
+class Probe:
+    """What the probe sends, how well it focuses and how its echoes are amplified.
 
     Attributes:
         frequency_mhz: Centre frequency.
@@ -75,6 +82,8 @@ class Pulse:
         f_number: Focal length over aperture.
         focus_mm: Depth of the transmit focus.
         sidelobes: Area of the wide skirt of the beam (8 times the main lobe) relative to that of the main lobe.
+        noise_db: Power of the electronic noise before amplification; the amplifier raises it with depth.
+        gain_slope: Attenuation in dB/cm/MHz that the time-gain compensation makes up for.
     """
 
     frequency_mhz: float
@@ -82,6 +91,8 @@ class Pulse:
     f_number: float = 3.5
     focus_mm: float = 25.0
     sidelobes: float = 0.06
+    noise_db: float = -70.0
+    gain_slope: float = TISSUE_ATTENUATION
 
     @property
     def wavelength_mm(self) -> float:
@@ -90,10 +101,10 @@ class Pulse:
 
     @property
     def axial_fwhm_mm(self) -> float:
-        """Axial width of the point spread; half the pulse's length, because the way is travelled twice."""
+        """Axial width of the point spread; half the pulse's length, because the sound travels there and back."""
         return self.cycles * self.wavelength_mm / 2
 
-    def lateral_fwhm_mm(self, depths_mm: NDArray[np.float32]) -> NDArray[np.float32]:
+    def lateral_fwhm_mm(self, depths_mm: Float32Array) -> Float32Array:
         """Lateral width of the point spread at each depth: λ·F at the focus, wider away from it."""
         at_focus = self.wavelength_mm * self.f_number
         depth_of_field = 4 * self.wavelength_mm * self.f_number**2
@@ -111,9 +122,9 @@ class TissueMaps:
         attenuation: dB/cm/MHz, one way.
     """
 
-    diffuse: NDArray[np.float32]
-    specular: NDArray[np.float32]
-    attenuation: NDArray[np.float32]
+    diffuse: Float32Array
+    specular: Float32Array
+    attenuation: Float32Array
 
 
 def draw_scatterers(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.complex64]:
@@ -128,7 +139,7 @@ def evolve_scatterers(
     """The scatterers of the next section plane, which shares part of the slice with this one.
 
     Args:
-        scatterers: Field of the present plane.
+        scatterers: Field of the current plane.
         rng: Source of randomness.
         correlation: Complex correlation of the two planes, 0 to 1.
     """
@@ -136,24 +147,23 @@ def evolve_scatterers(
     return np.float32(correlation) * scatterers + np.float32(np.sqrt(1 - correlation**2)) * fresh
 
 
-def spread(field: NDArray[np.complex64], *, grid: PolarGrid, pulse: Pulse) -> NDArray[np.complex64]:
+def spread(field: NDArray[np.complex64], *, grid: PolarGrid, probe: Probe) -> NDArray[np.complex64]:
     """Filter a field with the point spread function: constant along the beam, depth-dependent across the beams.
 
-    Each row has its own lateral Gaussian, exact and not in zones. A row of white noise keeps its power. The rows and
-    beams wrap around; leave a margin.
+    Each row has its own lateral Gaussian, computed exactly, not in zones. A row of white noise keeps its power. The
+    rows and beams wrap around; leave a margin.
     """
-    axial = _gaussian_transfer(grid.shape[0], pulse.axial_fwhm_mm / _FWHM_PER_SIGMA / grid.step_mm)
-    ranges = grid.depths_mm + np.float32(grid.face_radius_mm)
-    lateral_sigma = pulse.lateral_fwhm_mm(grid.depths_mm) / _FWHM_PER_SIGMA / ranges / grid.step_rad
+    axial = _gaussian_transfer(grid.shape[0], probe.axial_fwhm_mm / _FWHM_PER_SIGMA / grid.step_mm)
+    lateral_sigma = probe.lateral_fwhm_mm(grid.depths_mm) / _FWHM_PER_SIGMA / grid.ranges_mm / grid.step_rad
     lateral = _gaussian_transfer(grid.shape[1], lateral_sigma)
-    lateral += np.float32(pulse.sidelobes) * _gaussian_transfer(grid.shape[1], 8 * lateral_sigma)
+    lateral += np.float32(probe.sidelobes) * _gaussian_transfer(grid.shape[1], 8 * lateral_sigma)
     axial /= np.sqrt(np.mean(axial**2))
     lateral /= np.sqrt(np.mean(lateral**2, axis=-1, keepdims=True))
     along = fft.ifft(fft.fft(field, axis=0) * axial[:, None], axis=0)
     return np.asarray(fft.ifft(fft.fft(along, axis=1) * lateral, axis=1), dtype=np.complex64)
 
 
-def two_way_loss_db(attenuation: NDArray[np.float32], *, frequency_mhz: float, step_mm: float) -> NDArray[np.float32]:
+def two_way_loss_db(attenuation: Float32Array, *, frequency_mhz: float, step_mm: float) -> Float32Array:
     """Loss on the way to each sample and back.
 
     Args:
@@ -167,47 +177,38 @@ def two_way_loss_db(attenuation: NDArray[np.float32], *, frequency_mhz: float, s
 
 
 def echo_level_db(
-    maps: TissueMaps,
-    *,
-    grid: PolarGrid,
-    pulse: Pulse,
-    scatterers: NDArray[np.complex64],
-    rng: np.random.Generator,
-    noise_db: float,
-    gain_slope: float = TISSUE_ATTENUATION,
-) -> NDArray[np.float32]:
+    maps: TissueMaps, *, grid: PolarGrid, probe: Probe, scatterers: NDArray[np.complex64], rng: np.random.Generator
+) -> Float32Array:
     """The received envelope after time-gain compensation, in dB, before compression.
 
     Args:
         maps: Acoustic properties.
         grid: Where they are sampled.
-        pulse: The probe.
+        probe: The probe.
         scatterers: Complex field of unit power, shape (rows, beams).
         rng: Source of the electronic noise.
-        noise_db: Power of the electronic noise before amplification; the amplifier raises it with depth.
-        gain_slope: Attenuation in dB/cm/MHz that the time-gain compensation makes up for.
     """
-    loss_db = two_way_loss_db(maps.attenuation, frequency_mhz=pulse.frequency_mhz, step_mm=grid.step_mm)
-    gain_db = grid.depths_mm[:, None] * np.float32(2 * pulse.frequency_mhz * gain_slope / 10)
+    loss_db = two_way_loss_db(maps.attenuation, frequency_mhz=probe.frequency_mhz, step_mm=grid.step_mm)
+    gain_db = grid.depths_mm[:, None] * np.float32(2 * probe.frequency_mhz * probe.gain_slope / 10)
     echo = np.sqrt(maps.diffuse) * scatterers + np.sqrt(maps.specular)
     echo *= _amplitude(gain_db - loss_db)
-    received = spread(echo.astype(np.complex64), grid=grid, pulse=pulse)
-    received += _amplitude(np.float32(noise_db) + gain_db) * draw_scatterers(rng, grid.shape)
+    received = spread(echo.astype(np.complex64), grid=grid, probe=probe)
+    received += _amplitude(np.float32(probe.noise_db) + gain_db) * draw_scatterers(rng, grid.shape)
     return np.asarray(20 * np.log10(np.maximum(np.abs(received), 1e-9)), dtype=np.float32)
 
 
-def log_compress(level_db: NDArray[np.float32], *, dynamic_range_db: float, white_db: float) -> NDArray[np.float32]:
+def log_compress(level_db: Float32Array, *, dynamic_range_db: float, white_db: float) -> Float32Array:
     """Map [white − dynamic range, white] linearly to the grey levels 0 to 255; what lies outside is clipped."""
     grey = 255 * (1 + (level_db - np.float32(white_db)) / np.float32(dynamic_range_db))
     return np.asarray(np.clip(grey, 0, 255), dtype=np.float32)
 
 
-def _amplitude(power_db: NDArray[np.float32]) -> NDArray[np.float32]:
+def _amplitude(power_db: Float32Array) -> Float32Array:
     return np.asarray(np.exp(np.float32(np.log(10) / 20) * power_db), dtype=np.float32)
 
 
-def _gaussian_transfer(samples: int, sigma: float | NDArray[np.float32]) -> NDArray[np.float32]:
-    """Fourier transform of Gaussians of unit area; `sigma` in samples, a row of the result each."""
+def _gaussian_transfer(samples: int, sigma: float | Float32Array) -> Float32Array:
+    """Fourier transform of Gaussians of unit area; one row per `sigma` (in samples)."""
     frequency = fft.fftfreq(samples).astype(np.float32)
     sigmas = np.asarray(sigma, dtype=np.float32)
     return np.asarray(np.exp(-2 * np.pi**2 * (sigmas[..., None] * frequency) ** 2), dtype=np.float32)

@@ -8,24 +8,22 @@ References:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from sonoproof.phantom.geometry import Ellipsoid, rotation_about
 from sonoproof.phantom.packing import pack_spheres
+from sonoproof.types import FloatArray
 
 VISIBLE_FROM_MM = 1.5
 """Diameter of a follicle's section from which a reader would see and count it."""
 
-_CAPSULE_MM = 0.5
-_WALL_MM = 0.3
 _ANTRAL_MM = (2.0, 9.0)
 _DOMINANT_MM = (10.0, 20.0)
-# ln of the volume in mL: location, scale, and the volumes it is cut off at. Chosen so that the means are 6.1 and
-# 9.5 mL while volume alone has an AUC of 0.62; a mean of 10 mL and the literature's 0.61 want a heavier tail yet.
+# ln of the volume in mL: location, scale, and the volumes at which it is truncated. Chosen so that the means are 6.1
+# and 9.5 mL while volume alone has an AUC of 0.62; a mean of 10 mL and the literature's 0.61 would need a heavier tail.
 _HEALTHY_VOLUME = (1.706, 0.45, 2.5, 15.0)
 _POLYCYSTIC_VOLUME = (1.751, 1.10, 2.5, 32.0)
 
@@ -42,17 +40,16 @@ class Ovary:
     """
 
     shape: Ellipsoid
-    follicle_centres_mm: NDArray[np.float64]
-    follicle_diameters_mm: NDArray[np.float64]
+    follicle_centres_mm: FloatArray
+    follicle_diameters_mm: FloatArray
     peripheral: bool
 
-    def moved_to(self, centre_mm: NDArray[np.float64]) -> Ovary:
-        """The same ovary at another place."""
-        return Ovary(
-            shape=self.shape.moved_to(centre_mm),
+    def moved_to(self, centre_mm: FloatArray) -> Ovary:
+        """The same ovary in another place."""
+        return replace(
+            self,
+            shape=replace(self.shape, centre_mm=centre_mm),
             follicle_centres_mm=self.follicle_centres_mm + (centre_mm - self.shape.centre_mm),
-            follicle_diameters_mm=self.follicle_diameters_mm,
-            peripheral=self.peripheral,
         )
 
 
@@ -87,20 +84,14 @@ def draw_ovary(rng: np.random.Generator, *, polycystic: bool, size_quantile: flo
     Args:
         rng: Source of randomness.
         polycystic: The morphology.
-        size_quantile: Quantile of the volume within its class, 0 to 1, both excluded.
+        size_quantile: Quantile of the volume within its class, strictly between 0 and 1.
     """
     volume_ml = draw_volume_ml(size_quantile, polycystic=polycystic)
     semi_axes_mm = _draw_semi_axes_mm(rng, volume_ml)
-    wished_mm = (_draw_polycystic_diameters_mm if polycystic else _draw_healthy_diameters_mm)(rng, semi_axes_mm)
+    desired_mm = _draw_diameters_mm(rng, semi_axes_mm, polycystic=polycystic)
     peripheral = bool(rng.random() < (0.65 if polycystic else 0.3))
     centres, diameters = pack_spheres(
-        rng,
-        np.sort(wished_mm)[::-1],
-        semi_axes_mm=semi_axes_mm,
-        smallest_mm=_ANTRAL_MM[0],
-        gap_mm=_WALL_MM,
-        margin_mm=_CAPSULE_MM,
-        peripheral=peripheral,
+        rng, desired_mm, semi_axes_mm=semi_axes_mm, smallest_mm=_ANTRAL_MM[0], peripheral=peripheral
     )
     rotation = _draw_rotation(rng)
     return Ovary(
@@ -145,48 +136,33 @@ def sections(ovary: Ovary, *, y_mm: float) -> list[FollicleSection]:
     ]
 
 
-def _draw_polycystic_diameters_mm(rng: np.random.Generator, semi_axes_mm: NDArray[np.float64]) -> NDArray[np.float64]:
-    number = draw_follicle_count(rng, polycystic=True)
-    return _scaled_to_fit(_draw_antral_mm(rng, 5.8, 1.3, number), semi_axes_mm, share=0.42)
+def _draw_diameters_mm(rng: np.random.Generator, semi_axes_mm: FloatArray, *, polycystic: bool) -> FloatArray:
+    """Diameters, largest first, scaled down where antral follicles would fill too much of the ovary."""
+    mean, sd, share = (5.8, 1.3, 0.42) if polycystic else (4.6, 1.6, 0.30)
+    number = draw_follicle_count(rng, polycystic=polycystic)
+    smallest, largest = _ANTRAL_MM
+    diameters_mm = _truncated_normal(rng.uniform(size=number), mean, sd, low=smallest, high=largest)
+    filled = np.sum(diameters_mm**3) / (8 * np.prod(semi_axes_mm))
+    diameters_mm = np.maximum(diameters_mm * min(1.0, float(share / filled) ** (1 / 3)), smallest)
+    dominant_mm = _DOMINANT_MM[0], min(_DOMINANT_MM[1], 1.35 * float(semi_axes_mm.min()))
+    if not polycystic and dominant_mm[1] > dominant_mm[0] and rng.random() < 0.25:
+        diameters_mm[0] = rng.uniform(*dominant_mm)
+    return np.sort(diameters_mm)[::-1]
 
 
-def _draw_healthy_diameters_mm(rng: np.random.Generator, semi_axes_mm: NDArray[np.float64]) -> NDArray[np.float64]:
-    number = draw_follicle_count(rng, polycystic=False)
-    diameters = _scaled_to_fit(_draw_antral_mm(rng, 4.6, 1.6, number), semi_axes_mm, share=0.30)
-    largest_mm = min(_DOMINANT_MM[1], 1.35 * float(semi_axes_mm.min()))
-    if largest_mm > _DOMINANT_MM[0] and rng.random() < 0.25:
-        diameters[0] = rng.uniform(_DOMINANT_MM[0], largest_mm)
-    return diameters
-
-
-def _draw_antral_mm(rng: np.random.Generator, mean: float, sd: float, number: int) -> NDArray[np.float64]:
-    return _truncated_normal(rng.uniform(size=number), mean, sd, low=_ANTRAL_MM[0], high=_ANTRAL_MM[1])
-
-
-def _truncated_normal(
-    quantiles: NDArray[np.float64], mean: float, sd: float, *, low: float, high: float
-) -> NDArray[np.float64]:
+def _truncated_normal(quantiles: FloatArray, mean: float, sd: float, *, low: float, high: float) -> FloatArray:
     """Quantiles of a normal distribution that is cut off at `low` and `high`."""
     below, above = ndtr((low - mean) / sd), ndtr((high - mean) / sd)
     return np.asarray(mean + sd * ndtri(below + quantiles * (above - below)))
 
 
-def _scaled_to_fit(
-    diameters_mm: NDArray[np.float64], semi_axes_mm: NDArray[np.float64], *, share: float
-) -> NDArray[np.float64]:
-    """Scale diameters down so that the follicles fill no more than a share of the ovary's volume."""
-    filled = np.sum(diameters_mm**3) / (8 * np.prod(semi_axes_mm))
-    factor = min(1.0, float(share / filled) ** (1 / 3))
-    return np.asarray(np.maximum(diameters_mm * factor, _ANTRAL_MM[0]))
-
-
-def _draw_semi_axes_mm(rng: np.random.Generator, volume_ml: float) -> NDArray[np.float64]:
+def _draw_semi_axes_mm(rng: np.random.Generator, volume_ml: float) -> FloatArray:
     """Semi-axes of an ellipsoid of the given volume, longest first."""
     ratios = np.sort([1.0, rng.uniform(0.66, 0.85), rng.uniform(0.52, 0.75)])[::-1]
     return np.asarray((volume_ml * 1000 / (4 / 3 * np.pi * np.prod(ratios))) ** (1 / 3) * ratios)
 
 
-def _draw_rotation(rng: np.random.Generator) -> NDArray[np.float64]:
+def _draw_rotation(rng: np.random.Generator) -> FloatArray:
     """Long axis mostly in the section plane and across the beam, shortest axis mostly along the beam."""
     in_plane, across, roll = np.radians([rng.uniform(-35, 35), rng.normal(0, 15), rng.normal(0, 15)])
     turned = rotation_about(in_plane, axis=1) @ rotation_about(across, axis=2) @ rotation_about(roll, axis=0)

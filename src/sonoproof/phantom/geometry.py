@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Plane = NDArray[np.float32]
-"""Values at points of a section plane, of any one shape."""
+from sonoproof.types import Float32Array, FloatArray
 
 
 @dataclass(frozen=True)
@@ -21,24 +19,22 @@ class Ellipsoid:
         rotation: Shape (3, 3); columns are the directions of the semi-axes.
     """
 
-    semi_axes_mm: NDArray[np.float64]
-    centre_mm: NDArray[np.float64]
-    rotation: NDArray[np.float64]
+    semi_axes_mm: FloatArray
+    centre_mm: FloatArray
+    rotation: FloatArray
 
     @property
     def volume_ml(self) -> float:
-        """4/3 π times the semi-axes; the clinic's π/6 · length · width · height."""
+        """4/3 π times the product of the semi-axes, the same as π/6 · length · width · height."""
         return float(4 / 3 * np.pi * np.prod(self.semi_axes_mm) / 1000)
 
-    def extent_mm(self) -> NDArray[np.float64]:
+    def extent_mm(self) -> FloatArray:
         """Half extents along x, y and z, shape (3,): the support function √(Σ_j (R_ij a_j)²)."""
         return np.asarray(np.sqrt(((self.rotation * self.semi_axes_mm) ** 2).sum(axis=1)))
 
-    def moved_to(self, centre_mm: NDArray[np.float64]) -> Ellipsoid:
-        """The same ellipsoid at another place."""
-        return replace(self, centre_mm=centre_mm)
-
-    def surface(self, x: Plane, z: Plane, *, y_mm: float) -> tuple[Plane, Plane, Plane]:
+    def surface(
+        self, x: Float32Array, z: Float32Array, *, y_mm: float
+    ) -> tuple[Float32Array, Float32Array, Float32Array]:
         """Distance to the surface in mm, negative inside, and the x and z parts of the surface's unit normal.
 
         The distance is of first order, f / |∇f|: exact on the surface, good near it.
@@ -52,19 +48,10 @@ class Ellipsoid:
         return level * (level - 1) / steepness, gradient[0] / steepness, gradient[2] / steepness
 
 
-def rotation_about(angle_rad: float, *, axis: int) -> NDArray[np.float64]:
+def rotation_about(angle_rad: float, *, axis: int) -> FloatArray:
     """Rotation by an angle about the x (0), y (1) or z axis (2), shape (3, 3)."""
     first, second = (index for index in range(3) if index != axis)
     matrix = np.eye(3)
     matrix[first, first] = matrix[second, second] = np.cos(angle_rad)
     matrix[first, second], matrix[second, first] = -np.sin(angle_rad), np.sin(angle_rad)
     return matrix
-
-
-def sphere_directions(number: int) -> NDArray[np.float64]:
-    """Nearly even directions, the Fibonacci lattice on the sphere: shape (number, 3)."""
-    index = np.arange(number) + 0.5
-    height = 1 - 2 * index / number
-    azimuth = np.pi * (1 + np.sqrt(5)) * index
-    ring = np.sqrt(1 - height**2)
-    return np.stack([ring * np.cos(azimuth), ring * np.sin(azimuth), height], axis=1)

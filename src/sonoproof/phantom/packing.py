@@ -7,34 +7,33 @@ References:
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from sonoproof.phantom.geometry import sphere_directions
+from sonoproof.types import BoolArray, FloatArray
 
 _CANDIDATES = 96
 _BATCHES = 10
 _SHRINKAGE = 0.95
+_GAP_MM = 0.3
+"""Smallest distance between two spheres: the walls of two follicles."""
+_MARGIN_MM = 0.5
+"""Smallest distance of a sphere from the surface of the ellipsoid: the capsule."""
 
 
 def pack_spheres(
     rng: np.random.Generator,
-    diameters_mm: NDArray[np.float64],
+    diameters_mm: FloatArray,
     *,
-    semi_axes_mm: NDArray[np.float64],
+    semi_axes_mm: FloatArray,
     smallest_mm: float,
-    gap_mm: float,
-    margin_mm: float,
     peripheral: bool,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Place spheres, largest first; where they do not fit, all are shrunk by 5 % and placed again.
+) -> tuple[FloatArray, FloatArray]:
+    """Place spheres, largest first; if they do not fit, all are shrunk by 5 % and placed again.
 
     Args:
         rng: Source of randomness.
-        diameters_mm: Wished diameters, shape (n,), largest first.
-        semi_axes_mm: Of the ellipsoid around the origin, along the axes, shape (3,).
-        smallest_mm: Diameter below which nothing is shrunk.
-        gap_mm: Least distance between two spheres.
-        margin_mm: Least distance of a sphere from the ellipsoid's surface.
+        diameters_mm: Desired diameters, shape (n,), largest first.
+        semi_axes_mm: Semi-axes of the ellipsoid, which is centred at the origin, along x, y and z: shape (3,).
+        smallest_mm: Spheres are not shrunk below this diameter.
         peripheral: Place all spheres in one layer under the surface.
 
     Returns:
@@ -44,7 +43,7 @@ def pack_spheres(
         ValueError: They do not fit even at the smallest diameter.
     """
     while True:
-        centres = _try_to_pack(rng, diameters_mm / 2, semi_axes_mm, gap_mm, margin_mm, peripheral)
+        centres = _try_to_pack(rng, diameters_mm / 2, semi_axes_mm, peripheral=peripheral)
         if centres is not None:
             return centres, diameters_mm
         if diameters_mm.max() <= smallest_mm:
@@ -53,23 +52,16 @@ def pack_spheres(
 
 
 def _try_to_pack(
-    rng: np.random.Generator,
-    radii_mm: NDArray[np.float64],
-    semi_axes_mm: NDArray[np.float64],
-    gap_mm: float,
-    margin_mm: float,
-    peripheral: bool,
-) -> NDArray[np.float64] | None:
+    rng: np.random.Generator, radii_mm: FloatArray, semi_axes_mm: FloatArray, *, peripheral: bool
+) -> FloatArray | None:
     centres = np.empty((0, 3))
     for index, radius in enumerate(radii_mm):
+        depth = radius + _MARGIN_MM
         for _ in range(_BATCHES):
-            if peripheral:
-                candidates = _under_surface(rng, _CANDIDATES, semi_axes_mm, depth_mm=radius + margin_mm)
-            else:
-                candidates = _uniform_in_ellipsoid(rng, _CANDIDATES, semi_axes_mm)
-            distances = np.sqrt(((candidates[:, None] - centres[None]) ** 2).sum(axis=2))
-            free = candidates[(distances > radii_mm[:index] + radius + gap_mm).all(axis=1)]
-            inside = free[_fits_inside(free, radius + margin_mm, semi_axes_mm)]
+            candidates = _draw_candidates(rng, semi_axes_mm, under_surface_mm=depth if peripheral else None)
+            distances = np.linalg.norm(candidates[:, None] - centres[None], axis=2)
+            free = candidates[(distances > radii_mm[:index] + radius + _GAP_MM).all(axis=1)]
+            inside = free[_fits_inside(free, depth, semi_axes_mm)]
             if len(inside):
                 centres = np.vstack([centres, inside[0]])
                 break
@@ -78,31 +70,32 @@ def _try_to_pack(
     return centres
 
 
-def _under_surface(
-    rng: np.random.Generator, number: int, semi_axes_mm: NDArray[np.float64], *, depth_mm: float
-) -> NDArray[np.float64]:
-    """Points that deep under the ellipsoid's surface, or up to a millimetre or so deeper."""
-    directions = _random_directions(rng, number)
+def _draw_candidates(
+    rng: np.random.Generator, semi_axes_mm: FloatArray, *, under_surface_mm: float | None
+) -> FloatArray:
+    """Points anywhere in the ellipsoid, or at a depth under its surface (up to about a millimetre deeper)."""
+    directions = rng.standard_normal((_CANDIDATES, 3))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    if under_surface_mm is None:
+        return directions * rng.random((_CANDIDATES, 1)) ** (1 / 3) * semi_axes_mm
     normals = directions / semi_axes_mm
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
-    return np.asarray(directions * semi_axes_mm - normals * (depth_mm + rng.exponential(0.5, (number, 1))))
+    return directions * semi_axes_mm - normals * (under_surface_mm + rng.exponential(0.5, (_CANDIDATES, 1)))
 
 
-def _uniform_in_ellipsoid(
-    rng: np.random.Generator, number: int, semi_axes_mm: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    directions = _random_directions(rng, number)
-    return np.asarray(directions * rng.random((number, 1)) ** (1 / 3) * semi_axes_mm)
+def _sphere_directions(number: int) -> FloatArray:
+    """Nearly even directions, the Fibonacci lattice on the sphere: shape (number, 3)."""
+    index = np.arange(number) + 0.5
+    height = 1 - 2 * index / number
+    azimuth = np.pi * (1 + np.sqrt(5)) * index
+    ring = np.sqrt(1 - height**2)
+    return np.stack([ring * np.cos(azimuth), ring * np.sin(azimuth), height], axis=1)
 
 
-def _random_directions(rng: np.random.Generator, number: int) -> NDArray[np.float64]:
-    directions = rng.standard_normal((number, 3))
-    return np.asarray(directions / np.linalg.norm(directions, axis=1, keepdims=True))
+_DIRECTIONS = _sphere_directions(64)
 
 
-def _fits_inside(
-    centres_mm: NDArray[np.float64], radius_mm: float, semi_axes_mm: NDArray[np.float64]
-) -> NDArray[np.bool_]:
+def _fits_inside(centres_mm: FloatArray, radius_mm: float, semi_axes_mm: FloatArray) -> BoolArray:
     """Whether 64 points spread over a sphere's surface all lie in the ellipsoid, for each centre."""
-    surface = (centres_mm[:, None] + radius_mm * sphere_directions(64)) / semi_axes_mm
+    surface = (centres_mm[:, None] + radius_mm * _DIRECTIONS) / semi_axes_mm
     return np.asarray(((surface**2).sum(axis=2) < 1).all(axis=1))

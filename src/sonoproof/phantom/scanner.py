@@ -5,21 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sonoproof.phantom.acoustics import (
     PolarGrid,
-    Pulse,
+    Probe,
     draw_scatterers,
     echo_level_db,
     evolve_scatterers,
     log_compress,
 )
 from sonoproof.phantom.anatomy import FollicleSection, Ovary, sections
-from sonoproof.phantom.geometry import Plane
 from sonoproof.phantom.scene import Scene
 from sonoproof.phantom.sector import Sector
 from sonoproof.phantom.tissue import BACKGROUND, section_mask, tissue_maps
+from sonoproof.types import Float32Array, UInt8Array
 
 _ROW_STEP_MM = 0.1
 _BEAMS = 256
@@ -40,7 +39,7 @@ class ScannerSettings:
         depth_mm: Depth of the picture below the face of the probe.
         sector_degrees: Opening angle.
         face_radius_mm: Radius of the probe's face.
-        aspect: Most width over height that the picture is given; what exceeds it is cut off on both sides.
+        aspect: Largest ratio of width to height of the picture; a wider sector is cut off on both sides.
         focus_mm: Depth of the focus.
         gain_db: Overall gain.
         dynamic_range_db: Range of echo levels shown, from black to white.
@@ -60,13 +59,13 @@ class ScannerSettings:
     noise_db: float
 
     @property
-    def pulse(self) -> Pulse:
-        """The pulse of these settings."""
-        return Pulse(frequency_mhz=self.frequency_mhz, focus_mm=self.focus_mm)
+    def probe(self) -> Probe:
+        """The probe at these settings."""
+        return Probe(self.frequency_mhz, focus_mm=self.focus_mm, noise_db=self.noise_db, gain_slope=self.gain_slope)
 
     @property
     def white_db(self) -> float:
-        """Echo level shown white; at no gain ordinary tissue comes to lie at 43 % of the grey scale."""
+        """Echo level shown white; without gain, ordinary tissue appears at 43 % of the grey scale."""
         return 0.57 * self.dynamic_range_db - self.gain_db
 
     @property
@@ -84,13 +83,12 @@ class ScannerSettings:
 
     def sector(self, *, size_px: int) -> Sector:
         """The picture with `size_px` pixels on its longer side."""
-        return Sector.fitted(
-            face_radius_mm=self.face_radius_mm,
-            depth_mm=self.depth_mm,
-            half_angle_rad=self.half_angle_rad,
-            aspect=self.aspect,
-            size_px=size_px,
-        )
+        half_angle, radius_mm = self.half_angle_rad, self.face_radius_mm
+        height_mm = self.depth_mm + radius_mm * (1 - np.cos(half_angle))
+        width_mm = min(2 * (radius_mm + self.depth_mm) * np.sin(half_angle), self.aspect * height_mm)
+        mm_per_px = float(max(width_mm, height_mm) / size_px)
+        width, height = round(width_mm / mm_per_px), round(height_mm / mm_per_px)
+        return Sector(radius_mm, self.depth_mm, half_angle, mm_per_px=mm_per_px, width=width, height=height)
 
 
 @dataclass(frozen=True)
@@ -101,13 +99,13 @@ class Frame:
         image: Grey levels, uint8, shape (height, width).
         mask: 0 background, 1 ovary, 2 visible follicle, uint8, of the same shape.
         y_mm: Position of the section plane.
-        shift_mm: Where the probe stood within the plane (x, z).
+        shift_mm: Position of the probe within the plane (x, z).
         follicles: The sections of the follicles in the ideal anatomy.
-        correlation: Of the scatterers with those of the frame before (0 for the first).
+        correlation: Correlation of the scatterers with those of the previous frame (0 for the first).
     """
 
-    image: NDArray[np.uint8]
-    mask: NDArray[np.uint8]
+    image: UInt8Array
+    mask: UInt8Array
     y_mm: float
     shift_mm: tuple[float, float]
     follicles: tuple[FollicleSection, ...]
@@ -132,7 +130,7 @@ def draw_settings(rng: np.random.Generator) -> ScannerSettings:
 
 
 def place_in_view(rng: np.random.Generator, ovary: Ovary, settings: ScannerSettings) -> Ovary:
-    """Move the ovary to where an operator has it: whole, below the near field, not far off the middle."""
+    """Move the ovary to where an operator would have it: in full view below the near field, not far off centre."""
     reach = ovary.shape.extent_mm()
     highest, lowest = reach[2] + 4, settings.depth_mm - reach[2] - 5
     depth = rng.triangular(highest, highest + 0.3 * (lowest - highest), lowest) if lowest > highest else highest
@@ -146,77 +144,48 @@ def sweep(
 ) -> list[Frame]:
     """Sweep the section plane through an ovary that lies in view.
 
-    Neighbouring frames share scatterers as far as their slices overlap: a Gaussian in their distance.
+    Neighbouring frames share scatterers to the extent that their slices overlap: the correlation is a Gaussian of
+    their distance.
     """
     grid, sector = settings.grid(), settings.sector(size_px=size_px)
+    x, z = sector.pixel_centres_mm()
+    shown = sector.contains(x, z)
     near_field_db = _draw_near_field_db(rng, grid)
     planes_mm = _draw_section_planes_mm(rng, scene.ovary, frames)
-    shifts_mm = np.cumsum(rng.normal(0, _UNSTEADINESS_MM, (frames, 2)), axis=0)
-    correlations = [0.0, *np.exp(-((np.diff(planes_mm) / (2 * scene.slice_sigma_mm)) ** 2))]
+    shifts_mm = [(float(x), float(z)) for x, z in rng.normal(0, _UNSTEADINESS_MM, (frames, 2)).cumsum(axis=0)]
+    correlations = [0.0, *np.exp(-((np.diff(planes_mm) / (2 * scene.slice_sigma_mm)) ** 2)).tolist()]
     scatterers = draw_scatterers(rng, grid.shape)
     swept = []
-    for y_mm, (shift_x, shift_z), correlation in zip(planes_mm, shifts_mm, correlations, strict=True):
+    for y_mm, shift_mm, correlation in zip(planes_mm, shifts_mm, correlations, strict=True):
         scatterers = evolve_scatterers(scatterers, rng, correlation=correlation)
-        shift_mm = (float(shift_x), float(shift_z))
+        maps = tissue_maps(scene, grid, y_mm=y_mm, shift_mm=shift_mm)
+        level_db = echo_level_db(maps, grid=grid, probe=settings.probe, scatterers=scatterers, rng=rng)
+        level_db += near_field_db
+        grey = log_compress(level_db, dynamic_range_db=settings.dynamic_range_db, white_db=settings.white_db)
+        mask = section_mask(scene, x + np.float32(shift_mm[0]), z + np.float32(shift_mm[1]), y_mm=y_mm)
         swept.append(
             Frame(
-                image=_scan(
-                    rng, scene, settings, grid, sector, scatterers, near_field_db, y_mm=y_mm, shift_mm=shift_mm
-                ),
-                mask=_mask(scene, sector, y_mm=y_mm, shift_mm=shift_mm),
+                image=sector.scan_convert(grey, grid=grid),
+                mask=np.where(shown, mask, np.uint8(BACKGROUND)),
                 y_mm=y_mm,
                 shift_mm=shift_mm,
                 follicles=tuple(sections(scene.ovary, y_mm=y_mm)),
-                correlation=float(correlation),
+                correlation=correlation,
             )
         )
     return swept
 
 
-def _scan(
-    rng: np.random.Generator,
-    scene: Scene,
-    settings: ScannerSettings,
-    grid: PolarGrid,
-    sector: Sector,
-    scatterers: NDArray[np.complex64],
-    near_field_db: Plane,
-    *,
-    y_mm: float,
-    shift_mm: tuple[float, float],
-) -> NDArray[np.uint8]:
-    level_db = echo_level_db(
-        tissue_maps(scene, grid, y_mm=y_mm, shift_mm=shift_mm),
-        grid=grid,
-        pulse=settings.pulse,
-        scatterers=scatterers,
-        rng=rng,
-        noise_db=settings.noise_db,
-        gain_slope=settings.gain_slope,
-    )
-    grey = log_compress(
-        level_db + near_field_db, dynamic_range_db=settings.dynamic_range_db, white_db=settings.white_db
-    )
-    return sector.scan_convert(grey, grid=grid)
-
-
-def _mask(scene: Scene, sector: Sector, *, y_mm: float, shift_mm: tuple[float, float]) -> NDArray[np.uint8]:
-    x, z = sector.pixel_centres_mm()
-    mask = section_mask(scene, x, z, y_mm=y_mm, shift_mm=shift_mm)
-    mask[~sector.contains(x, z)] = BACKGROUND
-    return mask
-
-
 def _draw_section_planes_mm(rng: np.random.Generator, ovary: Ovary, frames: int) -> list[float]:
-    """Positions from one end of the sweep to the other, either way, not quite evenly spaced."""
+    """Positions from one end of the sweep to the other, in either direction, not quite evenly spaced."""
     reach = _SWEEP * ovary.shape.extent_mm()[1]
     even = np.linspace(-reach, reach, frames) if frames > 1 else np.zeros(1)
     uneven = even + rng.uniform(-0.25, 0.25, frames) * 2 * reach / frames
     return [float(y) for y in rng.choice([-1.0, 1.0]) * np.clip(uneven, -reach, reach) + ovary.shape.centre_mm[1]]
 
 
-def _draw_near_field_db(rng: np.random.Generator, grid: PolarGrid) -> Plane:
-    """Reverberation between the probe's face and its cover: bright arcs that die away, shape (rows, 1)."""
+def _draw_near_field_db(rng: np.random.Generator, grid: PolarGrid) -> Float32Array:
+    """Reverberation between the probe's face and its cover: bright arcs that fade with depth, shape (rows, 1)."""
     spacing_mm = rng.uniform(0.9, 1.6)
     rings = np.cos(np.pi * grid.depths_mm / spacing_mm) ** 8
     level = rng.uniform(6, 12) * rings * np.exp(-grid.depths_mm / _NEAR_FIELD_MM)

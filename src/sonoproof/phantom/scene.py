@@ -10,8 +10,9 @@ import numpy as np
 
 from sonoproof.phantom.acoustics import TISSUE_ATTENUATION
 from sonoproof.phantom.anatomy import Ovary
-from sonoproof.phantom.fields import SmoothField, interpolated
-from sonoproof.phantom.geometry import Ellipsoid, Plane, rotation_about
+from sonoproof.phantom.fields import SmoothField
+from sonoproof.phantom.geometry import Ellipsoid, rotation_about
+from sonoproof.types import Float32Array
 
 LAYER_STEP_MM = 0.25
 _LAYERED_MM = 90.0
@@ -24,7 +25,7 @@ class Neighbour:
     """A vessel or the uterus.
 
     Attributes:
-        shape: The ellipsoid that stands for it.
+        shape: The ellipsoid that represents it.
         echo_db: Echogenicity.
         wall_db: Echo of its wall where it faces the beam.
         attenuation: dB/cm/MHz, one way.
@@ -38,7 +39,7 @@ class Neighbour:
 
 @dataclass(frozen=True)
 class Scene:
-    """All that one sweep passes through. Echogenicities are relative to ordinary tissue (0 dB).
+    """Everything that one sweep passes through. Echogenicities are relative to ordinary tissue (0 dB).
 
     Attributes:
         ovary: The ovary.
@@ -49,11 +50,11 @@ class Scene:
         slice_sigma_mm: Standard deviation of the beam's thickness across the section plane.
         lumps: Unevenness of the surroundings.
         grain: Unevenness of the stroma.
-        pressure: Displacement along x and z by which the tissue is out of shape, in units of `deformation_mm`.
+        pressure: Displacement along x and z that deforms the tissue, in units of `deformation_mm`.
         deformation_mm: Its root mean square.
         warp: Undulation of the layers.
-        layering: Where the layers are marked, and where not.
-        layer_db: Echogenicity of the layers by depth, a value every `LAYER_STEP_MM`.
+        layering: Where the layers are pronounced, and where not.
+        layer_db: Echogenicity of the layers by depth, one value per `LAYER_STEP_MM`.
     """
 
     ovary: Ovary
@@ -68,13 +69,12 @@ class Scene:
     deformation_mm: float
     warp: SmoothField
     layering: SmoothField
-    layer_db: Plane
+    layer_db: Float32Array
 
-    def undeformed(self, x: Plane, z: Plane, *, y_mm: float) -> tuple[Plane, Plane]:
+    def undeformed(self, x: Float32Array, z: Float32Array, *, y_mm: float) -> tuple[Float32Array, Float32Array]:
         """Where what is now at (x, z) lies in the ideal anatomy; no real follicle is a perfect sphere."""
-        along_x, along_z = interpolated(self.pressure, x, z, y_mm=y_mm)
-        scale = np.float32(self.deformation_mm)
-        return x + scale * along_x, z + scale * along_z
+        along_x, along_z = (np.float32(self.deformation_mm) * field(x, z, y_mm=y_mm) for field in self.pressure)
+        return x + along_x, z + along_z
 
 
 def draw_scene(rng: np.random.Generator, *, ovary: Ovary) -> Scene:
@@ -105,7 +105,7 @@ def _draw_neighbours(rng: np.random.Generator, ovary: Ellipsoid) -> Iterator[Nei
 
 
 def _draw_iliac_vein(rng: np.random.Generator, ovary: Ellipsoid, side: float) -> Neighbour:
-    """The landmark below the ovary, cut lengthwise or aslant."""
+    """The landmark below the ovary, cut lengthwise or obliquely."""
     reach = ovary.extent_mm()
     offset = np.array([side * rng.uniform(-0.5, 1.0) * reach[0], 0.0, reach[2] + rng.uniform(4, 8)])
     semi_axes = np.array([rng.uniform(12, 22), rng.uniform(3, 5), rng.uniform(2.2, 3.8)])
@@ -120,7 +120,7 @@ def _draw_uterus(rng: np.random.Generator, ovary: Ellipsoid, side: float) -> Nei
     return Neighbour(shape, echo_db=rng.uniform(-4, 1), wall_db=rng.uniform(2, 7), attenuation=TISSUE_ATTENUATION)
 
 
-def _draw_layers_db(rng: np.random.Generator) -> Plane:
+def _draw_layers_db(rng: np.random.Generator) -> Float32Array:
     """Muscle and fascia: noise of two scales, and a few thin bright sheets."""
     number = int(_LAYERED_MM / LAYER_STEP_MM)
     fine, coarse = (_smooth_noise(rng, number, sigma) for sigma in (1.6, 12.0))
@@ -130,7 +130,7 @@ def _draw_layers_db(rng: np.random.Generator) -> Plane:
     return np.asarray(layers, dtype=np.float32)
 
 
-def _smooth_noise(rng: np.random.Generator, number: int, sigma: float) -> Plane:
+def _smooth_noise(rng: np.random.Generator, number: int, sigma: float) -> Float32Array:
     """Gaussian noise of unit variance, correlated over `sigma` samples."""
     noise = cv2.GaussianBlur(rng.standard_normal((number, 1)), (1, 0), sigmaX=0.1, sigmaY=sigma)[:, 0]
     return np.asarray(noise / noise.std(), dtype=np.float32)

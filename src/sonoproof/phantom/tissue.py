@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 from scipy.special import ndtr
 
 from sonoproof.phantom.acoustics import FLUID_ATTENUATION, TISSUE_ATTENUATION, PolarGrid, TissueMaps
 from sonoproof.phantom.anatomy import sections
-from sonoproof.phantom.fields import interpolated
-from sonoproof.phantom.geometry import Ellipsoid, Plane
+from sonoproof.phantom.geometry import Ellipsoid
 from sonoproof.phantom.scene import LAYER_STEP_MM, Neighbour, Scene
+from sonoproof.types import Float32Array, FloatArray, UInt8Array
 
 BACKGROUND, OVARY, FOLLICLE = 0, 1, 2
 """Values of a mask."""
@@ -35,13 +36,13 @@ class _View:
         beam_z: Likewise.
     """
 
-    x: Plane
-    z: Plane
+    x: Float32Array
+    z: Float32Array
     y_mm: float
-    beam_x: Plane
-    beam_z: Plane
+    beam_x: Float32Array
+    beam_z: Float32Array
 
-    def surface(self, shape: Ellipsoid) -> tuple[Plane, Plane]:
+    def surface(self, shape: Ellipsoid) -> tuple[Float32Array, Float32Array]:
         """Distance to the surface of an ellipsoid, and how squarely it faces the beam (0 to 1)."""
         distance, normal_x, normal_z = shape.surface(self.x, self.z, y_mm=self.y_mm)
         return distance, np.abs(normal_x * self.beam_x + normal_z * self.beam_z)
@@ -69,9 +70,9 @@ def tissue_maps(scene: Scene, grid: PolarGrid, *, y_mm: float, shift_mm: tuple[f
     return maps
 
 
-def section_mask(scene: Scene, x: Plane, z: Plane, *, y_mm: float, shift_mm: tuple[float, float]) -> NDArray[np.uint8]:
+def section_mask(scene: Scene, x: Float32Array, z: Float32Array, *, y_mm: float) -> UInt8Array:
     """The truth at points of one section plane: `BACKGROUND`, `OVARY` or, where visible, `FOLLICLE`."""
-    x, z = scene.undeformed(x + np.float32(shift_mm[0]), z + np.float32(shift_mm[1]), y_mm=y_mm)
+    x, z = scene.undeformed(x, z, y_mm=y_mm)
     distance, _, _ = scene.ovary.shape.surface(x, z, y_mm=y_mm)
     mask = np.where(distance < 0, OVARY, BACKGROUND).astype(np.uint8)
     for disc in sections(scene.ovary, y_mm=y_mm):
@@ -81,8 +82,9 @@ def section_mask(scene: Scene, x: Plane, z: Plane, *, y_mm: float, shift_mm: tup
 
 
 def _surroundings(scene: Scene, view: _View) -> TissueMaps:
-    fields = (scene.warp, scene.layering, scene.lumps)
-    warp, layering, lumps = interpolated(fields, view.x, view.z, y_mm=view.y_mm)
+    warp, layering, lumps = (
+        field(view.x, view.z, y_mm=view.y_mm) for field in (scene.warp, scene.layering, scene.lumps)
+    )
     # Next to the probe the layers follow its face; deeper down they undulate by some millimetres.
     depth_mm = _yielding_depth_mm(scene.ovary.shape, view) + 4 * warp * np.clip(view.z / 12, 0, 1) + 8
     samples = np.arange(len(scene.layer_db), dtype=np.float32) * LAYER_STEP_MM
@@ -94,8 +96,8 @@ def _surroundings(scene: Scene, view: _View) -> TissueMaps:
     )
 
 
-def _yielding_depth_mm(ovary: Ellipsoid, view: _View) -> Plane:
-    """Depth along which the layers lie: above and below the ovary they give way to it."""
+def _yielding_depth_mm(ovary: Ellipsoid, view: _View) -> Float32Array:
+    """Depth that the layers follow: above and below the ovary they bend around it."""
     reach, centre = ovary.extent_mm(), ovary.centre_mm
     dx = (view.x - np.float32(centre[0])) / np.float32(reach[0])
     dz = (view.z - np.float32(centre[2])) / np.float32(reach[2])
@@ -115,7 +117,7 @@ def _add_neighbour(maps: TissueMaps, neighbour: Neighbour, view: _View) -> None:
 def _add_stroma(maps: TissueMaps, scene: Scene, view: _View) -> None:
     distance, facing = view.surface(scene.ovary.shape)
     inside = ndtr(-distance / 0.25)
-    (grain,) = interpolated((scene.grain,), view.x, view.z, y_mm=view.y_mm)
+    grain = scene.grain(view.x, view.z, y_mm=view.y_mm)
     _blend(maps.diffuse, _power(np.float32(scene.stroma_db) + np.float32(1.2) * grain), inside)
     _blend(maps.attenuation, np.float32(TISSUE_ATTENUATION), inside)
     capsule = np.exp(-((distance / _CAPSULE_SIGMA_MM) ** 2))
@@ -124,9 +126,7 @@ def _add_stroma(maps: TissueMaps, scene: Scene, view: _View) -> None:
     maps.attenuation[...] += _edge_attenuation(0.6, capsule, facing)
 
 
-def _add_follicle(
-    maps: TissueMaps, scene: Scene, view: _View, *, centre_mm: NDArray[np.float64], radius_mm: float
-) -> None:
+def _add_follicle(maps: TissueMaps, scene: Scene, view: _View, *, centre_mm: FloatArray, radius_mm: float) -> None:
     """Fluid and a thin wall. The beam has the thickness of the slice, so a grazed follicle is filled in."""
     offset = view.y_mm - centre_mm[1]
     patch = _patch(view, centre_mm, reach_mm=radius_mm + 1.2)
@@ -147,31 +147,29 @@ def _add_follicle(
     maps.attenuation[patch] += _edge_attenuation(0.5, wall, facing)
 
 
-def _share_of_slice(in_plane_mm: Plane, radius_mm: float, offset_mm: float, sigma_mm: float) -> Plane:
+def _share_of_slice(in_plane_mm: Float32Array, radius_mm: float, offset_mm: float, sigma_mm: float) -> Float32Array:
     """Share of a Gaussian slice that lies within a sphere whose centre is `offset_mm` off the section plane."""
     half_chord = np.sqrt(np.maximum(np.float32(radius_mm**2) - in_plane_mm**2, 0))
     share = ndtr((half_chord - offset_mm) / sigma_mm) - ndtr((-half_chord - offset_mm) / sigma_mm)
     return np.asarray(share, dtype=np.float32)
 
 
-def _edge_attenuation(strength: float, surface: Plane, facing: Plane) -> Plane:
+def _edge_attenuation(strength: float, surface: Float32Array, facing: Float32Array) -> Float32Array:
     """Refraction at a curved surface that the beam grazes takes sound out of it: the edge shadow."""
     return np.asarray(np.float32(strength) * surface * (1 - np.minimum(facing, 1) ** 2) ** 12, dtype=np.float32)
 
 
-def _patch(view: _View, centre_mm: NDArray[np.float64], *, reach_mm: float) -> tuple[slice, slice] | None:
+def _patch(view: _View, centre_mm: FloatArray, *, reach_mm: float) -> tuple[slice, ...] | None:
     """Rows and beams that can lie within `reach_mm` of a point, or None where there are none."""
     near = np.abs(view.x - np.float32(centre_mm[0])) < reach_mm
     near &= np.abs(view.z - np.float32(centre_mm[2])) < reach_mm
-    rows, beams = np.flatnonzero(near.any(axis=1)), np.flatnonzero(near.any(axis=0))
-    if not len(rows):
-        return None
-    return slice(rows[0], rows[-1] + 1), slice(beams[0], beams[-1] + 1)
+    (patch,) = ndimage.find_objects(near.astype(np.uint8), max_label=1)
+    return patch
 
 
-def _blend(target: Plane, value: Plane | np.float32, share: NDArray[np.floating]) -> None:
+def _blend(target: Float32Array, value: Float32Array | np.float32, share: NDArray[np.floating]) -> None:
     target += share * (value - target)
 
 
-def _power(level_db: Plane | float) -> Plane:
+def _power(level_db: Float32Array | float) -> Float32Array:
     return np.asarray(np.exp(np.float32(np.log(10) / 10) * np.asarray(level_db, dtype=np.float32)))

@@ -56,7 +56,7 @@ def write_cohort(out: Path, *, config: PhantomConfig, progress: Progress = SILEN
         progress(len(patients) * config.frames_per_patient, config.frames)
     rows = sorted(row for patient in patients for row in patient.rows)
     write_sheet(cohort.sheet, rows)
-    write_json(cohort.truth, _truth(config, patients), schema=TRUTH_SCHEMA)
+    write_json(cohort.truth, _rounded(_truth(config, patients)), schema=TRUTH_SCHEMA)
     return replace(cohort, rows=len(rows))
 
 
@@ -90,15 +90,13 @@ def _simulate(jobs: Sequence[PatientJob], config: PhantomConfig) -> Iterator[Wri
 
 def _truth(config: PhantomConfig, patients: Sequence[WrittenPatient]) -> dict[str, Any]:
     planted = [entry for patient in patients for entry in patient.planted]
-    truth = {
+    return {
         "seed": config.seed,
         "config": config.content(),
         "mask_values": {"background": 0, "ovary": 1, "follicle": 2},
         "planted": sorted(planted, key=lambda entry: entry["kind"] == "wrong label"),  # those last
         "patients": [patient.truth for patient in patients],
     }
-    rounded: dict[str, Any] = _rounded(truth)
-    return rounded
 
 
 def _rounded(value: Any) -> Any:

@@ -101,8 +101,6 @@ def test_what_cannot_fit_is_an_error_and_not_an_endless_search() -> None:
             np.full(40, 4.0),
             semi_axes_mm=np.array([4.0, 3.0, 3.0]),
             smallest_mm=2.0,
-            gap_mm=0.3,
-            margin_mm=0.5,
             peripheral=False,
         )
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -42,7 +43,8 @@ def level_db(scene: Scene, seed: int = 0) -> NDArray[np.float32]:
     rng = np.random.default_rng(seed)
     maps = tissue_maps(scene, grid, y_mm=0.0, shift_mm=(0.0, 0.0))
     scatterers = draw_scatterers(rng, grid.shape)
-    return echo_level_db(maps, grid=grid, pulse=SETTINGS.pulse, scatterers=scatterers, rng=rng, noise_db=-120.0)
+    probe = replace(SETTINGS.probe, noise_db=-120.0)
+    return echo_level_db(maps, grid=grid, probe=probe, scatterers=scatterers, rng=rng)
 
 
 def test_tissue_behind_a_follicle_is_brighter_by_what_the_fluid_does_not_attenuate() -> None:
@@ -117,7 +119,7 @@ def test_undeformed_mask_is_the_exact_geometry() -> None:
     scene = undisturbed(draw_scene(np.random.default_rng(0), ovary=ovary), ovary)
     sector = SETTINGS.sector(size_px=512)
     x, z = sector.pixel_centres_mm()
-    mask = section_mask(scene, x, z, y_mm=2.0, shift_mm=(0.0, 0.0))
+    mask = section_mask(scene, x, z, y_mm=2.0)
     area_mm2 = sector.mm_per_px**2
 
     # The plane y = 2 cuts the sphere of radius 4 in a disc of radius √12, the ellipsoid in one scaled by √(1−(2/11)²).
