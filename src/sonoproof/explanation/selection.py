@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-SELECTION_COLUMNS = ("image_id", "kind", "rank")
-
 
 def select_frames(predictions: pd.DataFrame, *, positive: str, top: int, errors: int) -> pd.DataFrame:
     """Choose frames to explain.

@@ -9,7 +9,6 @@ from sonoproof.evaluation.choosing.abstention import choose_abstention
 from sonoproof.evaluation.choosing.calibration import ISOTONIC_GROUPS, SLOPES, fit_calibration, temperature_interval
 from sonoproof.evaluation.choosing.operating_point import choose_operating_point
 from sonoproof.evaluation.choosing.rows import CalibrationRows
-from sonoproof.evaluation.choosing.threshold import Policy
 from sonoproof.evaluation.intervals.resampling import BOOTSTRAP, Bootstrap
 from sonoproof.evaluation.scores.rows import ScoredRows
 from sonoproof.training.verdict import Abstention, Calibration, Decision, Method, OperatingPoint
@@ -41,14 +40,16 @@ def choose_decision(
     calibration = _calibration(
         rows, config=config, missing=missing, chosen_on=chosen_on, confidence=bootstrap.confidence
     )
-    if missing and config.policy != "fixed":
+    if config.policy == "fixed":
+        point = OperatingPoint(threshold)
+    elif missing:
         why = f"set before training: policy {config.policy!r} was asked for, but {missing}"
         point = OperatingPoint(threshold, chosen_on=why)
     else:
         point = choose_operating_point(
             ScoredRows.from_logits(rows.targets, logits=calibration.apply(rows.logits)),
             groups=rows.groups,
-            policy=_policy(config, threshold=threshold),
+            config=config,
             chosen_on=chosen_on,
             bootstrap=bootstrap,
         )
@@ -89,14 +90,4 @@ def _calibration(
         low, high = limits.low, limits.high
     return dataclasses.replace(
         fitted, low=low, high=high, chosen_on=chosen_on, n=len(rows.logits), n_groups=rows.n_groups
-    )
-
-
-def _policy(config: CalibrateConfig, *, threshold: float) -> Policy:
-    return Policy(
-        config.policy,
-        target=threshold if config.policy == "fixed" else config.target,
-        cost_false_positive=config.cost_false_positive,
-        cost_false_negative=config.cost_false_negative,
-        prevalence=config.prevalence,
     )

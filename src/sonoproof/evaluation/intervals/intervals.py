@@ -92,35 +92,22 @@ def metric_intervals(
     """
     grouping = Grouping.from_names(groups, targets=rows.targets, stratified=bootstrap.stratified)
     grouped = GroupedRows(rows, grouping)
-    unknown = {name: _unknown(metric, grouped) for name, metric in metrics.items()}
-    known = [metrics[name] for name, interval in unknown.items() if interval is None]
-    spreads = _spreads(grouped, metrics=known, bootstrap=bootstrap) if known else {}
+    found = {name: _unknown(metric, grouped) for name, metric in metrics.items()}
+    known = [metrics[name] for name, interval in found.items() if interval is None]
+    if known:
+        rng = np.random.default_rng(bootstrap.seed)
+        (joint,) = resample([grouped], metrics=known, resamples=bootstrap.resamples, rng=rng)
+        alone = [stratum for (stratum,) in resample_each_stratum([grouped], metrics=known, rng=rng)]
     return {
-        name: interval or _interval(metric, grouped, spread=spreads[name], confidence=bootstrap.confidence)
-        for (name, metric), interval in zip(metrics.items(), unknown.values(), strict=True)
-    }
-
-
-@dataclass(frozen=True)
-class _Spread:
-    """How one metric varies over the resamples."""
-
-    standard_error: float
-    share_undefined: float
-    variance_by_stratum: FloatArray
-
-
-def _spreads(grouped: GroupedRows, *, metrics: Sequence[Metric], bootstrap: Bootstrap) -> dict[str, _Spread]:
-    rng = np.random.default_rng(bootstrap.seed)
-    (joint,) = resample([grouped], metrics=metrics, resamples=bootstrap.resamples, rng=rng)
-    alone = [stratum for (stratum,) in resample_each_stratum([grouped], metrics=metrics, rng=rng)]
-    return {
-        name: _Spread(
-            standard_error=standard_deviation(values),
-            share_undefined=float(np.isnan(values).mean()),
-            variance_by_stratum=np.array([standard_deviation(stratum[name]) ** 2 for stratum in alone]),
+        name: interval
+        or _interval(
+            metrics[name],
+            grouped,
+            resampled=joint[name],
+            by_stratum=[stratum[name] for stratum in alone],
+            confidence=bootstrap.confidence,
         )
-        for name, values in joint.items()
+        for name, interval in found.items()
     }
 
 
@@ -143,16 +130,24 @@ def _unknown(metric: Metric, grouped: GroupedRows) -> Interval | None:
     return None
 
 
-def _interval(metric: Metric, grouped: GroupedRows, *, spread: _Spread, confidence: float) -> Interval:
+def _interval(
+    metric: Metric,
+    grouped: GroupedRows,
+    *,
+    resampled: FloatArray,
+    by_stratum: Sequence[FloatArray],
+    confidence: float,
+) -> Interval:
     value = float(metric(grouped.rows))
     if metric.bounded and value in (0.0, 1.0):
         return _interval_at_bound(metric, grouped, value=value, confidence=confidence)
-    if spread.share_undefined > MAX_UNDEFINED:
-        return Interval(value, reason=f"no limits: undefined in {100 * spread.share_undefined:.0f} % of the resamples")
-    if not spread.standard_error > 1e-12 * abs(value):
+    undefined, error = float(np.isnan(resampled).mean()), standard_deviation(resampled)
+    if undefined > MAX_UNDEFINED:
+        return Interval(value, reason=f"no limits: undefined in {100 * undefined:.0f} % of the resamples")
+    if not error > 1e-12 * abs(value):
         return Interval(value, reason="no limits: every resample gave the same value")
-    freedom = degrees_of_freedom(metric, grouped, variance_by_stratum=spread.variance_by_stratum)
-    reach = float(stats.t.ppf((1 + confidence) / 2, freedom)) * spread.standard_error
+    freedom = degrees_of_freedom(metric, grouped, by_stratum=by_stratum)
+    reach = float(stats.t.ppf((1 + confidence) / 2, freedom)) * error
     # The limits are symmetric on the transformed scale; the delta method takes the standard error there.
     if metric.bounded:
         centre, reach = float(logit(value)), reach / (value * (1 - value))
@@ -160,17 +155,17 @@ def _interval(metric: Metric, grouped: GroupedRows, *, spread: _Spread, confiden
     return Interval(value, value * float(np.exp(-reach / value)), value * float(np.exp(reach / value)))
 
 
-def degrees_of_freedom(metric: Metric, grouped: GroupedRows, *, variance_by_stratum: FloatArray) -> float:
+def degrees_of_freedom(metric: Metric, grouped: GroupedRows, *, by_stratum: Sequence[FloatArray]) -> float:
     """Welch-Satterthwaite over the strata, each with its effective number of groups less one.
 
     Args:
         metric: The metric, or that whose difference is tested.
         grouped: The rows.
-        variance_by_stratum: Variance with only that stratum resampled, shape (S,).
+        by_stratum: For each stratum the values with only that one resampled.
     """
     effective = np.array([_effective_groups(metric, grouped, members) for members in grouped.grouping.strata])
     freedom = np.maximum(effective - 1, 1)
-    share = np.nan_to_num(variance_by_stratum)
+    share = np.nan_to_num(np.array([standard_deviation(values) ** 2 for values in by_stratum]))
     if share.sum() == 0:
         return float(freedom.min())
     return float(share.sum() ** 2 / (share**2 / freedom).sum())

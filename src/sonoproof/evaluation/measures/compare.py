@@ -210,10 +210,9 @@ def _test(
     error = standard_deviation(resampled)
     if not error > 1e-12:
         return PairedTest(difference, reason="no limits: every resample gave the same difference")
-    variances = np.array([standard_deviation(part) ** 2 for part in by_stratum])
     # The rows predicted positive differ between the two: count groups by class instead.
     counted = replace(metric, over="all") if metric.over.startswith("predicted") else metric
-    freedom = degrees_of_freedom(counted, first, variance_by_stratum=variances)
+    freedom = degrees_of_freedom(counted, first, by_stratum=by_stratum)
     reach = float(stats.t.ppf((1 + confidence) / 2, freedom)) * error
     p = 2 * float(stats.t.sf(abs(difference) / error, freedom))
     return PairedTest(difference, difference - reach, difference + reach, p)

@@ -12,8 +12,8 @@ from scipy.special import expit
 from sonoproof.config import CalibrateConfig
 from sonoproof.evaluation.choosing.choose import choose_decision
 from sonoproof.evaluation.choosing.cross_fit import cross_fit_decisions
+from sonoproof.evaluation.choosing.operating_point import choose_threshold
 from sonoproof.evaluation.choosing.rows import CalibrationRows
-from sonoproof.evaluation.choosing.threshold import Policy, choose_threshold
 from sonoproof.evaluation.intervals.resampling import Bootstrap
 from sonoproof.evaluation.metrics.metrics import METRICS
 from sonoproof.evaluation.scores.rows import ScoredRows
@@ -54,6 +54,11 @@ def test_few_groups_choose_nothing_and_say_why() -> None:
     for said in (found.calibration.chosen_on, found.operating_point.chosen_on, found.abstention.chosen_on):
         assert "groups, and 8 are needed" in said
     np.testing.assert_array_equal(found.sure(few.logits), True)
+
+
+def test_a_fixed_threshold_is_the_one_given_and_was_chosen_nowhere() -> None:
+    point = decided(sample(), CalibrateConfig()).operating_point
+    assert (point.threshold, point.low, point.n, point.chosen_on) == (0.5, None, 0, "set before training")
 
 
 def test_no_row_chooses_nothing() -> None:
@@ -131,7 +136,7 @@ def test_a_threshold_chosen_where_it_is_reported_flatters_and_a_cross_fitted_one
         rng = np.random.default_rng(seed)
         rows = CalibrationRows(rng.normal(size=60), np.arange(60) % 2 == 0, np.arange(60).astype(str))
         scored = ScoredRows.from_logits(rows.targets, logits=rows.logits)
-        best = choose_threshold(scored, policy=Policy("youden"))
+        best = choose_threshold(scored, config=CalibrateConfig(policy="youden"))
         flattery.append(
             float(
                 METRICS["balanced_accuracy"](dataclasses.replace(scored, predicted_positive=expit(rows.logits) >= best))
