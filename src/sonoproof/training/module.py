@@ -101,7 +101,7 @@ class TrainingModule(pl.LightningModule):
         self.log_dict(self.metrics_of_epoch)
 
     def _keep(self, part: str, logits: Tensor, targets: Tensor) -> None:
-        """Keep what was seen of a batch, (N) each."""
+        """Keep the logits and targets of a batch, (N) each."""
         self._logits[part] += logits.float().tolist()
         self._targets[part] += targets.tolist()
 
@@ -111,11 +111,7 @@ class TrainingModule(pl.LightningModule):
         groups: list[dict[str, Any]] = [{"params": list(self.classifier.head.parameters()), "lr": recipe.head_rate}]
         if recipe.train_base:
             groups.append({"params": self.classifier.base_parameters(), "lr": recipe.base_rate})
-        optimizer: torch.optim.Optimizer
-        if recipe.weight_decay:
-            optimizer = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay)
-        else:
-            optimizer = torch.optim.Adam(groups)
+        optimizer = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay)  # without any, it is Adam
         if recipe.schedule == "constant":
             return optimizer
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _cosine(step, steps=self._steps))

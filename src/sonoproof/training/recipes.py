@@ -89,18 +89,12 @@ def recipe_for(config: FitConfig, *, pretrained: bool) -> Recipe:
         recipe = _CLASSIC
     else:
         recipe = _FINE_TUNE if pretrained else _FROM_SCRATCH
-    rate = config.learning_rate
+    rate, decay = config.learning_rate, None if recipe is _CLASSIC else config.weight_decay
     return replace(
         recipe,
         epochs=config.epochs or recipe.epochs,
         base_rate=(rate or recipe.base_rate) if recipe.train_base else 0.0,
         head_rate=rate or recipe.head_rate,
-        weight_decay=_weight_decay(config, recipe),
+        weight_decay=recipe.weight_decay if decay is None else decay,
         patience=config.patience or recipe.patience,
     )
-
-
-def _weight_decay(config: FitConfig, recipe: Recipe) -> float:
-    if recipe.name == "classic":
-        return 0.0
-    return recipe.weight_decay if config.weight_decay is None else config.weight_decay
