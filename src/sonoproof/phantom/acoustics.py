@@ -127,6 +127,11 @@ class TissueMaps:
     attenuation: Float32Array
 
 
+def from_db(level_db: Float32Array | float, *, decade: int = 10) -> Float32Array:
+    """The ratio of powers at a level in dB, or of amplitudes if a `decade` is 20 dB."""
+    return np.asarray(np.exp(np.float32(np.log(10) / decade) * np.asarray(level_db, dtype=np.float32)))
+
+
 def draw_scatterers(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.complex64]:
     """A circular complex Gaussian field of unit mean power: many scatterers in every resolution cell."""
     parts = rng.standard_normal((*shape, 2), dtype=np.float32) * np.float32(np.sqrt(0.5))
@@ -191,9 +196,9 @@ def echo_level_db(
     loss_db = two_way_loss_db(maps.attenuation, frequency_mhz=probe.frequency_mhz, step_mm=grid.step_mm)
     gain_db = grid.depths_mm[:, None] * np.float32(2 * probe.frequency_mhz * probe.gain_slope / 10)
     echo = np.sqrt(maps.diffuse) * scatterers + np.sqrt(maps.specular)
-    echo *= _amplitude(gain_db - loss_db)
+    echo *= from_db(gain_db - loss_db, decade=20)
     received = spread(echo.astype(np.complex64), grid=grid, probe=probe)
-    received += _amplitude(np.float32(probe.noise_db) + gain_db) * draw_scatterers(rng, grid.shape)
+    received += from_db(np.float32(probe.noise_db) + gain_db, decade=20) * draw_scatterers(rng, grid.shape)
     return np.asarray(20 * np.log10(np.maximum(np.abs(received), 1e-9)), dtype=np.float32)
 
 
@@ -201,10 +206,6 @@ def log_compress(level_db: Float32Array, *, dynamic_range_db: float, white_db: f
     """Map [white − dynamic range, white] linearly to the grey levels 0 to 255; what lies outside is clipped."""
     grey = 255 * (1 + (level_db - np.float32(white_db)) / np.float32(dynamic_range_db))
     return np.asarray(np.clip(grey, 0, 255), dtype=np.float32)
-
-
-def _amplitude(power_db: Float32Array) -> Float32Array:
-    return np.asarray(np.exp(np.float32(np.log(10) / 20) * power_db), dtype=np.float32)
 
 
 def _gaussian_transfer(samples: int, sigma: float | Float32Array) -> Float32Array:

@@ -69,14 +69,35 @@ class _Files:
         self._save(name, image, frame.mask, _QUALITY)
         return name
 
-    def add_twin(self, source: str) -> None:
+    def plant(self) -> None:
+        """Plant the defects of files and labels, once all frames are written."""
+        defects, healthy = self._job.defects, self._job.healthy
+        for index in defects.duplicates:
+            self._add_twin(self.names[index])
+        for index in defects.recrops:
+            self._add_recrop(self.names[index])
+        for index in defects.unreadable:
+            self._damage(self.names[index])
+        for index in defects.wrong_labels:
+            self._note("wrong label", self.names[index], {"true": healthy, "written": 1 - healthy})
+
+    def rows(self) -> list[tuple[str, int, str, str]]:
+        """The rows of the sheet, some with the wrong label."""
+        labels = [self._job.healthy] * len(self.names)
+        for index in self._job.defects.wrong_labels:
+            labels[index] = 1 - self._job.healthy
+        return [
+            (name, label, self._job.patient_id, _clip_of(name)) for name, label in zip(self.names, labels, strict=True)
+        ]
+
+    def _add_twin(self, source: str) -> None:
         """Copy an image and its mask to another name."""
         name = self._new_name(_clip_of(source))
         shutil.copyfile(self._image(source), self._image(name))
         shutil.copyfile(self._mask(source), self._mask(name))
         self._note("exact duplicate", name, {"source": source})
 
-    def add_recrop(self, source: str) -> None:
+    def _add_recrop(self, source: str) -> None:
         """Write a re-cropped copy of an image and its mask."""
         name = self._new_name(_clip_of(source))
         image, mask = (np.asarray(Image.open(path)) for path in (self._image(source), self._mask(source)))
@@ -84,22 +105,10 @@ class _Files:
         self._save(name, *apply_recrop(image, mask, recrop), recrop["quality"])
         self._note("re-crop", name, {"source": source, **recrop})
 
-    def damage(self, name: str) -> None:
-        """Make an image unreadable."""
+    def _damage(self, name: str) -> None:
         way, content = damage(self._image(name).read_bytes(), self._rng)
         self._image(name).write_bytes(content)
         self._note("unreadable", name, {"damage": way})
-
-    def rows(self) -> list[tuple[str, int, str, str]]:
-        """The rows of the sheet, some with the wrong label."""
-        healthy = int(not self._job.polycystic)
-        wrong = [self.names[index] for index in self._job.defects.wrong_labels]
-        for name in wrong:
-            self._note("wrong label", name, {"true": healthy, "written": 1 - healthy})
-        return [
-            (name, 1 - healthy if name in wrong else healthy, self._job.patient_id, _clip_of(name))
-            for name in self.names
-        ]
 
     def _new_name(self, clip: str) -> str:
         """The next name in a clip; copies are numbered after its simulated frames."""
@@ -138,11 +147,11 @@ def write_patient(job: PatientJob) -> WrittenPatient:
         frames = sweep(rng, scene=scene, settings=settings, frames=length, size_px=size_px)
         names = [files.add_frame(clip, frame) for frame in frames]
         clips.append(_clip_truth(clip, scene, frames, names))
-    _plant_in_files(files, job)
+    files.plant()
     truth = {
         "patient_id": job.patient_id,
         "polycystic": job.polycystic,
-        "healthy": int(not job.polycystic),
+        "healthy": job.healthy,
         "scanner": {**asdict(settings), "white_db": settings.white_db},
         "mm_per_px": settings.sector(size_px=size_px).mm_per_px,
         "clips": clips,
@@ -162,15 +171,6 @@ def _clip_of(name: str) -> str:
 def _draw_side(rng: np.random.Generator, size_factor: float, *, polycystic: bool) -> Ovary:
     own = _LIKENESS_OF_SIDES**0.5 * size_factor + (1 - _LIKENESS_OF_SIDES) ** 0.5 * rng.normal()
     return draw_ovary(rng, polycystic=polycystic, size_quantile=float(ndtr(own)))
-
-
-def _plant_in_files(files: _Files, job: PatientJob) -> None:
-    for index in job.defects.duplicates:
-        files.add_twin(files.names[index])
-    for index in job.defects.recrops:
-        files.add_recrop(files.names[index])
-    for index in job.defects.unreadable:
-        files.damage(files.names[index])
 
 
 def _clip_truth(clip: str, scene: Scene, frames: Sequence[Frame], names: Sequence[str]) -> dict[str, Any]:

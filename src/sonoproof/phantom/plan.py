@@ -48,6 +48,11 @@ class PatientJob:
     config: PhantomConfig
     cohort: PhantomCohort
 
+    @property
+    def healthy(self) -> int:
+        """The true label in the sheet."""
+        return int(not self.polycystic)
+
 
 def plan_jobs(config: PhantomConfig, cohort: PhantomCohort) -> list[PatientJob]:
     """One job per patient, the classes in random order.

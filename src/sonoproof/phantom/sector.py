@@ -38,16 +38,12 @@ class Sector:
         """Position x of the left edge."""
         return -self.width * self.mm_per_px / 2
 
-    @property
-    def top_mm(self) -> float:
-        """Position z of the upper edge, above the middle of the probe's face (negative)."""
-        return float(self.face_radius_mm * (np.cos(self.half_angle_rad) - 1))
-
     def pixel_centres_mm(self, *, oversampling: int = 1) -> tuple[Float32Array, Float32Array]:
         """Positions x and z of the centres of all pixels, each of shape (height, width) times the oversampling."""
         step = self.mm_per_px / oversampling
+        top_mm = self.face_radius_mm * (np.cos(self.half_angle_rad) - 1)  # negative: above the middle of the face
         x = self.left_mm + (np.arange(self.width * oversampling) + 0.5) * step
-        z = self.top_mm + (np.arange(self.height * oversampling) + 0.5) * step
+        z = top_mm + (np.arange(self.height * oversampling) + 0.5) * step
         columns, rows = np.meshgrid(x.astype(np.float32), z.astype(np.float32))
         return columns, rows
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -63,10 +63,6 @@ class PhantomConfig:
     def frames(self) -> int:
         """Number of simulated frames, not counting planted copies."""
         return self.patients * self.frames_per_patient
-
-    def content(self) -> dict[str, int | float | bool | str]:
-        """Everything that determines the content of the cohort: all settings except the number of workers."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "workers"}
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.special import ndtr
 
-from sonoproof.phantom.acoustics import FLUID_ATTENUATION, TISSUE_ATTENUATION, PolarGrid, TissueMaps
+from sonoproof.phantom.acoustics import FLUID_ATTENUATION, TISSUE_ATTENUATION, PolarGrid, TissueMaps, from_db
 from sonoproof.phantom.anatomy import sections
 from sonoproof.phantom.geometry import Ellipsoid
 from sonoproof.phantom.scene import LAYER_STEP_MM, Neighbour, Scene
@@ -90,7 +90,7 @@ def _surroundings(scene: Scene, view: _View) -> TissueMaps:
     samples = np.arange(len(scene.layer_db), dtype=np.float32) * LAYER_STEP_MM
     layers = np.interp(depth_mm.ravel(), samples, scene.layer_db).reshape(depth_mm.shape).astype(np.float32)
     return TissueMaps(
-        diffuse=_power(3.0 * lumps + np.clip(0.7 + 0.6 * layering, 0, 1.8) * layers),
+        diffuse=from_db(3.0 * lumps + np.clip(0.7 + 0.6 * layering, 0, 1.8) * layers),
         specular=np.full(layers.shape, _NO_ECHO, dtype=np.float32),
         attenuation=np.full(layers.shape, TISSUE_ATTENUATION, dtype=np.float32),
     )
@@ -109,20 +109,20 @@ def _yielding_depth_mm(ovary: Ellipsoid, view: _View) -> Float32Array:
 def _add_neighbour(maps: TissueMaps, neighbour: Neighbour, view: _View) -> None:
     distance, facing = view.surface(neighbour.shape)
     inside = ndtr(-distance / 0.3)
-    _blend(maps.diffuse, _power(neighbour.echo_db), 0.9 * inside)
+    _blend(maps.diffuse, from_db(neighbour.echo_db), 0.9 * inside)
     _blend(maps.attenuation, np.float32(neighbour.attenuation), inside)
-    maps.diffuse[...] += _power(neighbour.wall_db) * np.exp(-((distance / 0.5) ** 2)) * facing**4
+    maps.diffuse[...] += from_db(neighbour.wall_db) * np.exp(-((distance / 0.5) ** 2)) * facing**4
 
 
 def _add_stroma(maps: TissueMaps, scene: Scene, view: _View) -> None:
     distance, facing = view.surface(scene.ovary.shape)
     inside = ndtr(-distance / 0.25)
     grain = scene.grain(view.x, view.z, y_mm=view.y_mm)
-    _blend(maps.diffuse, _power(np.float32(scene.stroma_db) + np.float32(1.2) * grain), inside)
+    _blend(maps.diffuse, from_db(np.float32(scene.stroma_db) + np.float32(1.2) * grain), inside)
     _blend(maps.attenuation, np.float32(TISSUE_ATTENUATION), inside)
     capsule = np.exp(-((distance / _CAPSULE_SIGMA_MM) ** 2))
-    maps.diffuse[...] += 0.6 * _power(scene.capsule_db) * capsule * (0.2 + 0.8 * facing**4)
-    maps.specular[...] += 0.4 * _power(scene.capsule_db) * capsule * facing**12
+    maps.diffuse[...] += 0.6 * from_db(scene.capsule_db) * capsule * (0.2 + 0.8 * facing**4)
+    maps.specular[...] += 0.4 * from_db(scene.capsule_db) * capsule * facing**12
     maps.attenuation[...] += _edge_attenuation(0.6, capsule, facing)
 
 
@@ -135,13 +135,13 @@ def _add_follicle(maps: TissueMaps, scene: Scene, view: _View, *, centre_mm: Flo
     dx, dz = view.x[patch] - np.float32(centre_mm[0]), view.z[patch] - np.float32(centre_mm[2])
     in_plane = np.hypot(dx, dz)
     fluid = _share_of_slice(in_plane, radius_mm, offset, scene.slice_sigma_mm)
-    _blend(maps.diffuse[patch], _power(_FLUID_DB), fluid)
+    _blend(maps.diffuse[patch], from_db(_FLUID_DB), fluid)
     _blend(maps.specular[patch], _NO_ECHO, fluid)
     _blend(maps.attenuation[patch], np.float32(FLUID_ATTENUATION), fluid)
     distance = np.hypot(in_plane, np.float32(offset)) + np.float32(1e-6)
     facing = np.abs(dx * view.beam_x[patch[1]] + dz * view.beam_z[patch[1]]) / distance
     wall = np.exp(-(((distance - np.float32(radius_mm)) / np.float32(_WALL_SIGMA_MM)) ** 2))
-    wall_power = _power(scene.stroma_db + scene.wall_db)
+    wall_power = from_db(scene.stroma_db + scene.wall_db)
     maps.diffuse[patch] += wall_power * wall * (0.15 + 0.5 * facing**4)
     maps.specular[patch] += 0.5 * wall_power * wall * facing**16
     maps.attenuation[patch] += _edge_attenuation(0.5, wall, facing)
@@ -169,7 +169,3 @@ def _patch(view: _View, centre_mm: FloatArray, *, reach_mm: float) -> tuple[slic
 
 def _blend(target: Float32Array, value: Float32Array | np.float32, share: NDArray[np.floating]) -> None:
     target += share * (value - target)
-
-
-def _power(level_db: Float32Array | float) -> Float32Array:
-    return np.asarray(np.exp(np.float32(np.log(10) / 10) * np.asarray(level_db, dtype=np.float32)))

@@ -26,6 +26,7 @@ from sonoproof.phantom.patient import WrittenPatient, write_patient
 from sonoproof.phantom.plan import PatientJob, plan_jobs
 from sonoproof.phantom.settings import PhantomCohort, PhantomConfig
 from sonoproof.phantom.sheet import write_sheet
+from sonoproof.phantom.tissue import BACKGROUND, FOLLICLE, OVARY
 from sonoproof.progress import SILENT, Progress
 from sonoproof.runfolder import write_json
 
@@ -92,8 +93,9 @@ def _truth(config: PhantomConfig, patients: Sequence[WrittenPatient]) -> dict[st
     planted = [entry for patient in patients for entry in patient.planted]
     return {
         "seed": config.seed,
-        "config": config.content(),
-        "mask_values": {"background": 0, "ovary": 1, "follicle": 2},
+        # The number of workers has no influence on the content.
+        "config": {name: value for name, value in vars(config).items() if name != "workers"},
+        "mask_values": {"background": BACKGROUND, "ovary": OVARY, "follicle": FOLLICLE},
         "planted": sorted(planted, key=lambda entry: entry["kind"] == "wrong label"),  # those last
         "patients": [patient.truth for patient in patients],
     }
