@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -221,31 +221,13 @@ def rerun(run_folder: RunFolder, *, name: str, config: Config, reporter: Reporte
     return run_folder
 
 
-@dataclass
-class _Noting:
-    """A reporter that also keeps the lines, for the manifest."""
-
-    reporter: Reporter
-    lines: list[str] = field(default_factory=list)
-
-    def stage(self, name: str) -> None:
-        self.reporter.stage(name)
-
-    def say(self, line: str) -> None:
-        self.lines.append(line)
-        self.reporter.say(line)
-
-    def progress(self, done: int, total: int) -> None:
-        self.reporter.progress(done, total)
-
-
 def _do(stage: Stage, context: RunContext, *, manifest: Manifest, depends: Mapping[str, Any]) -> None:
-    noting, started = _Noting(context.reporter), time.monotonic()
-    noting.stage(stage.title)
+    started = time.monotonic()
+    context.reporter.stage(stage.title)
     with manifest.stage_begun(stage.name, depends=depends):
-        written = stage.work(dataclasses.replace(context, reporter=noting))
+        written = stage.work(context)
     seconds = time.monotonic() - started
-    manifest.end_stage(stage.name, depends=depends, seconds=seconds, outputs=written, notes=noting.lines)
+    manifest.end_stage(stage.name, depends=depends, seconds=seconds, outputs=written, notes=context.notes)
     if stage.opens is not None and context.run.evaluation(stage.opens) in written:
         manifest.open_part(stage.opens, predictions=context.run.predictions(stage.opens))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -53,6 +53,7 @@ class RunContext:
         inputs: What the user gave; None where a single stage is done again from the folder.
         reporter: Receives messages and progress.
         resume: Whether the stage may continue from where an earlier attempt was killed.
+        notes: The lines told so far, for the manifest.
     """
 
     run: RunFolder
@@ -60,9 +61,11 @@ class RunContext:
     inputs: Inputs | None = None
     reporter: Reporter = SILENT
     resume: bool = False
+    notes: list[str] = field(default_factory=list)
 
     def say(self, line: str) -> None:
         """Tell the reader of the terminal a line; the manifest keeps it."""
+        self.notes.append(line)
         self.reporter.say(line)
 
     def progress(self, done: int, total: int) -> None:

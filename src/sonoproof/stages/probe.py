@@ -12,13 +12,7 @@ from sonoproof.data.audit import add_to_audit
 from sonoproof.data.frames.facts import decode
 from sonoproof.data.frames.texture import texture_features
 from sonoproof.evaluation.intervals.resampling import Bootstrap
-from sonoproof.evaluation.probes.probe import (
-    DOUBT_COLUMNS,
-    RESAMPLES,
-    REVIEW_WORKBOOK,
-    ProbeOutcome,
-    probe_cohort,
-)
+from sonoproof.evaluation.probes.probe import DOUBT_COLUMNS, RESAMPLES, REVIEW_WORKBOOK, ProbeOutcome, probe_cohort
 from sonoproof.reporting.workbooks.review_workbook import write_review_workbook
 from sonoproof.runfolder import RunFolder, write_table
 from sonoproof.stages.context import RunContext

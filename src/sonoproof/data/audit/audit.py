@@ -20,11 +20,7 @@ from sonoproof.data.audit.findings import Finding, severity
 from sonoproof.data.audit.material import Material
 from sonoproof.data.audit.naming import find_name_series
 from sonoproof.data.audit.policies import apply_policies
-from sonoproof.data.audit.sources import (
-    find_label_outliers,
-    find_sources,
-    find_sources_across_groups,
-)
+from sonoproof.data.audit.sources import find_label_outliers, find_sources, find_sources_across_groups
 from sonoproof.data.cohort.grouping import assign_groups
 from sonoproof.data.lookalike import LookalikeResult
 from sonoproof.errors import AuditBlocked

@@ -21,13 +21,7 @@ from sonoproof.config import EvaluateConfig
 from sonoproof.errors import RunFolderError
 from sonoproof.evaluation.intervals.delong import PairedTest, delong_test
 from sonoproof.evaluation.intervals.intervals import MAX_UNDEFINED, degrees_of_freedom, standard_deviation
-from sonoproof.evaluation.intervals.resampling import (
-    Bootstrap,
-    GroupedRows,
-    Grouping,
-    resample,
-    resample_each_stratum,
-)
+from sonoproof.evaluation.intervals.resampling import Bootstrap, GroupedRows, Grouping, resample, resample_each_stratum
 from sonoproof.evaluation.metrics.metrics import METRICS, Metric
 from sonoproof.evaluation.scores.labelled import labelled_rows, resampling_units, row_thresholds, scored
 from sonoproof.types import FloatArray

@@ -18,12 +18,7 @@ from sonoproof.explanation.display import shown_map
 from sonoproof.explanation.gate.check import Check
 from sonoproof.explanation.gate.perturbation import deletion_and_insertion
 from sonoproof.explanation.gate.randomisation import label_randomisation, model_randomisation
-from sonoproof.explanation.gate.structural import (
-    baseline_agreement,
-    completeness,
-    finite_and_varied,
-    repeatability,
-)
+from sonoproof.explanation.gate.structural import baseline_agreement, completeness, finite_and_varied, repeatability
 from sonoproof.explanation.gate.trial import Trial
 from sonoproof.explanation.methods import Explainer
 

@@ -27,12 +27,7 @@ from sonoproof.explanation.catalogue import METHODS
 from sonoproof.explanation.display import shown_map
 from sonoproof.reporting.figures.heatmap import bar, overlay
 from sonoproof.reporting.figures.style import BLUE, INK, ORANGE, drawable, house_style
-from sonoproof.reporting.wording.captions import (
-    Panel,
-    panel_verdict,
-    panels_of,
-    title_lines,
-)
+from sonoproof.reporting.wording.captions import Panel, panel_verdict, panels_of, title_lines
 from sonoproof.reporting.wording.text import visible_text
 from sonoproof.types import FloatArray, Json, UInt8Array
 
