@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
 import subprocess
 import sys
 import time
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import pytest
+from tests.support.forked import command_line, fork
 
 from sonoproof.phantom import PhantomCohort
 from sonoproof.runfolder import RunFolder, read_json, sha256_of_file
@@ -19,25 +22,20 @@ SETTINGS = [
     "--group-column", "patient_id", "--backbone", "random", "--device", "cpu", "--set", "frames.size=32",
     "--set", "model.width=0.25", "--set", "fit.epochs=6", "--set", "fit.threads=1", "--set", "explain.top=1",
     "--set", "explain.errors=0", "--set", "explain.steps=16", "--set", "evaluate.resamples=100",
-    "--set", "split.test=0.25", "--set", "explain.dpi=100",
+    "--set", "split.test=0.25", "--set", "explain.dpi=100", "--set", "report.dpi=60",
 ]  # fmt: skip
 KILLS = 10
 
 
-def start(cohort: PhantomCohort, out: Path, *more: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "sonoproof", "run", cohort.sheet, "--images", cohort.images, "--out", out]
-    return subprocess.Popen(
-        [*map(str, command), *SETTINGS, *more],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        start_new_session=True,
-    )
+def words_of(cohort: PhantomCohort, out: Path, *more: str) -> list[str]:
+    return [*map(str, ("run", cohort.sheet, "--images", cohort.images, "--out", out)), *SETTINGS, *more]
 
 
-def finish(process: subprocess.Popen[bytes]) -> None:
-    _, err = process.communicate(timeout=300)
-    assert process.returncode == 0, err.decode()
+def finish(cohort: PhantomCohort, out: Path, *more: str) -> None:
+    """The command, as a user calls it, to its end."""
+    command = [sys.executable, "-m", "sonoproof", *words_of(cohort, out, *more)]
+    ended = subprocess.run(command, capture_output=True, timeout=300, check=False)
+    assert ended.returncode == 0, ended.stderr.decode()
 
 
 def check_nothing_half_written(run: RunFolder) -> None:
@@ -54,33 +52,35 @@ def files_in(folder: Path) -> int:
     return sum(len(names) for _, _, names in os.walk(folder))  # which forgives a folder that goes meanwhile
 
 
-def kill_when(process: subprocess.Popen[bytes], *, folder: Path, files: int, after_s: float) -> bool:
-    """Kill it some time after the folder holds as many files; False where it ended before."""
-    while process.poll() is None:
+def kill_when(process: ForkServerProcess, *, folder: Path, files: int, after_s: float) -> bool:
+    """Kill it and its children some time after the folder holds as many files; False where it ended before."""
+    while process.is_alive():
         if files_in(folder) >= files:
             time.sleep(after_s)
-            os.killpg(process.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it may have ended meanwhile
+                os.killpg(process.pid or 0, signal.SIGKILL)
             break
         time.sleep(0.02)
-    process.communicate()
-    return process.returncode == -signal.SIGKILL
+    process.join()
+    return process.exitcode == -signal.SIGKILL
 
 
 @pytest.mark.slow
 def test_killed_at_ten_random_moments(cohort: PhantomCohort, tmp_path: Path) -> None:
     """Moments are told by how far the run is, not by the clock: a busy machine has another one in every minute."""
     whole = tmp_path / "whole"
-    finish(start(cohort, whole))
+    finish(cohort, whole)
     draw = random.Random(0)
     killed = tmp_path / "killed"
     landed = 0
     for files in sorted(draw.sample(range(1, files_in(whole) - 4), KILLS)):
-        process = start(cohort, killed, *(["--resume"] if (killed / "manifest.json").is_file() else []))
-        more = max(files, files_in(killed) + 1)
-        landed += kill_when(process, folder=killed, files=more, after_s=draw.uniform(0.0, 0.3))
+        more = ["--resume"] if (killed / "manifest.json").is_file() else []
+        process = fork(command_line, *words_of(cohort, killed, *more), log=tmp_path / "log")
+        more_files = max(files, files_in(killed) + 1)
+        landed += kill_when(process, folder=killed, files=more_files, after_s=draw.uniform(0.0, 0.3))
         check_nothing_half_written(RunFolder(killed))
     assert landed >= 6  # files that come and go may let an attempt reach its end
-    finish(start(cohort, killed, "--resume"))
+    finish(cohort, killed, "--resume")
     for name in ("model/weights.safetensors", "split.csv", "history.csv", "records.csv"):
         assert sha256_of_file(killed / name) == sha256_of_file(whole / name), name
     assert not list(killed.rglob(".partial-*"))

@@ -1,17 +1,17 @@
 from __future__ import annotations
 
+import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
 import torch
-from tests.support.shared import ROOT
+from tests.support.forked import fork
 from tests.support.toy import Toy, make_toy
 
 from sonoproof.config import FitConfig, ModelConfig
@@ -20,7 +20,7 @@ from sonoproof.runfolder import RunFolder, read_table, sha256_of_file
 from sonoproof.training.backbone import load_backbone
 from sonoproof.training.batches import OrderedBatches, to_network
 from sonoproof.training.bundle import load_bundle
-from sonoproof.training.checkpoints import HISTORY_COLUMNS
+from sonoproof.training.checkpoints import HISTORY_COLUMNS, History
 from sonoproof.training.features import LoadFeatures
 from sonoproof.training.fit import fit
 from sonoproof.training.layers import settle_batch_norm
@@ -61,29 +61,29 @@ def test_the_validation_rows_choose_nothing_in_the_default_recipe(toy: Toy, tmp_
     assert weights(tmp_path / "a") == weights(tmp_path / "b")
 
 
+def fit_until_killed(out: Path, config: FitConfig, epochs: int) -> None:
+    """In a process of its own: train, and be killed once more than `epochs` epochs are written."""
+    write = History.write
+
+    def write_and_die(self: History, **options: Any) -> None:
+        write(self, **options)
+        if len(self.rows) > epochs:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    History.write = write_and_die  # type: ignore[method-assign]
+    make_toy().fit(out, config)
+
+
 @pytest.mark.parametrize(("recipe", "killed_after"), [("default", 1), ("default", 3), ("default", 5), ("classic", 2)])
 def test_killed_and_resumed_it_ends_with_bitwise_the_same_weights(
     toy: Toy, tmp_path: Path, recipe: str, killed_after: int
 ) -> None:
     config = FitConfig(recipe=recipe, epochs=5, batch=16, threads=1)  # type: ignore[arg-type]
     toy.fit(tmp_path / "whole", config)
-    script = f"""
-import os, signal
-from pathlib import Path
-from sonoproof.config import FitConfig
-from sonoproof.training.checkpoints import History
-from tests.support.toy import make_toy
-write = History.write
-def killing_write(self, **options):
-    write(self, **options)
-    if len(self.rows) > {killed_after}:
-        os.kill(os.getpid(), signal.SIGKILL)
-History.write = killing_write
-make_toy().fit(Path({str(tmp_path / "killed")!r}), FitConfig(recipe={recipe!r}, epochs=5, batch=16, threads=1))
-"""
     if killed_after < 5:
-        ended = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, check=False)
-        assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
+        training = fork(fit_until_killed, tmp_path / "killed", config, killed_after, log=tmp_path / "log")
+        training.join()
+        assert training.exitcode == -signal.SIGKILL, (tmp_path / "log").read_text()
         assert not (tmp_path / "killed" / "model" / "model.json").exists()
     else:  # killed between the last epoch and the saving of the model
         toy.fit(tmp_path / "killed", config)
