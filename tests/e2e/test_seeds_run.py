@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -15,7 +16,8 @@ from sonoproof.config import Config
 from sonoproof.reporting.terminal.summary import summary_lines
 from sonoproof.runfolder import RunFolder, read_json, sha256_of_file
 from sonoproof.stages.context import Inputs
-from sonoproof.training.fit import fit
+from sonoproof.training.bundle import ModelBundle
+from sonoproof.training.fit import TrainingJob, fit
 from sonoproof.verification import verify_run
 
 QUICK = {
@@ -39,12 +41,12 @@ def test_killed_between_seeds_it_goes_on_and_the_table_is_verified(
     out = tmp_path / "run"
     trained: list[str] = []
 
-    def killed_at_the_last(run: RunFolder, **how: object) -> object:
+    def killed_at_the_last(job: TrainingJob, run: RunFolder, **how: Any) -> ModelBundle:
         if run.root.name == "2" and trained.count("2") == 0:
             trained.append("2")
             raise KeyboardInterrupt
         trained.append(run.root.name)
-        return fit(run, **how)  # type: ignore[arg-type]
+        return fit(job, run, **how)
 
     monkeypatch.setattr("sonoproof.stages.trainings.fit", killed_at_the_last)
     with pytest.raises(KeyboardInterrupt):
