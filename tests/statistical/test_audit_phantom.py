@@ -37,10 +37,11 @@ def levels(folder: Path, **planted: Any) -> dict[str, str]:
         config=AuditConfig(),
     )
     classes = Classes(negative=cohort.classes.negative, positive=cohort.classes.positive)
+    noise = np.random.default_rng(0).normal(size=(len(outcome.records), 4))
     probed = probe_cohort(
         outcome.records,
         measures=outcome.measures,
-        features=np.zeros((len(outcome.records), 1), dtype=np.float32),  # the probes themselves do not see them
+        features=noise.astype(np.float32),  # of no concern to the probes themselves
         classes=classes,
         bootstrap=Bootstrap(resamples=300),
     )
