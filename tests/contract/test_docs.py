@@ -130,6 +130,8 @@ def _fill_in_review(folder: Path) -> None:
     workbook.save(folder / "reviewed.xlsx")
 
 
+@pytest.mark.slow
+@pytest.mark.xdist_group("world")
 @pytest.mark.parametrize("said", commands(), ids=str)
 def test_a_command_of_the_pages_runs(said: Said, world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     words = list(said.words)
@@ -166,12 +168,16 @@ def test_the_pages_show_commands() -> None:
     assert shown >= set(get_command(app).commands) - {"demo", "env"}  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
+@pytest.mark.xdist_group("world")
 def test_a_command_that_is_not_there_would_be_noticed(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(world)
     with pytest.raises(AssertionError, match="No such option"):
         invoke(["sonoproof", "evaluate", "runs/first", "--no-such-flag"])
 
 
+@pytest.mark.slow
+@pytest.mark.xdist_group("world")
 def test_the_files_that_the_readme_promises_are_there(world: Path) -> None:
     section = (ROOT / "README.md").read_text(encoding="utf-8").split("## What comes out")[1].split("\n## ")[0]
     rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]

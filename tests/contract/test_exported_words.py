@@ -29,6 +29,8 @@ from sonoproof.training.bundle import ModelBundle, save_bundle
 from sonoproof.training.novelty import NoveltyScorer, fit_novelty
 from sonoproof.training.verdict import UNLIKE, Abstention, Decision, OperatingPoint
 
+pytestmark = pytest.mark.xdist_group("exported words")
+
 Pixels = npt.NDArray[np.uint8]
 
 PAGE = ROOT / "docs" / "prediction.md"
@@ -108,6 +110,7 @@ def predicted(bundle: ModelBundle, files: list[Path], tmp_path_factory: pytest.T
     return predict_files(engine, files=files, frames=FramesConfig(workers=1))
 
 
+@pytest.mark.slow
 def test_the_lines_of_the_page_answer_as_predict_does(
     exported: Path,
     bundle: ModelBundle,

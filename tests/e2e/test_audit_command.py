@@ -15,6 +15,8 @@ from tests.support.runs import FAST, Call
 from sonoproof.phantom import PhantomCohort
 from sonoproof.runfolder import RunFolder, read_json
 
+pytestmark = pytest.mark.slow
+
 
 def table(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, keep_default_na=False)

@@ -138,6 +138,7 @@ def huge_png(path: Path) -> None:
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + data)
 
 
+@pytest.mark.slow
 def test_hostile_and_damaged_images_become_rows_with_a_reason(
     cohort: PhantomCohort, tmp_path: Path, call: Call
 ) -> None:
@@ -182,6 +183,7 @@ def test_hostile_and_damaged_images_become_rows_with_a_reason(
     assert (again["name"].map(alone) - again["probability"]).abs().max() < 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["answers.xlsx", "answers.parquet"])
 def test_predictions_are_written_in_the_format_of_the_name(
     finished_run: Path, cohort: PhantomCohort, tmp_path: Path, call: Call, name: str
@@ -195,6 +197,7 @@ def test_predictions_are_written_in_the_format_of_the_name(
     assert read["probability"].between(0, 1).all()
 
 
+@pytest.mark.slow
 def test_predicting_without_a_model_or_into_an_unknown_format_is_said(
     finished_run: Path, cohort: PhantomCohort, tmp_path: Path, call: Call
 ) -> None:
@@ -214,6 +217,7 @@ def finished_run(finished: object) -> Path:
     return finished.root
 
 
+@pytest.mark.slow
 def test_a_folder_that_exists_is_not_overwritten(finished_run: Path, cohort: PhantomCohort, call: Call) -> None:
     before = sorted(finished_run.rglob("*"))
     code, _, err = call("run", cohort.sheet, "--images", cohort.images, "--out", finished_run, *FAST)
@@ -221,6 +225,7 @@ def test_a_folder_that_exists_is_not_overwritten(finished_run: Path, cohort: Pha
     assert sorted(finished_run.rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_message_and_the_run_can_go_on(cohort: PhantomCohort, tmp_path: Path) -> None:
     """A limit on the size of files stands for a full disk: the same error from the same calls."""
     out = tmp_path / "run"

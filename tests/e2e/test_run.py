@@ -22,6 +22,8 @@ from sonoproof.pipeline import run as run_pipeline
 from sonoproof.runfolder import RunFolder, read_json, sha256_of_file
 from sonoproof.stages.context import Inputs
 
+pytestmark = pytest.mark.slow
+
 
 def table(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, keep_default_na=False)

@@ -20,6 +20,8 @@ from sonoproof.training.bundle import ModelBundle
 from sonoproof.training.fit import TrainingJob, fit
 from sonoproof.verification import verify_run
 
+pytestmark = pytest.mark.slow
+
 QUICK = {
     "frames": {"size": 32}, "audit": {"probes": False, "lookalikes": False}, "evaluate": {"resamples": 100},
     "explain": {"top": 1, "errors": 0, "survey": 0, "steps": 8, "dpi": 50},

@@ -2,7 +2,10 @@
 
 import runpy
 
+import pytest
 from tests.support.shared import ROOT
+
+pytestmark = pytest.mark.slow
 
 BENCHMARK = runpy.run_path(str(ROOT / "benchmarks" / "compare_null.py"))
 

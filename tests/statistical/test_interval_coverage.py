@@ -5,6 +5,8 @@ import runpy
 import pytest
 from tests.support.shared import ROOT
 
+pytestmark = pytest.mark.slow
+
 BENCHMARK = runpy.run_path(str(ROOT / "benchmarks" / "interval_coverage.py"))
 
 

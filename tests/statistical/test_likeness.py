@@ -14,6 +14,8 @@ from tests.support.phantoms import MakePhantom
 from sonoproof.data.frames.preprocessing import Preprocessing
 from sonoproof.training.novelty import NoveltyScorer, fit_novelty
 
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("novelty")]
+
 SIZE = 96
 FRAMES = 4
 Stack = np.ndarray

@@ -18,6 +18,8 @@ from sonoproof.explanation.gate.randomisation import label_randomisation
 from sonoproof.explanation.gate.trial import Trial
 from sonoproof.explanation.methods import Explainer, MethodSettings, explainer
 
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("gate")]
+
 Frame = npt.NDArray[np.uint8]
 COARSE = MethodSettings(steps=16)
 

@@ -104,6 +104,7 @@ def test_picture_is_what_matplotlib_draws(tmp_path: Path) -> None:
     assert differ.mean() < 0.002  # none; where pixels end may be rounded otherwise some day
 
 
+@pytest.mark.slow
 def test_a_set_is_drawn_in_several_processes_and_none_is_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
