@@ -24,7 +24,6 @@ MAX_SECONDS_UNMARKED = 10.0
 DURATIONS = Path(__file__).parent / "durations.json"
 SPENT = "processor_seconds"
 
-_began = pytest.StashKey[float]()
 _had_a_test = pytest.StashKey[bool]()
 
 
@@ -52,20 +51,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
-    item.stash[_began] = _processor_seconds()
-    return (yield)
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    """Fail a test, fixtures included, that takes long and is not marked as slow.
+    """Fail a test that takes long and is not marked as slow.
 
-    Counted is processor time, of its child processes too: a busy machine does not fail a test. The first test of a
-    process is let off: it pays for imports.
+    Processor time counts, of its child processes too, so that a busy machine does not fail a test. Fixtures do not
+    count, as they serve whichever test comes first; nor does the first test of a process, which pays for imports.
     """
+    began = _processor_seconds()
     result = yield
-    spent = _processor_seconds() - item.stash[_began]
+    spent = _processor_seconds() - began
     item.user_properties.append((SPENT, spent))
     is_first, item.session.stash[_had_a_test] = _had_a_test not in item.session.stash, True
     if not is_first and spent > MAX_SECONDS_UNMARKED and item.get_closest_marker("slow") is None:
