@@ -54,11 +54,7 @@ def assert_same(found: list[FileAnswer], wanted: list[FileAnswer]) -> None:
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize(("batch", "workers"), [(1, 1), (2, 3), (7, 2), (32, 0)])
 def test_engine_batch_and_workers_change_nothing(
-    saved: Path,
-    frames: list[Path],
-    engine: str,
-    batch: int,
-    workers: int,
+    saved: Path, frames: list[Path], engine: str, batch: int, workers: int
 ) -> None:
     if engine == "openvino" and importlib.util.find_spec("openvino") is None:
         pytest.skip("the extra openvino is not installed")
@@ -73,10 +69,7 @@ def test_the_order_changes_nothing(saved: Path, frames: list[Path]) -> None:
     assert_same(found, reference(saved, frames))
 
 
-def test_calibration_and_threshold_of_the_bundle_are_those_of_every_engine(
-    saved: Path,
-    frames: list[Path],
-) -> None:
+def test_calibration_and_threshold_of_the_bundle_are_those_of_every_engine(saved: Path, frames: list[Path]) -> None:
     loaded: ModelBundle = load_bundle(saved)
     for answer in answers(saved, frames[:3], engine="onnxruntime"):
         by_hand = 1.0 / (1.0 + np.exp(-(0.7 * answer.logit - 0.2)))

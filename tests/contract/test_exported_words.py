@@ -112,11 +112,7 @@ def predicted(bundle: ModelBundle, files: list[Path], tmp_path_factory: pytest.T
 
 @pytest.mark.slow
 def test_the_lines_of_the_page_answer_as_predict_does(
-    exported: Path,
-    bundle: ModelBundle,
-    files: list[Path],
-    predicted: list[FileAnswer],
-    monkeypatch: pytest.MonkeyPatch,
+    exported: Path, bundle: ModelBundle, files: list[Path], predicted: list[FileAnswer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(exported.parent)
     answers = set()

@@ -205,12 +205,7 @@ CASES = [
         "no header",
         xlsx(PLAIN[1:]),
         error=None,
-        labels={
-            "a.jpg": "column B 1",
-            "b.jpg": "column B 0",
-            "c.jpg": "column B 1",
-            "d.jpg": "column B 0",
-        },
+        labels={"a.jpg": "column B 1", "b.jpg": "column B 0", "c.jpg": "column B 1", "d.jpg": "column B 0"},
         inferred={"header_row": None},
     ),
     Case(

@@ -48,11 +48,7 @@ def no_image(table: pd.DataFrame) -> pd.DataFrame:
     ids=["empty", "one class", "two candidates", "no image", "no label column"],
 )
 def test_a_sheet_that_cannot_be_used_is_one_message_and_exit_1(
-    cohort: PhantomCohort,
-    tmp_path: Path,
-    call: Call,
-    change: Callable[[pd.DataFrame], pd.DataFrame],
-    words: list[str],
+    cohort: PhantomCohort, tmp_path: Path, call: Call, change: Callable[[pd.DataFrame], pd.DataFrame], words: list[str]
 ) -> None:
     bad = sheet(tmp_path / "bad.xlsx", cohort, change)
     code, out, err = call("run", bad, "--images", cohort.images, "--out", tmp_path / "run", *FAST)

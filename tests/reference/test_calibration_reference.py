@@ -23,9 +23,7 @@ def sample() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return logits, targets, np.arange(600) // 4
 
 
-def test_temperature_is_the_logistic_slope_without_intercept(
-    sample: tuple[np.ndarray, np.ndarray, np.ndarray],
-) -> None:
+def test_temperature_is_the_logistic_slope_without_intercept(sample: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
     logits, targets, groups = sample
     fitted = fit_calibration(CalibrationRows(logits, targets, groups.astype(str)), method="temperature")
     expected = sm.Logit(targets.astype(float), logits).fit(disp=False).params[0]

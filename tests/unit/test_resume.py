@@ -54,10 +54,7 @@ class Work:
 @pytest.fixture
 def works(monkeypatch: pytest.MonkeyPatch) -> tuple[Work, Work]:
     first, second = Work("audit"), Work("fit")
-    stages = (
-        Stage("audit", "first", first, ("frames",)),
-        Stage("fit", "second", second, ("fit",), reads=mask_content),
-    )
+    stages = (Stage("audit", "first", first, ("frames",)), Stage("fit", "second", second, ("fit",), reads=mask_content))
     monkeypatch.setattr(pipeline, "STAGES", stages)
     return first, second
 

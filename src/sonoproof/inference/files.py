@@ -106,12 +106,7 @@ def _is_there(path: Path) -> bool:
 
 
 def predict_files(
-    engine: Engine,
-    *,
-    files: Sequence[Path],
-    frames: FramesConfig,
-    batch: int = 8,
-    progress: Progress = SILENT.progress,
+    engine: Engine, *, files: Sequence[Path], frames: FramesConfig, batch: int = 8, progress: Progress = SILENT.progress
 ) -> list[FileAnswer]:
     """Predict image files; a file that cannot be read gets an answer with its reason and no prediction.
 

@@ -54,12 +54,7 @@ def score(engine: Engine, frames: UInt8Array) -> Scores:
 
 
 def score_rows(
-    engine: Engine,
-    image_ids: Sequence[str],
-    *,
-    load: LoadFrames,
-    batch: int = 32,
-    progress: Progress = SILENT.progress,
+    engine: Engine, image_ids: Sequence[str], *, load: LoadFrames, batch: int = 32, progress: Progress = SILENT.progress
 ) -> Scores:
     """Score rows of a cohort.
 

@@ -83,12 +83,7 @@ def _count_pictures(files: RunFiles) -> int:
 def _render(files: RunFiles, sections: tuple[Section, ...], *, title: str) -> str:
     loader = PackageLoader("sonoproof.reporting")
     environment = Environment(
-        loader=loader,
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_shown,
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_shown
     )
     environment.filters["href"] = _href
     stylesheet, _, _ = loader.get_source(environment, "report.css")

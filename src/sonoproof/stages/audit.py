@@ -98,10 +98,7 @@ def _say_accounts(
 
 def _cohort_facts(cohorts: Sequence[Cohort], records: pd.DataFrame, quarantine: pd.DataFrame) -> dict[str, Any]:
     first = cohorts[0]
-    facts: dict[str, Any] = {
-        "classes": dataclasses.asdict(first.classes),
-        "group_columns": list(first.group_columns),
-    }
+    facts: dict[str, Any] = {"classes": dataclasses.asdict(first.classes), "group_columns": list(first.group_columns)}
     for origin, cohort in zip(("sheet", "test"), cohorts, strict=False):
         facts[origin] = {
             "rows_read": cohort.rows_read,

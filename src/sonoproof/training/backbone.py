@@ -80,11 +80,7 @@ def _pretrained(folder: Path, *, name: str, image_size: int) -> BinaryClassifier
                 # dropped it would blank every feature.
                 settings.classifier_dropout_prob = 0.0
             network = AutoModelForImageClassification.from_pretrained(
-                folder,
-                config=settings,
-                ignore_mismatched_sizes=True,
-                local_files_only=True,
-                dtype=torch.float32,
+                folder, config=settings, ignore_mismatched_sizes=True, local_files_only=True, dtype=torch.float32
             )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise ConfigError(f"--backbone {name}: cannot be loaded as an image classifier ({error})") from error

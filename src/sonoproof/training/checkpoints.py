@@ -132,11 +132,7 @@ def best_and_last(folder: Path, *, monitor: str | None, patience: int) -> list[C
     if monitor is None:
         return [checkpoint]
     stopping = EarlyStopping(
-        monitor=monitor,
-        mode=_mode(monitor),
-        patience=patience,
-        check_on_train_epoch_end=True,
-        check_finite=False,
+        monitor=monitor, mode=_mode(monitor), patience=patience, check_on_train_epoch_end=True, check_finite=False
     )
     return [stopping, checkpoint]
 

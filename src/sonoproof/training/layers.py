@@ -53,11 +53,7 @@ def batch_norms(network: nn.Module) -> list[nn.BatchNorm2d]:
 
 @torch.no_grad()
 def settle_batch_norm(
-    network: nn.Module,
-    batches: Iterable[Tensor],
-    *,
-    device: torch.device,
-    norms: Sequence[_BatchNorm] | None = None,
+    network: nn.Module, batches: Iterable[Tensor], *, device: torch.device, norms: Sequence[_BatchNorm] | None = None
 ) -> None:
     """Replace running statistics by those of the present weights, averaged over batches of frames.
 

@@ -55,13 +55,7 @@ class Recipe:
 
 _FINE_TUNE = Recipe()
 _FROM_SCRATCH = Recipe(
-    head_first=False,
-    epochs=30,
-    base_rate=2e-3,
-    head_rate=2e-3,
-    weight_decay=0.05,
-    patience=30,
-    batch_norm="learned",
+    head_first=False, epochs=30, base_rate=2e-3, head_rate=2e-3, weight_decay=0.05, patience=30, batch_norm="learned"
 )
 _CLASSIC = Recipe(
     name="classic",

@@ -166,9 +166,7 @@ class Decision:
         described = dict(content["calibration"])
         described["knots"] = tuple((float(before), float(after)) for before, after in described.get("knots", ()))
         return cls(
-            Calibration(**described),
-            OperatingPoint(**content["operating_point"]),
-            Abstention(**content["abstention"]),
+            Calibration(**described), OperatingPoint(**content["operating_point"]), Abstention(**content["abstention"])
         )
 
 

@@ -29,10 +29,7 @@ _APPEARANCES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
             "Marks beside the sector",
             "have bright marks on black ground beside the sector: text, a scale or a logo",
         ),
-        "cropped-frames": (
-            "Cropped frames",
-            "show tissue up to all four edges: they were cut out of a larger frame",
-        ),
+        "cropped-frames": ("Cropped frames", "show tissue up to all four edges: they were cut out of a larger frame"),
         "flat-borders": (
             "Borders of one level",
             f"have a border of one level on some side, at least {100 * FLAT_SHARE:.0f} % of it deep",

@@ -73,10 +73,7 @@ def read_frames(
     outcomes: list[dict[str, Any]] = [] if journal is None else list(journal.kept)
     before, paths = len(outcomes), records["path"].tolist()
     for outcome in map_in_order(
-        read,
-        paths[before:],
-        workers=config.workers,
-        progress=lambda done, rest: progress(before + done, before + rest),
+        read, paths[before:], workers=config.workers, progress=lambda done, rest: progress(before + done, before + rest)
     ):
         if journal is not None:
             journal.append(outcome)

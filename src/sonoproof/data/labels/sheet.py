@@ -63,11 +63,7 @@ class LabelSheet:
 
 
 def read_sheet(
-    path: Path,
-    *,
-    config: SheetConfig,
-    in_folder: Callable[[str], bool] = lambda _: False,
-    groups_required: bool = True,
+    path: Path, *, config: SheetConfig, in_folder: Callable[[str], bool] = lambda _: False, groups_required: bool = True
 ) -> LabelSheet:
     """Read a label sheet (xlsx, xls, ods, csv): find the worksheet, the header and the columns, and check every row.
 

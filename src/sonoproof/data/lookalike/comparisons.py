@@ -93,12 +93,7 @@ def compare_in_rounds(
     for _ in range(MAX_ROUNDS):
         labels = comparisons.labels
         pairs = pairs_between_groups(
-            index,
-            labels,
-            fresh=_changed(labels, asked),
-            tried=comparisons.evidence,
-            workers=workers,
-            progress=progress,
+            index, labels, fresh=_changed(labels, asked), tried=comparisons.evidence, workers=workers, progress=progress
         )
         pairs += supporting_pairs(index, labels, waiting=comparisons.waiting)
         if comparisons.add(pairs, views, workers=workers, progress=progress) == 0:

@@ -45,12 +45,7 @@ class CrossFit:
 
 
 def cross_fit_decisions(
-    rows: CalibrationRows,
-    *,
-    config: CalibrateConfig,
-    threshold: float,
-    fold: IndexArray | None = None,
-    seed: int = 0,
+    rows: CalibrationRows, *, config: CalibrateConfig, threshold: float, fold: IndexArray | None = None, seed: int = 0
 ) -> CrossFit:
     """Decide each fold of groups by what was chosen on the other folds.
 

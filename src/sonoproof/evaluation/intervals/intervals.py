@@ -131,12 +131,7 @@ def _unknown(metric: Metric, grouped: GroupedRows) -> Interval | None:
 
 
 def _interval(
-    metric: Metric,
-    grouped: GroupedRows,
-    *,
-    resampled: FloatArray,
-    by_stratum: Sequence[FloatArray],
-    confidence: float,
+    metric: Metric, grouped: GroupedRows, *, resampled: FloatArray, by_stratum: Sequence[FloatArray], confidence: float
 ) -> Interval:
     value = float(metric(grouped.rows))
     if metric.bounded and value in (0.0, 1.0):

@@ -15,11 +15,7 @@ FloatArray = npt.NDArray[np.float64]
 
 
 def fit_logistic(
-    design: FloatArray,
-    *,
-    targets: FloatArray,
-    bounds: list[tuple[float, float]],
-    offset: FloatArray | float = 0.0,
+    design: FloatArray, *, targets: FloatArray, bounds: list[tuple[float, float]], offset: FloatArray | float = 0.0
 ) -> FloatArray:
     """Coefficients of the highest likelihood within `bounds`.
 

@@ -30,17 +30,7 @@ def predictive_value_metrics(prevalence: float) -> dict[str, Metric]:
 
     where, both = f"at a prevalence of {100 * prevalence:g} %", ("positive", "negative")
     metrics = (
-        Metric(
-            "ppv",
-            f"Positive predictive value {where}",
-            needs=(*both, "predicted positive"),
-            of_totals=ppv,
-        ),
-        Metric(
-            "npv",
-            f"Negative predictive value {where}",
-            needs=(*both, "predicted negative"),
-            of_totals=npv,
-        ),
+        Metric("ppv", f"Positive predictive value {where}", needs=(*both, "predicted positive"), of_totals=ppv),
+        Metric("npv", f"Negative predictive value {where}", needs=(*both, "predicted negative"), of_totals=npv),
     )
     return {metric.name: metric for metric in metrics}

@@ -96,12 +96,7 @@ def _separated(rows: ScoredRows) -> bool:
 
 
 def _intervals(
-    rows: ScoredRows,
-    design: FloatArray,
-    *,
-    offset: FloatArray | float,
-    group_of_row: IndexArray,
-    level: float,
+    rows: ScoredRows, design: FloatArray, *, offset: FloatArray | float, group_of_row: IndexArray, level: float
 ) -> list[Interval]:
     targets = rows.targets.astype(np.float64)
     bounds = [(-_LIMIT, _LIMIT)] * design.shape[1]

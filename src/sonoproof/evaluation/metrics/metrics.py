@@ -150,10 +150,7 @@ _CATALOGUE = (
     ),
     Metric("f1", "F1 score", needs=("positive",), of_totals=_f1),
     Metric(
-        "balanced_accuracy",
-        "Balanced accuracy",
-        needs=_BOTH,
-        of_totals=lambda t: (_recall(t) + _specificity(t)) / 2,
+        "balanced_accuracy", "Balanced accuracy", needs=_BOTH, of_totals=lambda t: (_recall(t) + _specificity(t)) / 2
     ),
     Metric("average_precision", "Average precision", needs=("positive",), of_ranking=_average_precision),
     Metric("brier", "Brier score", higher_is_better=False, of_totals=lambda t: divide(t.squared_error, t.n)),

@@ -103,11 +103,7 @@ def probe_inputs(records: pd.DataFrame, *, measures: pd.DataFrame) -> list[Probe
 
 
 def run_probes(
-    probes: Sequence[Probe],
-    *,
-    targets: BoolArray,
-    groups: npt.NDArray[Any],
-    bootstrap: Bootstrap = BOOTSTRAP,
+    probes: Sequence[Probe], *, targets: BoolArray, groups: npt.NDArray[Any], bootstrap: Bootstrap = BOOTSTRAP
 ) -> list[ProbeResult]:
     """Cross-validate each probe by group.
 

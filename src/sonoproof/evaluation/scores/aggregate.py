@@ -22,12 +22,7 @@ _EPSILON = 1e-12
 
 
 def aggregate(
-    predictions: pd.DataFrame,
-    *,
-    by: str,
-    classes: Classes,
-    how: Aggregation = "mean_logit",
-    threshold: float = 0.5,
+    predictions: pd.DataFrame, *, by: str, classes: Classes, how: Aggregation = "mean_logit", threshold: float = 0.5
 ) -> pd.DataFrame:
     """Predictions of exams, in the columns of a prediction table and with ``n_frames``.
 

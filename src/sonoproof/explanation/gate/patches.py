@@ -33,12 +33,7 @@ def patch_means(values: NDArray[Any], *, patches: int) -> NDArray[np.float32]:
 
 
 def perturbation_score(
-    model: Logit,
-    frame: torch.Tensor,
-    *,
-    baseline: torch.Tensor,
-    importance: NDArray[np.floating],
-    patches: int,
+    model: Logit, frame: torch.Tensor, *, baseline: torch.Tensor, importance: NDArray[np.floating], patches: int
 ) -> float:
     """Mean logit while the most important patches come first, minus that while they go first.
 

@@ -12,12 +12,7 @@ from tests.support.shared import SHARED, needs
 
 from sonoproof.data.lookalike import LookalikeResult
 
-pytestmark = [
-    pytest.mark.shared,
-    pytest.mark.slow,
-    needs("lung"),
-    needs("pcosgen/train"),
-]
+pytestmark = [pytest.mark.shared, pytest.mark.slow, needs("lung"), needs("pcosgen/train")]
 
 
 def search(folder: Path, names: list[str], work: Path) -> LookalikeResult:

@@ -117,9 +117,7 @@ def test_too_few_groups_are_an_error_that_counts_them(groups: list[tuple[int, in
 @settings(max_examples=80, deadline=None)
 @given(
     groups=st.lists(
-        st.tuples(st.integers(0, 2), st.integers(0, 2)).filter(lambda counts: sum(counts) > 0),
-        min_size=2,
-        max_size=7,
+        st.tuples(st.integers(0, 2), st.integers(0, 2)).filter(lambda counts: sum(counts) > 0), min_size=2, max_size=7
     ),
     n_parts=st.integers(2, 3),
 )
