@@ -31,6 +31,9 @@ from sonoproof.reporting.sections.training import training_section
 from sonoproof.reporting.wording.text import relative_href, visible_text
 from sonoproof.runfolder import RunFolder, write_text
 
+# Characters of a paragraph: its sentences are this package's own, with names from the sheet in them.
+_LONGEST_SENTENCES = 6000
+
 
 def build_report(run: RunFolder, *, config: ReportConfig) -> Path:
     """Write ``report.html``, the drawn figures under ``figures/`` and the filled checklists under ``checklists/``.
@@ -85,7 +88,7 @@ def _render(files: RunFiles, sections: tuple[Section, ...], *, title: str) -> st
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_shown
     )
-    environment.filters["href"] = _href
+    environment.filters |= {"href": _href, "cut": _cut}
     stylesheet, _, _ = loader.get_source(environment, "report.css")
     return environment.get_template("report.html.j2").render(
         title=title,
@@ -113,6 +116,13 @@ def _href(path: str) -> Markup:
     return Markup(relative_href(path) or "")  # noqa: S704 - percent-encoded
 
 
+def _cut(value: object) -> object:
+    """A cell of a table, which may hold any text of the sheet, at its usual length."""
+    return visible_text(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
 def _shown(value: object) -> object:
     # Everything the template prints passes here: text loses what cannot be seen, before it is escaped.
-    return visible_text(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return visible_text(value, longest=_LONGEST_SENTENCES)
+    return value
