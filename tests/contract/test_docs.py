@@ -131,7 +131,6 @@ def _fill_in_review(folder: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("world")
 @pytest.mark.parametrize("said", commands(), ids=str)
 def test_a_command_of_the_pages_runs(said: Said, world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     words = list(said.words)
@@ -169,7 +168,6 @@ def test_the_pages_show_commands() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("world")
 def test_a_command_that_is_not_there_would_be_noticed(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(world)
     with pytest.raises(AssertionError, match="No such option"):
@@ -177,7 +175,6 @@ def test_a_command_that_is_not_there_would_be_noticed(world: Path, monkeypatch: 
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("world")
 def test_the_files_that_the_readme_promises_are_there(world: Path) -> None:
     section = (ROOT / "README.md").read_text(encoding="utf-8").split("## What comes out")[1].split("\n## ")[0]
     rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]

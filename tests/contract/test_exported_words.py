@@ -29,8 +29,6 @@ from sonoproof.training.bundle import ModelBundle, save_bundle
 from sonoproof.training.novelty import NoveltyScorer, fit_novelty
 from sonoproof.training.verdict import UNLIKE, Abstention, Decision, OperatingPoint
 
-pytestmark = pytest.mark.xdist_group("exported words")
-
 Pixels = npt.NDArray[np.uint8]
 
 PAGE = ROOT / "docs" / "prediction.md"

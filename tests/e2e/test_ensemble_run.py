@@ -29,7 +29,7 @@ from sonoproof.training.ensemble import Ensemble
 from sonoproof.training.fit import Parts, TrainingJob, fit
 from sonoproof.verification import verify_run
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ensemble")]
+pytestmark = pytest.mark.slow
 
 FOLDS = 3
 TO_THE_SPLIT, TO_THE_MODEL = pipeline.STAGES[:3], pipeline.STAGES[:4]

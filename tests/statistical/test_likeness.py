@@ -14,7 +14,7 @@ from tests.support.phantoms import MakePhantom
 from sonoproof.data.frames.preprocessing import Preprocessing
 from sonoproof.training.novelty import NoveltyScorer, fit_novelty
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("novelty")]
+pytestmark = pytest.mark.slow
 
 SIZE = 96
 FRAMES = 4

@@ -17,7 +17,7 @@ from sonoproof.explanation.context import ExplanationContext
 from sonoproof.explanation.explain import explain_part
 from sonoproof.runfolder import read_json
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("explain")]
+pytestmark = pytest.mark.slow
 
 CLASSES = Classes(negative="healthy", positive="unhealthy")
 CONFIG = ExplainConfig(top=4, errors=2)

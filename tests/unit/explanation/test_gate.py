@@ -18,7 +18,7 @@ from sonoproof.explanation.gate.randomisation import label_randomisation
 from sonoproof.explanation.gate.trial import Trial
 from sonoproof.explanation.methods import Explainer, MethodSettings, explainer
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("gate")]
+pytestmark = pytest.mark.slow
 
 Frame = npt.NDArray[np.uint8]
 COARSE = MethodSettings(steps=16)

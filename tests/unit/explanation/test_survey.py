@@ -17,7 +17,7 @@ from sonoproof.explanation.context import ExplanationContext
 from sonoproof.explanation.survey import survey_part
 from sonoproof.types import LoadMask
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("survey")]
+pytestmark = pytest.mark.slow
 
 
 def survey(

@@ -12,8 +12,6 @@ from tests.support.search import search_frames
 
 from sonoproof.data.lookalike import LookalikeResult, ViewSpool, align, comparisons, find_lookalikes
 
-pytestmark = pytest.mark.xdist_group("lookalike search")
-
 Frame = NDArray[np.uint8]
 
 
