@@ -14,6 +14,7 @@ from sonoproof.data.audit.findings import Level
 from sonoproof.data.cohort.cohort import Cohort, build_cohort, build_test_cohort
 from sonoproof.data.cohort.description import describe_cohort
 from sonoproof.data.frames.facts import decode
+from sonoproof.data.labels.spelling import unify_groups
 from sonoproof.errors import CohortError
 from sonoproof.reporting.figures.audit_pictures import draw_audit
 from sonoproof.runfolder import QUARANTINE_COLUMNS, RECORD_COLUMNS, files_in, write_json, write_table
@@ -31,8 +32,9 @@ def audit(context: RunContext) -> list[Path]:
         cohorts.append(_test_cohort(context, cohort))
     for line in describe_cohort(cohort):
         context.say(line)
+    records = pd.concat([part.records for part in cohorts], ignore_index=True).fillna("")
     examined = examine_frames(
-        pd.concat([part.records for part in cohorts], ignore_index=True).fillna(""),
+        unify_groups(records, cohort.group_columns)[0],
         store=context.store,
         folder=context.run.store / "examined",
         lookalikes=context.config.audit.lookalikes,

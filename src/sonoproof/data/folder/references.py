@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sonoproof.data.folder.imagefolder import IMAGE_SUFFIXES, is_valid_text, printable_name, search_folder
-from sonoproof.data.spreadsheets.grid import clean_text
+from sonoproof.data.spreadsheets.visible import clean_text, visible
 from sonoproof.errors import CohortError
 
 # As many as a person can read.
@@ -170,7 +170,7 @@ def _as_posix(reference: str, *, root: Path) -> str | None:
 
 
 def _comparable(path: str, how: str) -> str:
-    path = unicodedata.normalize("NFC", path)
+    path = visible(path)
     if how == EXACT:
         return path
     path = unicodedata.normalize("NFC", path.casefold())

@@ -30,7 +30,8 @@ from sonoproof.data.labels.columnrules import (
 from sonoproof.data.labels.groupcolumns import find_groups
 from sonoproof.data.labels.spelling import did_you_mean
 from sonoproof.data.labels.vocabulary import squeezed
-from sonoproof.data.spreadsheets.grid import EMPTY, TEXT, Grid, clean_text
+from sonoproof.data.spreadsheets.grid import EMPTY, TEXT, Grid
+from sonoproof.data.spreadsheets.visible import clean_text, visible
 from sonoproof.errors import SheetError, SheetFault
 
 HEADER_SEARCH_ROWS = 50
@@ -240,7 +241,8 @@ class _Finder:
 def _column_names(grid: Grid, header_row: int | None) -> tuple[str, ...]:
     written = [""] * len(grid.columns) if header_row is None else grid.row(header_row)
     return tuple(
-        " ".join(name.split()) or f"column {get_column_letter(column + 1)}" for column, name in enumerate(written)
+        " ".join(visible(name).split()) or f"column {get_column_letter(column + 1)}"
+        for column, name in enumerate(written)
     )
 
 

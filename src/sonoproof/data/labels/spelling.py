@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 
 import pandas as pd
 
 from sonoproof.data.labels.vocabulary import folded
+from sonoproof.data.spreadsheets.visible import visible
+
+_E_NOTATION = re.compile(r"\d(\.\d+)?e\+\d{1,2}")  # as a spreadsheet program shortens a long number
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -30,8 +35,9 @@ def find_misspelt(word: str, known: Iterable[str]) -> str:
 def unify_groups(rows: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, dict[str, list[list[str]]]]:
     """Give every value of the group columns its first spelling in the column.
 
-    Case, blanks, Unicode form and leading zeros of numbers make no difference: ``P01`` is ``p01``, ``007`` is 7. Taking
-    two spellings for two patients can put one patient on both sides of a split; taking them for one cannot.
+    Case, blanks, invisible characters, Unicode form, leading zeros of numbers and E-notation make no difference:
+    ``P01`` is ``p01``, ``007`` is 7, ``1.2E+05`` is 120000. Taking two spellings for two patients can put one patient
+    on both sides of a split; taking them for one cannot.
 
     Args:
         rows: The rows, with the group columns as text.
@@ -45,9 +51,12 @@ def unify_groups(rows: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame
     for name in names:
         spellings = _spellings(rows[name])
         several = [variants for variants in spellings.values() if len(variants) > 1]
+        first = {
+            variant: " ".join(visible(variants[0]).split()) for variants in spellings.values() for variant in variants
+        }
+        if any(written != unique for written, unique in first.items()):
+            rows[name] = rows[name].map(first).astype("str")
         if several:
-            first = {variant: variants[0] for variants in several for variant in variants}
-            rows[name] = rows[name].map(lambda value, first=first: first.get(value, value)).astype("str")
             unified[name] = several
     return rows, unified
 
@@ -56,6 +65,8 @@ def _spellings(values: pd.Series[str]) -> dict[str, list[str]]:
     spellings: dict[str, list[str]] = {}
     for value in values.unique():
         key = folded(value)
+        if _E_NOTATION.fullmatch(key):
+            key = f"{Decimal(key):f}"
         spellings.setdefault(key.lstrip("0") or "0" if key.isdigit() else key, []).append(value)
     return spellings
 

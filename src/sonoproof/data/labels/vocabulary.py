@@ -10,6 +10,8 @@ import re
 import unicodedata
 from enum import Enum
 
+from sonoproof.data.spreadsheets.visible import visible
+
 
 def word_set(words: str) -> frozenset[str]:
     """The words of a text, as a set."""
@@ -58,8 +60,8 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 def folded(text: str) -> str:
-    """Text in which case, Unicode form and the number of blanks make no difference; 1.0 is 1."""
-    text = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    """Text in which case, Unicode form, invisible characters and the number of blanks make no difference; 1.0 is 1."""
+    text = " ".join(unicodedata.normalize("NFKC", visible(text)).casefold().split())
     whole, dot, rest = text.partition(".")
     return whole if dot and whole.lstrip("-").isdigit() and not rest.strip("0") else text
 
@@ -71,7 +73,7 @@ def squeezed(text: str) -> str:
 
 def name_tokens(text: str) -> tuple[str, ...]:
     """The words of a column name: ``imagePath``, ``image_path`` and ``Image path`` have the same two."""
-    spaced = _CAMEL.sub(" ", unicodedata.normalize("NFKC", text))
+    spaced = _CAMEL.sub(" ", unicodedata.normalize("NFKC", visible(text)))
     return tuple(re.findall(r"[^\W_]+", spaced.casefold()))
 
 

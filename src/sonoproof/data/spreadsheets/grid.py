@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from sonoproof.data.spreadsheets.visible import BLANK, INVISIBLE, clean_text
 from sonoproof.errors import SheetError
 
 EMPTY, TEXT, NUMBER, LOGICAL, DATE = range(5)
@@ -23,9 +24,6 @@ MergedRange = tuple[tuple[int, int], tuple[int, int]]
 CHUNK_ROWS = 20_000
 MAX_COLUMNS = 16_384  # as many as spreadsheet programs have
 MAX_WHOLE = 1e15  # beyond it a number of a spreadsheet no longer holds every digit
-# Blanks that people cannot see: no-break spaces, zero-width marks, byte order marks, soft hyphens.
-INVISIBLE = "\u00a0\u202f\u2007\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f"
-BLANKS = " \t\r\n\v\f\u3000" + INVISIBLE
 
 
 class DateText(str):
@@ -63,12 +61,7 @@ class Grid:
 
     def cleaned(self, column: int) -> pd.Series[str]:
         """A column's texts without blanks, visible or not, at either end."""
-        return self.columns[column].str.strip(BLANKS)
-
-
-def clean_text(text: str) -> str:
-    """Text without blanks, visible or not, at either end."""
-    return text.strip(BLANKS)
+        return self.columns[column].str.strip(BLANK + INVISIBLE)
 
 
 def build_grid(
