@@ -17,7 +17,7 @@ import typer
 from sonoproof import __version__
 from sonoproof.config import Config, load_config
 from sonoproof.errors import SonoproofError
-from sonoproof.flags import SHEET, Given, takes_settings
+from sonoproof.flags import SHEET, VALUES, Given, takes_settings
 from sonoproof.interrupts import Stopped, stoppable
 from sonoproof.malloc import keep_freed_memory
 from sonoproof.parts import Part
@@ -116,7 +116,7 @@ def audit(
 
 
 @app.command()
-@takes_settings("sheet.image_column", "sheet.label_column", "sheet.positive")
+@takes_settings("sheet.image_column", "sheet.label_column", *VALUES)
 def relabel(
     given: Given,
     sheet: Sheet,

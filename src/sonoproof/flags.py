@@ -17,7 +17,9 @@ from sonoproof.config import Config, load_config, override
 _FLAGS: dict[str, tuple[str, Any, str]] = {
     "sheet.image_column": ("--image-column", str, "Column that names the image files."),
     "sheet.label_column": ("--label-column", str, "Column with the labels."),
-    "sheet.positive": ("--positive", str, "Label that counts as positive."),
+    "sheet.positive": ("--positive", str, "Label that counts as positive; several with commas between them."),
+    "sheet.negative": ("--negative", str, "Labels that count as negative; else all that are not positive."),
+    "sheet.exclude_labels": ("--exclude-label", list[str], "Label whose rows are left out; may be repeated."),
     "sheet.group_columns": ("--group-column", list[str], "Column with the patient, clip or site; may be repeated."),
     "split.folds": ("--folds", int, "Folds of a cross-validation by groups."),
     "model.backbone": ("--backbone", str, "Pretrained network: a name on the Hugging Face hub, a folder, or random."),
@@ -29,7 +31,8 @@ _FLAGS: dict[str, tuple[str, Any, str]] = {
     "seed": ("--seed", int, "Seed of everything random."),
     "explain.masks": ("--masks", str, "Folder with a mask of the true region for each image."),
 }
-SHEET = ("sheet.image_column", "sheet.label_column", "sheet.positive", "sheet.group_columns")
+VALUES = ("sheet.positive", "sheet.negative", "sheet.exclude_labels")
+SHEET = ("sheet.image_column", "sheet.label_column", *VALUES, "sheet.group_columns")
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,10 @@ class SheetConfig:
         worksheet: Name of the worksheet with the labels.
         image_column: Header of the column that names the image files.
         label_column: Header of the column with the labels.
-        positive: The label (or class name) that counts as positive, such as ``malignant``.
+        positive: The label (or class name) that counts as positive, such as ``malignant``. Several labels have commas
+            between them, such as ``4A,4B,5``.
+        negative: The labels that count as negative, with commas between them. If not set, all that are not positive.
+        exclude_labels: Labels whose rows are left out; they are listed in the quarantine.
         group_columns: Headers of columns that name the patient, clip or site. All frames of a group are placed on the
             same side of the split.
         find_groups: Look for columns that name patients, examinations or clips when ``group_columns`` is empty.
@@ -75,6 +78,8 @@ class SheetConfig:
     image_column: str | None = None
     label_column: str | None = None
     positive: str | None = None
+    negative: str | None = None
+    exclude_labels: tuple[str, ...] = ()
     group_columns: tuple[str, ...] = ()
     find_groups: bool = True
 

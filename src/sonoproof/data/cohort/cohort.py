@@ -110,7 +110,7 @@ def _join_sheet(
     sheet: Path, index: FileIndex, config: SheetConfig, *, origin: str, classes: Classes | None = None
 ) -> Cohort:
     label_sheet = read_sheet(sheet, config=config, in_folder=index.holds, groups_required=origin == "sheet")
-    coding = label_sheet.code_labels(positive=config.positive, classes=classes)
+    coding = label_sheet.code_labels(config, classes=classes)
     joined = join_images(label_sheet, index, coding, origin=origin)
     return Cohort(
         records=_records(joined.rows, index, label_sheet.group_columns, origin=origin),

@@ -60,7 +60,7 @@ def apply_review(
     _refuse_target(out, sheet=sheet, kind=kind)
     in_folder = index_images(images).holds if images is not None else lambda _: False
     label_sheet = read_sheet(sheet, config=config, in_folder=in_folder)
-    coding = label_sheet.code_labels(positive=config.positive)
+    coding = label_sheet.code_labels(config)
     changes = _find_changes(reviewed, label_sheet, coding)
     if kind is ContainerKind.XLSX:
         _write_workbook(sheet, out, changes, label_sheet)

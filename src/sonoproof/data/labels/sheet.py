@@ -56,10 +56,16 @@ class LabelSheet:
     letters: dict[str, str] = field(default_factory=dict)
     inferred: dict[str, Any] = field(default_factory=dict)
 
-    def code_labels(self, *, positive: str | None, classes: Classes | None = None) -> LabelCoding:
+    def code_labels(self, config: SheetConfig, *, classes: Classes | None = None) -> LabelCoding:
         """Settle the classes and what each value of the label column says; see `coding.code_labels`."""
-        column = LabelColumn(self.label_column, self.letters["value"], self.worksheet)
-        return code_labels(label_values(self.rows), column=column, positive=positive, classes=classes)
+        return code_labels(
+            label_values(self.rows),
+            column=LabelColumn(self.label_column, self.letters["value"], self.worksheet),
+            positive=config.positive,
+            negative=config.negative,
+            excluded=config.exclude_labels,
+            classes=classes,
+        )
 
 
 def read_sheet(

@@ -8,6 +8,8 @@ from tests.support.shared import ROOT
 
 from sonoproof.data.labels.coding import CODING_RULES
 from sonoproof.data.labels.columnrules import IMAGE_RULES, LABEL_RULES, ColumnRule, find_rule, image_facts, label_facts
+from sonoproof.data.labels.openquestions import QUESTIONS
+from sonoproof.data.labels.valuerules import VALUE_RULES
 
 PAGE = ROOT / "docs" / "data.md"
 
@@ -28,6 +30,8 @@ def test_the_page_shows_the_rules_of_the_code() -> None:
     assert tables("| the label column | what its values mean |") == [
         [(rule.column, rule.meaning) for rule in CODING_RULES]
     ]
+    assert tables("| a value that | is |") == [[(rule.value, rule.outcome) for rule in VALUE_RULES]]
+    assert tables("| beside a positive value, a value that |") == [[(question.value,) for question in QUESTIONS]]
 
 
 @pytest.mark.parametrize("rules", [IMAGE_RULES, LABEL_RULES])
