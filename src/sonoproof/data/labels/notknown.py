@@ -1,4 +1,4 @@
-"""How people write that a label is not known: words, marks, and numbers that stand apart from the labels."""
+"""How people write that a label is not known: words, marks, and numbers far from the labels."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The rules that decide which values of a label column are labels; docs/data.md shows them as a table.
 
-A value that is no label is set aside with its reason, so that its rows are quarantined. `openquestions` has the values
+A value that is not a label is set aside with its reason, so that its rows are quarantined. `openquestions` has the values
 that may or may not belong to the class that the user named positive.
 """
 
@@ -20,7 +20,7 @@ LABEL_CODE = "looks like a code for 'not known'; if it is a label, name it with 
 
 @dataclass(frozen=True)
 class ValueRule:
-    """One reason why a value of a label column is no label.
+    """One reason why a value of a label column is not a label.
 
     Attributes:
         value: The values it applies to, in the words of the documentation.
@@ -69,7 +69,7 @@ VALUE_RULES = (
         _find_unknown,
     ),
     ValueRule(
-        "is a number that stands apart from the others as codes for “not known” do (−1, 9, 99, −9, 88, 999)",
+        "is a number far from the others, as codes for “not known” are (−1, 9, 99, −9, 88, 999)",
         "quarantined as a code",
         _find_codes,
     ),
