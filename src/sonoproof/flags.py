@@ -15,6 +15,7 @@ from sonoproof.config import Config, load_config, override
 
 # The setting, its option, the type of its value, and what the help says.
 _FLAGS: dict[str, tuple[str, Any, str]] = {
+    "sheet.encoding": ("--encoding", str, "Text encoding of a csv sheet, such as cp1251 or gb18030."),
     "sheet.image_column": ("--image-column", str, "Column that names the image files."),
     "sheet.label_column": ("--label-column", str, "Column with the labels."),
     "sheet.positive": ("--positive", str, "Label that counts as positive; several with commas between them."),
@@ -32,7 +33,7 @@ _FLAGS: dict[str, tuple[str, Any, str]] = {
     "explain.masks": ("--masks", str, "Folder with a mask of the true region for each image."),
 }
 VALUES = ("sheet.positive", "sheet.negative", "sheet.exclude_labels")
-SHEET = ("sheet.image_column", "sheet.label_column", *VALUES, "sheet.group_columns")
+SHEET = ("sheet.encoding", "sheet.image_column", "sheet.label_column", *VALUES, "sheet.group_columns")
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,7 @@ class SheetConfig:
 
     Attributes:
         worksheet: Name of the worksheet with the labels.
+        encoding: Text encoding of a csv file, such as ``cp1251`` or ``gb18030``. If not set, Sonoproof finds it.
         image_column: Header of the column that names the image files.
         label_column: Header of the column with the labels.
         positive: The label (or class name) that counts as positive, such as ``malignant``. Several labels have commas
@@ -75,6 +76,7 @@ class SheetConfig:
     """
 
     worksheet: str | None = None
+    encoding: str | None = None
     image_column: str | None = None
     label_column: str | None = None
     positive: str | None = None

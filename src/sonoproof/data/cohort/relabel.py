@@ -23,7 +23,7 @@ from sonoproof.data.labels.coding import LabelCoding
 from sonoproof.data.labels.sheet import LabelSheet, read_sheet
 from sonoproof.data.labels.vocabulary import find_concept, folded, squeezed
 from sonoproof.data.spreadsheets.container import ContainerKind, detect_kind
-from sonoproof.data.spreadsheets.csvfile import csv_dialect
+from sonoproof.data.spreadsheets.csvfile import CsvDialect, csv_dialect
 from sonoproof.data.spreadsheets.workbook import read_grids
 from sonoproof.errors import SheetError, SheetFault
 from sonoproof.runfolder import atomic_path
@@ -65,7 +65,8 @@ def apply_review(
     if kind is ContainerKind.XLSX:
         _write_workbook(sheet, out, changes, label_sheet)
     else:
-        _write_csv(sheet, out, changes, letters=label_sheet.letters["value"])
+        dialect = csv_dialect(sheet, encoding=config.encoding)
+        _write_csv(sheet, out, changes, dialect=dialect, letters=label_sheet.letters["value"])
     return changes
 
 
@@ -183,8 +184,7 @@ def _set_cell(sheet: Path, worksheet: Worksheet, address: str, text: str) -> Non
         cell.data_type = "s"  # also where the text begins with =
 
 
-def _write_csv(sheet: Path, out: Path, changes: pd.DataFrame, *, letters: str) -> None:
-    dialect = csv_dialect(sheet)
+def _write_csv(sheet: Path, out: Path, changes: pd.DataFrame, *, dialect: CsvDialect, letters: str) -> None:
     with sheet.open(encoding=dialect.encoding, newline="") as file:
         declaration = file.readline() if dialect.declared else ""
         lines = list(file)

@@ -86,7 +86,9 @@ def read_sheet(
     def find(grid: Grid) -> Layout:
         return find_layout(grid, config=config, in_folder=in_folder, groups_required=groups_required)
 
-    grid, layout = choose_worksheet(path, read_grids(path), wanted=config.worksheet, find=find)
+    grid, layout = choose_worksheet(
+        path, read_grids(path, encoding=config.encoding), wanted=config.worksheet, find=find
+    )
     groups = tuple(table_name(layout.names[column]) for column in layout.groups)
     columns = {"reference": layout.image, "value": layout.label, **dict(zip(groups, layout.groups, strict=True))}
     rows, unified = unify_groups(_read_rows(grid, layout, columns), groups)

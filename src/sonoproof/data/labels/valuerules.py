@@ -1,7 +1,7 @@
 """The rules that decide which values of a label column are labels; docs/data.md shows them as a table.
 
-A value that is not a label is set aside with its reason, so that its rows are quarantined. `openquestions` has the values
-that may or may not belong to the class that the user named positive.
+A value that is not a label is set aside with its reason, so that its rows are quarantined. `openquestions` has the
+values that may or may not belong to the class that the user named positive.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import itertools
 from collections import Counter
@@ -10,19 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from sonoproof.data.spreadsheets.encodings import find_encoding, require_encoding
 from sonoproof.data.spreadsheets.grid import Grid, build_grid
 from sonoproof.errors import SheetError, SheetFault
 
 DELIMITERS = (",", ";", "\t", "|")
 SAMPLE_ROWS = 200
-CHUNK_CHARACTERS = 1 << 20
-BOMS = (
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
 
 
 @dataclass(frozen=True)
@@ -40,24 +32,28 @@ class CsvDialect:
     declared: bool = False
 
 
-def read_csv_grid(path: Path) -> Grid:
+def read_csv_grid(path: Path, *, encoding: str | None = None) -> Grid:
     """Read a csv file. Every field stays text, so that ``007`` is ``007``.
 
+    Args:
+        path: The file.
+        encoding: Its text encoding; None to find it.
+
     Raises:
-        SheetError: The file is not text, or a line cannot be parsed.
+        SheetError: The file is not text, its encoding is not clear, or a line cannot be parsed.
     """
-    dialect = csv_dialect(path)
+    dialect = csv_dialect(path, encoding=encoding)
     notes = {"encoding": dialect.encoding, "delimiter": dialect.delimiter}
     return build_grid(_read_records(path, dialect), name=path.name, notes=notes)
 
 
-def csv_dialect(path: Path) -> CsvDialect:
-    """Find the encoding and the delimiter of a csv file.
+def csv_dialect(path: Path, *, encoding: str | None = None) -> CsvDialect:
+    """Find the delimiter of a csv file and, if it is not given, its text encoding.
 
     Raises:
-        SheetError: The file is not text in UTF-8, UTF-16, UTF-32 or cp1252.
+        SheetError: The file is not text in the encoding, or its encoding is not clear.
     """
-    encoding = _find_encoding(path)
+    encoding = require_encoding(path, encoding) if encoding else find_encoding(path)
     with path.open(encoding=encoding, newline="") as file:
         lines = list(itertools.islice(file, SAMPLE_ROWS))
     if lines and lines[0].lower().startswith("sep=") and len(lines[0].strip()) == len("sep=;"):
@@ -89,31 +85,3 @@ def _agreement(lines: list[str], delimiter: str) -> tuple[float, int]:
         return 0.0, 0
     width, count = max(split.items(), key=lambda item: (item[1], item[0]))
     return count / widths.total(), width
-
-
-def _find_encoding(path: Path) -> str:
-    with path.open("rb") as file:
-        beginning = file.read(4096)
-    for encoding in _likely_encodings(beginning):
-        if _decodes(path, encoding):
-            return encoding
-    raise SheetError(f"{path}: is not text in UTF-8, UTF-16 or cp1252; save it as xlsx, or as csv in UTF-8")
-
-
-def _likely_encodings(beginning: bytes) -> tuple[str, ...]:
-    for mark, encoding in BOMS:
-        if beginning.startswith(mark):
-            return (encoding,)
-    if b"\0" in beginning:
-        return ("utf-16-le" if beginning[1::2].count(0) > beginning[::2].count(0) else "utf-16-be",)
-    return ("utf-8", "cp1252")
-
-
-def _decodes(path: Path, encoding: str) -> bool:
-    try:
-        with path.open(encoding=encoding, newline="") as file:
-            while file.read(CHUNK_CHARACTERS):
-                pass
-    except UnicodeDecodeError:
-        return False
-    return True

@@ -27,18 +27,19 @@ from sonoproof.errors import SheetError, SheetFault
 MAX_CELLS = 32_000_000
 
 
-def read_grids(path: Path) -> list[Grid]:
+def read_grids(path: Path, *, encoding: str | None = None) -> list[Grid]:
     """Read every worksheet of a file, in the file's order.
 
     Args:
         path: An xlsx, xls, ods or csv file; the content decides which.
+        encoding: Text encoding of a csv file; None to find it.
 
     Raises:
         SheetError: The file cannot be opened, is damaged, protected by a password, or larger than any sheet.
     """
     kind = detect_kind(path)
     if kind is ContainerKind.CSV:
-        return [read_csv_grid(path)]
+        return [read_csv_grid(path, encoding=encoding)]
     if kind is ContainerKind.XLS:
         return read_xls_grids(path)
     check_archive(path)
