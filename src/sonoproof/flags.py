@@ -22,6 +22,7 @@ _FLAGS: dict[str, tuple[str, Any, str]] = {
     "sheet.negative": ("--negative", str, "Labels that count as negative; else all that are not positive."),
     "sheet.exclude_labels": ("--exclude-label", list[str], "Label whose rows are left out; may be repeated."),
     "sheet.group_columns": ("--group-column", list[str], "Column with the patient, clip or site; may be repeated."),
+    "sheet.split_column": ("--split-column", str, "Column with a given split: train, val, test or folds."),
     "split.folds": ("--folds", int, "Folds of a cross-validation by groups."),
     "model.backbone": ("--backbone", str, "Pretrained network: a name on the Hugging Face hub, a folder, or random."),
     "model.download": ("--download", bool, "Allow the backbone to be downloaded."),
@@ -33,7 +34,8 @@ _FLAGS: dict[str, tuple[str, Any, str]] = {
     "explain.masks": ("--masks", str, "Folder with a mask of the true region for each image."),
 }
 VALUES = ("sheet.positive", "sheet.negative", "sheet.exclude_labels")
-SHEET = ("sheet.encoding", "sheet.image_column", "sheet.label_column", *VALUES, "sheet.group_columns")
+GROUPS = ("sheet.group_columns", "sheet.split_column")
+SHEET = ("sheet.encoding", "sheet.image_column", "sheet.label_column", *VALUES, *GROUPS)
 
 
 @dataclass(frozen=True)

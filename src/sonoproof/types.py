@@ -16,6 +16,7 @@ Float32Array = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
 IndexArray = npt.NDArray[np.intp]
+StrArray = npt.NDArray[np.str_]
 UInt8Array = npt.NDArray[np.uint8]
 """Pixels: a frame (height, width, 3) or frames (N, height, width, 3)."""
 

@@ -216,10 +216,25 @@ CASES = [
     ),
     Case("merged patients", xlsx(TWO_PATIENTS, touch=merge_patients), config=BY_PATIENT, labels=HEALTHY_AC),
     Case(
-        "hidden row and column",
+        "hidden label column",
         xlsx(PLAIN, touch=hide),
+        error=SheetError,
+        says=["would be 'Healthy', which is hidden", "B1", "'1' (2), '0' (2)", "--label-column"],
+    ),
+    Case(
+        "hidden row and a hidden column that was named",
+        xlsx(PLAIN, touch=hide),
+        config=SheetConfig(label_column="Healthy"),
         labels=HEALTHY_AC,
         inferred={"hidden_rows": 1, "hidden_columns": ["B"]},
+    ),
+    Case(
+        "hidden row left out",
+        xlsx(PLAIN, touch=hide),
+        config=SheetConfig(label_column="Healthy", hidden_rows="drop"),
+        labels={name: label for name, label in HEALTHY_AC.items() if name != "b.jpg"},
+        quarantined={3: "is hidden in the sheet"},
+        cells={3: "A3"},
     ),
     Case(
         "empty rows",

@@ -70,6 +70,12 @@ class SheetConfig:
             between them, such as ``4A,4B,5``.
         negative: The labels that count as negative, with commas between them. If not set, all that are not positive.
         exclude_labels: Labels whose rows are left out; they are listed in the quarantine.
+        label_conflicts: Rows in which another column of labels contradicts the chosen one: ``drop`` quarantines them,
+            ``keep`` uses the chosen column, ``ask`` stops with a list.
+        split_column: Header of a column that gives the split (train, val, test, a fold number or a flag). If not set,
+            Sonoproof makes the split.
+        hidden_rows: Rows that are hidden or filtered out in the sheet: ``read`` reads them like any other, ``drop``
+            quarantines them.
         group_columns: Headers of columns that name the patient, clip or site. All frames of a group are placed on the
             same side of the split.
         find_groups: Look for columns that name patients, examinations or clips when ``group_columns`` is empty.
@@ -82,6 +88,9 @@ class SheetConfig:
     positive: str | None = None
     negative: str | None = None
     exclude_labels: tuple[str, ...] = ()
+    label_conflicts: Literal["drop", "keep", "ask"] = "drop"
+    split_column: str | None = None
+    hidden_rows: Literal["read", "drop"] = "read"
     group_columns: tuple[str, ...] = ()
     find_groups: bool = True
 
@@ -119,6 +128,9 @@ class AuditConfig:
             ``drop`` quarantines them, ``block`` stops the run.
         test_twins: Test frames that have a look-alike among the frames of the sheet: ``keep`` reports the metrics with
             and without them, ``drop`` leaves their look-alikes out of training, ``block`` stops the run.
+        split_leaks: Frames of one patient, clip or source on several sides of a split that the sheet gives
+            (``sheet.split_column``): ``drop`` leaves them in one part (test before validation before training) and
+            quarantines the others, ``block`` stops the run.
         probes: Test for shortcuts, compare the honest split with a naive one, and rank doubtful labels.
     """
 
@@ -126,6 +138,7 @@ class AuditConfig:
     duplicate_conflicts: Literal["drop", "keep", "block"] = "drop"
     mixed_groups: Literal["group", "drop", "block"] = "group"
     test_twins: Literal["keep", "drop", "block"] = "keep"
+    split_leaks: Literal["drop", "block"] = "drop"
     probes: bool = True
 
 

@@ -7,16 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from sonoproof.errors import FrameError
 from sonoproof.inference.engines import Engine
 from sonoproof.progress import SILENT, Progress
 from sonoproof.training.model_spec import ModelSpec
 from sonoproof.training.verdict import NOT_SURE, UNLIKE
-from sonoproof.types import FloatArray, LoadFrames, UInt8Array
-
-StrArray = npt.NDArray[np.str_]
+from sonoproof.types import FloatArray, LoadFrames, StrArray, UInt8Array
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,9 @@ def _test_cohort(context: RunContext, cohort: Cohort) -> Cohort:
     """The frames of the test folder, with the classes and the group columns of the sheet."""
     assert context.inputs is not None
     assert context.inputs.test_images is not None
-    config = dataclasses.replace(context.config.sheet, group_columns=cohort.group_headers, find_groups=False)
+    config = dataclasses.replace(
+        context.config.sheet, group_columns=cohort.group_headers, find_groups=False, split_column=None
+    )
     return build_test_cohort(
         context.inputs.test_images, sheet=context.inputs.test_sheet, config=config, classes=cohort.classes
     )

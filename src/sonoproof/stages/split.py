@@ -22,6 +22,8 @@ def split(context: RunContext) -> list[Path]:
     parts = split_groups(context.records, config=config, fold_validation=not ensemble)
     check_no_leak(parts, context.records, columns=context.group_columns)
     write_table(context.run.split, parts, columns=SPLIT_COLUMNS)
+    if "given" in parts:
+        context.say("the split is the one that the sheet gives")
     for part, rows in parts.groupby("part", sort=False):
         context.say(f"{part}: {len(rows):,} frames of {rows['group'].nunique():,} groups")
     return [context.run.split]

@@ -6,6 +6,7 @@ setting                 default                why
 ``duplicate_conflicts`` ``drop``               one of two labels of the same pixels is wrong, and nobody knows which
 ``mixed_groups``        ``group``              a source may show both (two ovaries, two days); one side is safe
 ``test_twins``          ``keep``               a test set is not ours to change; metrics are given with and without
+``split_leaks``         ``drop``               the given test part is kept whole; what leaks is not learned from
 ======================  =====================  ==============================================================
 """
 
@@ -22,9 +23,13 @@ from sonoproof.config import AuditConfig
 from sonoproof.data.audit.duplicates import conflicting_duplicates
 from sonoproof.data.audit.findings import Finding, Level
 from sonoproof.data.audit.sources import mixed_sources
+from sonoproof.data.audit.split_leaks import find_leaks
 from sonoproof.data.audit.twins import Twins, find_twins
+from sonoproof.data.labels.givensplit import GIVEN_SPLIT
 from sonoproof.runfolder import QUARANTINE_COLUMNS
 from sonoproof.wording import counted, of_rows
+
+LEAKS_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,7 @@ def apply_policies(
         _on_duplicate_conflicts(records, config),
         _on_mixed_sources(records, config),
         _on_test_twins(records, twins, config),
+        _on_given_split(records, config),
     )
     outcomes = [outcome for outcome in decided if outcome]
     dropped: dict[int, str] = {}
@@ -171,6 +177,33 @@ def _on_test_twins(records: pd.DataFrame, twins: Twins, config: AuditConfig) -> 
     )
     reasons = dict.fromkeys(twins.sheet, "a view of the same source is in the test folder")
     return conflict.decided(config.test_twins, reasons=reasons)
+
+
+def _on_given_split(records: pd.DataFrame, config: AuditConfig) -> PolicyOutcome | None:
+    if GIVEN_SPLIT not in records:
+        return None
+    sheet = records[records[GIVEN_SPLIT] != ""]
+    leaks = find_leaks(sheet)
+    sides = counted(sheet[GIVEN_SPLIT].nunique(), "part")
+    if not leaks.groups:
+        detail = f"The {counted(len(sheet), 'row')} are in {sides}, and no group of frames is in two of them."
+        return PolicyOutcome(Finding("given-split", Level.INFO, "The split of the sheet is used", detail), {}, "")
+    examples = "; ".join(f"{name} in {' and '.join(parts)}" for name, parts in list(leaks.groups.items())[:LEAKS_NAMED])
+    are = "is" if len(leaks.groups) == 1 else "are"
+    conflict = _Conflict(
+        id="given-split-leaks",
+        title="The split of the sheet leaks",
+        stake=f"{counted(len(leaks.groups), 'group')} of frames that belong together (a patient, a clip, a source or "
+        f"equal pixels) {are} in several of the {sides} that the sheet gives: {examples}.",
+        done={
+            "drop": f"{of_rows(len(leaks.outside), len(sheet))} were quarantined, so that each group is in one part: in"
+            " the test part if it has frames there, else in the validation part."
+        },
+        remedy="Correct the split in the sheet, or leave --split-column out so that Sonoproof makes one.",
+        instead="Or set audit.split_leaks=drop to leave out what leaks.",
+        numbers={"groups": len(leaks.groups), "rows": len(leaks.outside), "of": len(sheet)},
+    )
+    return conflict.decided(config.split_leaks, reasons=leaks.outside)
 
 
 def _minority(rows: pd.DataFrame) -> int:

@@ -18,6 +18,7 @@ from sonoproof.config import SheetConfig
 from sonoproof.data.cohort.image_id import TEST_PREFIX
 from sonoproof.data.cohort.joining import join_images, refuse_empty_folder
 from sonoproof.data.folder.references import LINK_LEADS_OUT, FileIndex, index_images
+from sonoproof.data.labels.givensplit import GIVEN_SPLIT
 from sonoproof.data.labels.quarantine import empty_quarantine
 from sonoproof.data.labels.sheet import read_sheet, table_name
 from sonoproof.errors import CohortError
@@ -30,7 +31,8 @@ class Cohort:
 
     Attributes:
         records: One row per image: ``image_id``, ``path`` (absolute), ``origin`` ("sheet" or "test"), ``label``
-            (class name, "" where unknown), the group columns, ``sheet_row``, ``reference``.
+            (class name, "" where unknown), the group columns, ``sheet_row``, ``reference``; with a split column also
+            ``given_split`` (``fit``, ``val``, ``test``, ``fold 3``, …).
         quarantine: One row for each that cannot be used, as `QUARANTINE_COLUMNS`.
         classes: The two classes.
         group_columns: Names of the group columns in ``records``.
@@ -113,7 +115,9 @@ def _join_sheet(
     coding = label_sheet.code_labels(config, classes=classes)
     joined = join_images(label_sheet, index, coding, origin=origin)
     return Cohort(
-        records=_records(joined.rows, index, label_sheet.group_columns, origin=origin),
+        records=_records(
+            joined.rows, index, label_sheet.group_columns, origin=origin, has_split=label_sheet.split_column != ""
+        ),
         quarantine=joined.quarantine,
         classes=coding.classes,
         group_columns=label_sheet.group_columns,
@@ -155,7 +159,9 @@ def _concatenate(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(filled, ignore_index=True) if filled else first
 
 
-def _records(rows: pd.DataFrame, index: FileIndex, groups: Sequence[str], *, origin: str) -> pd.DataFrame:
+def _records(
+    rows: pd.DataFrame, index: FileIndex, groups: Sequence[str], *, origin: str, has_split: bool = False
+) -> pd.DataFrame:
     prefix = TEST_PREFIX if origin == "test" else ""
     root = str(index.root)
     return pd.DataFrame(
@@ -167,6 +173,7 @@ def _records(rows: pd.DataFrame, index: FileIndex, groups: Sequence[str], *, ori
             **{name: rows[name] for name in groups},
             "sheet_row": rows["sheet_row"],
             "reference": rows["reference"],
+            **({GIVEN_SPLIT: rows[GIVEN_SPLIT]} if has_split else {}),
         }
     ).reset_index(drop=True)
 

@@ -26,11 +26,31 @@ def _warnings(inferred: dict[str, Any]) -> list[str]:
         " --group-column"
         for name, why in inferred.get("unused_group_columns", {}).items()
     ]
-    if inferred.get("hidden_rows"):
-        warnings.append(f"{inferred['hidden_rows']} hidden rows were read like any other row")
+    if inferred.get("hidden_rows") and inferred.get("hidden_rows_policy") != "drop":
+        warnings.append(
+            f"{inferred['hidden_rows']} hidden rows were read like any other row; leave them out with"
+            " --set sheet.hidden_rows=drop"
+        )
+    warnings += [_about_unused(name, what) for name, what in inferred.get("unused_columns", {}).items()]
+    kept = inferred.get("rows_contradicted_policy") == "keep"
+    warnings += [
+        f"column {name!r} contradicts the labels in {count} rows, which "
+        + ("were used as they are" if kept else "were quarantined")
+        for name, count in inferred.get("rows_contradicted", {}).items()
+    ]
+    warnings += [
+        f"the reader of column {name!r} differs from the labels in {count} rows"
+        for name, count in inferred.get("rows_where_readers_differ", {}).items()
+    ]
     if inferred.get("references_unmatched", 0) > sum(inferred.get("references_matched", {}).values()):
         warnings.append("most references match no image; is it the right folder?")
     return warnings
+
+
+def _about_unused(name: str, what: str) -> str:
+    if what == "split":
+        return f"column {name!r} gives a split, which is not used; use it with --split-column {name!r}"
+    return f"column {name!r} seems to say which rows to leave out; its rows were read like any other row"
 
 
 def _as_text(value: Any) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from sonoproof.data.folder.references import FileIndex, Match, match_reference, suggest_file
 from sonoproof.data.labels.coding import LabelCoding
+from sonoproof.data.labels.givensplit import GIVEN_SPLIT
 from sonoproof.data.labels.quarantine import Check, quarantine_failed
 from sonoproof.data.labels.sheet import LabelSheet
 from sonoproof.errors import CohortError
@@ -56,7 +57,7 @@ def join_images(sheet: LabelSheet, index: FileIndex, coding: LabelCoding, *, ori
     no_labels = (
         rows["value"].map(lambda value: f"label {coding.unusable.get(value, 'is not a known value')}").astype("str")
     )
-    repeated = _find_repeats(rows[(rows["file"] != "") & (rows["label"] != "")], sheet.group_columns)
+    repeated = _find_repeats(rows[(rows["file"] != "") & (rows["label"] != "")], (*sheet.group_columns, GIVEN_SPLIT))
     repeated = repeated.reindex(rows.index, fill_value="")
     letters = sheet.letters
     checks = [
@@ -118,11 +119,11 @@ def _explain_failures(rows: pd.DataFrame, matches: Sequence[Match], index: FileI
     return problems
 
 
-def _find_repeats(usable: pd.DataFrame, groups: Sequence[str]) -> pd.Series[str]:
+def _find_repeats(usable: pd.DataFrame, columns: Sequence[str]) -> pd.Series[str]:
     """Rows that name an image again -> why: where they agree the first is used, where they differ none is."""
     reasons: dict[Any, str] = {}
     for _, same in usable[usable["file"].duplicated(keep=False)].groupby("file", sort=False):
-        differing = [name for name in ("label", *groups) if same[name].nunique() > 1]
+        differing = [name for name in ("label", *columns) if same[name].nunique() > 1]
         if same["less_folders"].any() and same["reference"].nunique() > 1:
             differing.append("reference")  # p1/01.jpg and p2/01.jpg are not known to be the one 01.jpg that is there
         if differing:

@@ -1,4 +1,8 @@
-"""What the name of a column says about what it holds."""
+"""What the name of a column says about what it holds.
+
+Names are compared word by word, whatever their case, accents and separators: ``PatientID``, ``patient id`` and
+``Patient_ID `` have the same two words, and ``contest`` has not the word ``test``.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +10,50 @@ from sonoproof.data.labels.vocabulary import Meaning, find_concept, find_meaning
 
 IMAGE_NAMES = word_set("imagepath imagename imagefile imagefilename imageid image images img imgpath filename file")
 IMAGE_WORDS = word_set("image images img file filename path picture photo frame bild datei fichier imagen")
-LABEL_NAMES = word_set("label labels class classes diagnosis target category groundtruth classlabel imagelabel")
+MASK_WORDS = word_set("mask masks segmentation annotation roi contour thumbnail overlay maske mascara masque")
+LABEL_NAMES = word_set(
+    "label labels class classes classification diagnosis target category groundtruth classlabel imagelabel"
+)
 LABEL_WORDS = word_set(
-    "label labels class classes diagnosis diagnose diagnostic target category outcome truth gt y pathology finding"
-    " status result klasse befund clase classe etiqueta"
+    "label labels class classes classification diagnosis diagnose diagnostic diagnostico diagnosi target category truth"
+    " groundtruth gt pathology pathologie patologia klasse klassifikation kategorie clase classe clasificacion"
+    " categoria categorie etiqueta etichetta etiquette classlabel imagelabel malignancy dignitat dignity"
+    " 标签 类别 分类 诊断 诊断结果 病理 病理结果 良恶性"
+)
+# These need the company of words that say as much: a result may be that of a laboratory, a status that of a form.
+VAGUE_LABEL_WORDS = word_set("y outcome finding status result befund ergebnis resultado resultat risultato 结果")
+# What may be beside a word for labels and changes nothing: final diagnosis, class_id.
+NEUTRAL_BESIDE_LABEL = word_set(
+    "is the of a final overall true ground gold standard reference binary consensus id ids code codes nr num number"
+    " name names text string type kind image img frame scan ultrasound us sonography histology histological"
+    " histopathology main finale endgultige definitive de del di la el der die das"
+)
+NEUTRAL_BESIDE_DISEASE = word_set(
+    "is has was the of a final overall true type status present presence image frame scan ultrasound us not non no yes"
+    " n y de del di la el der die das"
+)
+NEUTRAL_BESIDE_VAGUE = word_set("final overall true is the of disease health finale")
+ORGANS = word_set(
+    "breast ovary ovarian ovaries lung liver thyroid kidney renal gallbladder heart cardiac prostate uterus uterine"
+    " pancreas pancreatic spleen nodule mass"
 )
 # From the coarsest to the finest.
 GROUP_LEVELS = (
-    word_set("patient patients subject case person participant mrn"),
-    word_set("study exam examination session visit"),
-    word_set("video clip cine sequence series"),
+    word_set(
+        "patient patients subject case person participant mrn patientid patientno patientnr patientnumber subjectid"
+        " caseid patienten patientin patientennummer fallnummer paciente pacientes paziente patiente 患者 病人"
+    ),
+    word_set("study exam examination session visit studyid examid untersuchung estudio examen 检查"),
+    word_set("video clip cine sequence series videoid clipid seriesid"),
 )
 SITE_WORDS = word_set("site hospital centre center")
 GROUP_WORDS = SITE_WORDS.union(*GROUP_LEVELS)
-IDENTIFIER_WORDS = word_set("id ids identifier no nr num number name code key uid uuid pseudonym anonymised anonymized")
+IDENTIFIER_WORDS = word_set(
+    "id ids identifier no nr num nummer numero number name code key uid uuid pseudonym pseudonymised pseudonymized"
+    " anonymised anonymized hash 编号"
+)
+# A position or a measure in names, though words for positive, negative and normal among values.
+NOT_MEANT_IN_NAMES = word_set("pos neg norm")
 
 MAX_NAME_LENGTH = 80
 
@@ -32,27 +66,39 @@ def column_meaning(name: str) -> tuple[Meaning, str]:
     tokens = name_tokens(name)
     negated = any(token in {"non", "not", "no"} for token in tokens)
     for token in tokens:
-        concept = "healthy" if token in {"health", "healthy"} else find_concept(token)
+        concept = "healthy" if token in {"health", "healthy"} else _concept_in_name(token)
         meaning = find_meaning(concept)
         if meaning is not Meaning.NONE:
             return (find_meaning(f"not {concept}"), f"not {token}") if negated else (meaning, token)
     return Meaning.NONE, ""
 
 
-def has_image_word(name: str) -> bool:
-    """Whether a word of the name is used for images and none for labels."""
+def is_named_for_health_or_disease(name: str) -> bool:
+    """Whether a name says health or disease, and nothing else beside it: ``has_pneumonia``, not ``tumour size``."""
+    rest = {token for token in name_tokens(name) if find_meaning(_concept_in_name(token)) is Meaning.NONE} - {"health"}
+    allowed = NEUTRAL_BESIDE_DISEASE | ORGANS | LABEL_WORDS | VAGUE_LABEL_WORDS
+    return column_meaning(name)[0] is not Meaning.NONE and rest <= allowed
+
+
+def is_label_name(name: str) -> bool:
+    """Whether a name says label, and nothing else beside it: ``class``, ``Final diagnosis``, ``label_id``."""
     tokens = set(name_tokens(name))
-    return bool(tokens & IMAGE_WORDS) and not tokens & LABEL_WORDS
+    if squeezed(name) in LABEL_NAMES or (
+        tokens & LABEL_WORDS and tokens <= LABEL_WORDS | NEUTRAL_BESIDE_LABEL | ORGANS
+    ):
+        return True
+    return bool(tokens & VAGUE_LABEL_WORDS) and tokens <= VAGUE_LABEL_WORDS | NEUTRAL_BESIDE_VAGUE
 
 
 def has_label_word(name: str) -> bool:
     """Whether a word of the name is used for labels."""
-    return not LABEL_WORDS.isdisjoint(name_tokens(name))
+    return not (LABEL_WORDS | VAGUE_LABEL_WORDS).isdisjoint(name_tokens(name))
 
 
-def has_group_word(name: str) -> bool:
-    """Whether a word of the name says that equal values belong together (patient, clip, site, …)."""
-    return not GROUP_WORDS.isdisjoint(name_tokens(name))
+def has_image_word(name: str) -> bool:
+    """Whether a word of the name is used for images, and none for labels or for what lies beside an image."""
+    tokens = set(name_tokens(name))
+    return bool(tokens & IMAGE_WORDS) and not tokens & (LABEL_WORDS | VAGUE_LABEL_WORDS | MASK_WORDS)
 
 
 def group_level(name: str) -> int | None:
@@ -72,6 +118,10 @@ def is_known_name(cell: str) -> bool:
         squeezed(cell) in IMAGE_NAMES | LABEL_NAMES
         or has_image_word(cell)
         or has_label_word(cell)
-        or has_group_word(cell)
+        or not GROUP_WORDS.isdisjoint(name_tokens(cell))
         or column_meaning(cell)[0] is not Meaning.NONE
     )
+
+
+def _concept_in_name(token: str) -> str:
+    return token if token in NOT_MEANT_IN_NAMES else find_concept(token)

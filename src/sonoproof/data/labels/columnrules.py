@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Flag, IntEnum, auto
 
@@ -17,18 +18,24 @@ import pandas as pd
 from sonoproof.data.folder.imagefolder import has_image_suffix
 from sonoproof.data.labels.columnnames import (
     IMAGE_NAMES,
-    LABEL_NAMES,
     column_meaning,
-    has_group_word,
     has_image_word,
     has_label_word,
+    is_label_name,
+    is_named_for_health_or_disease,
 )
-from sonoproof.data.labels.vocabulary import Meaning, find_concept, find_meaning, folded, squeezed
+from sonoproof.data.labels.givensplit import holds_parts
+from sonoproof.data.labels.notknown import find_codes, says_not_known
+from sonoproof.data.labels.purposes import PURPOSES, SPLIT, find_purpose
+from sonoproof.data.labels.vocabulary import OF_ANY_FINDING, Meaning, find_concept, find_meaning, folded, squeezed
 from sonoproof.sampling import evenly_spread
 
 CONTENT_SAMPLE = 2000
 MIN_SHARE = 0.5
 MAX_LABELS = 20
+_FILE_ENDING = re.compile(
+    r"\w\.(dcm|dicom|nii|nii\.gz|mha|mhd|nrrd|avi|mp4|mov|json|xml|txt|csv|npy|mat|zip)$", re.IGNORECASE
+)
 
 
 class Fact(Flag):
@@ -44,8 +51,9 @@ class Fact(Flag):
     LABEL_WORD = auto()
     FEW_VALUES = auto()
     YES_NO = auto()
-    TWO_VALUES = auto()
+    SOME_KNOWN_WORDS = auto()
     KNOWN_WORDS = auto()
+    ONLY_COLUMN = auto()
 
 
 class ImageEvidence(IntEnum):
@@ -62,16 +70,25 @@ class ImageEvidence(IntEnum):
 
 
 class LabelEvidence(IntEnum):
-    """How much speaks for the label column: a name counts less if the column has too many values to be labels."""
+    """How much speaks for the label column; below `MANY_VALUES` a column is only offered in a question."""
 
-    WORD_BUT_MANY_VALUES = 1
-    NAME_BUT_MANY_VALUES = 2
-    HEALTH_BUT_MANY_VALUES = 3
-    TWO_VALUES = 4
-    TWO_KNOWN_WORDS = 5
-    LABEL_WORD = 6
-    LABEL_NAME = 7
-    HEALTH_NAME = 8
+    NONE = 0
+    OTHER_PURPOSE = 1
+    FEW_VALUES = 2
+    YES_NO = 3
+    LABEL_WORD = 4
+    MANY_VALUES = 5
+    ONLY_COLUMN = 6
+    KNOWN_WORDS = 7
+    LABEL_WORD_AND_KNOWN_WORDS = 8
+    LABEL_NAME = 9
+    LABEL_NAME_AND_KNOWN_WORDS = 10
+    HEALTH_NAME = 11
+
+    @property
+    def is_reason(self) -> bool:
+        """Whether it is enough to take a column."""
+        return self >= LabelEvidence.MANY_VALUES
 
 
 @dataclass(frozen=True)
@@ -103,23 +120,41 @@ IMAGE_RULES = (
     ColumnRule(ImageEvidence.WORD, Fact.IMAGE_WORD, _WORD),
 )
 
-_MANY = "but it has too many different values"
-_YES_NO = "it is named for a disease, and its values are yes and no (or 1 and 0)"
-_KNOWN = "its two values are yes and no, or one of them means health or disease"
+_LABELS, _WORD_FOR_LABELS = "its name is common for labels", "its name has a word for labels"
+_DISEASE, _MANY = "it is named for a disease", "but it has too many different values"
+_KNOWN = "its values are words for health and disease"
 
 LABEL_RULES = (
     ColumnRule(LabelEvidence.HEALTH_NAME, Fact.HEALTH_NAME | Fact.FEW_VALUES, "it is named for health"),
-    ColumnRule(LabelEvidence.LABEL_NAME, Fact.LABEL_NAME | Fact.FEW_VALUES, "its name is common for labels"),
-    ColumnRule(LabelEvidence.LABEL_NAME, Fact.DISEASE_NAME | Fact.YES_NO, _YES_NO),
-    ColumnRule(LabelEvidence.LABEL_WORD, Fact.DISEASE_NAME | Fact.FEW_VALUES, "it is named for a disease"),
-    ColumnRule(LabelEvidence.LABEL_WORD, Fact.LABEL_WORD | Fact.FEW_VALUES, "its name has a word for labels"),
-    ColumnRule(LabelEvidence.TWO_KNOWN_WORDS, Fact.TWO_VALUES | Fact.KNOWN_WORDS, _KNOWN),
-    ColumnRule(LabelEvidence.TWO_VALUES, Fact.TWO_VALUES, "it has two values"),
-    ColumnRule(LabelEvidence.HEALTH_BUT_MANY_VALUES, Fact.HEALTH_NAME, f"it is named for health, {_MANY}"),
-    ColumnRule(LabelEvidence.NAME_BUT_MANY_VALUES, Fact.LABEL_NAME, f"its name is common for labels, {_MANY}"),
-    ColumnRule(LabelEvidence.NAME_BUT_MANY_VALUES, Fact.DISEASE_NAME, f"it is named for a disease, {_MANY}"),
-    ColumnRule(LabelEvidence.WORD_BUT_MANY_VALUES, Fact.LABEL_WORD, f"its name has a word for labels, {_MANY}"),
+    ColumnRule(
+        LabelEvidence.LABEL_NAME_AND_KNOWN_WORDS,
+        Fact.LABEL_NAME | Fact.SOME_KNOWN_WORDS,
+        f"{_LABELS}, and some of its values are words for health or disease",
+    ),
+    ColumnRule(LabelEvidence.LABEL_NAME, Fact.LABEL_NAME | Fact.FEW_VALUES, _LABELS),
+    ColumnRule(LabelEvidence.LABEL_NAME, Fact.DISEASE_NAME | Fact.YES_NO, f"{_DISEASE}, and its values are yes and no"),
+    ColumnRule(
+        LabelEvidence.LABEL_WORD_AND_KNOWN_WORDS,
+        Fact.LABEL_WORD | Fact.SOME_KNOWN_WORDS,
+        f"{_WORD_FOR_LABELS}, and some of its values are words for health or disease",
+    ),
+    ColumnRule(LabelEvidence.LABEL_WORD_AND_KNOWN_WORDS, Fact.DISEASE_NAME | Fact.FEW_VALUES, _DISEASE),
+    ColumnRule(LabelEvidence.KNOWN_WORDS, Fact.KNOWN_WORDS, _KNOWN),
+    ColumnRule(
+        LabelEvidence.ONLY_COLUMN,
+        Fact.ONLY_COLUMN | Fact.FEW_VALUES,
+        "it is the only column beside the images, and the sheet has no column names",
+    ),
+    ColumnRule(LabelEvidence.MANY_VALUES, Fact.HEALTH_NAME, f"it is named for health, {_MANY}"),
+    ColumnRule(LabelEvidence.MANY_VALUES, Fact.LABEL_NAME, f"{_LABELS}, {_MANY}"),
+    ColumnRule(LabelEvidence.MANY_VALUES, Fact.DISEASE_NAME, f"{_DISEASE}, {_MANY}"),
+    ColumnRule(LabelEvidence.LABEL_WORD, Fact.LABEL_WORD, _WORD_FOR_LABELS),
+    ColumnRule(LabelEvidence.YES_NO, Fact.YES_NO, "its values are yes and no"),
+    ColumnRule(LabelEvidence.FEW_VALUES, Fact.FEW_VALUES, "it has few different values"),
 )
+
+# Everything that decides which column is what; docs/data.md shows it in this order.
+RULES = {"image": IMAGE_RULES, "label": LABEL_RULES, "other": PURPOSES}
 
 
 def find_rule(rules: Sequence[ColumnRule], facts: Fact) -> ColumnRule | None:
@@ -149,29 +184,79 @@ def image_facts(name: str, values: pd.Series[str], in_folder: Callable[[str], bo
     return _combine(seen)
 
 
-def label_facts(name: str, values: pd.Series[str]) -> Fact:
+def label_facts(name: str, values: pd.Series[str], *, is_only_column: bool = False) -> Fact:
     """What of a column speaks for the label column.
 
     Args:
         name: Its name.
         values: Its cells that are not empty, as text.
+        is_only_column: Whether the sheet has no column names, and no further column beside the images.
     """
-    different = values.map(folded).unique() if values.nunique() <= 10 * MAX_LABELS else None
-    few = different is not None and len(different) <= max(2, min(MAX_LABELS, len(values) // 2))
-    concepts = set(map(find_concept, different)) if different is not None and few else set()
-    meaning, _ = column_meaning(name)
-    yes_no = few and concepts <= {"yes", "no"}
+    different = _labels_among(values.unique()) if values.nunique() <= 10 * MAX_LABELS else set()
+    few = 0 < len(different) <= max(2, min(MAX_LABELS, len(values) // 2))
+    concepts = set(map(find_concept, different)) if few else set()
+    meaning = column_meaning(name)[0] if is_named_for_health_or_disease(name) else Meaning.NONE
     seen = {
         Fact.HEALTH_NAME: meaning is Meaning.HEALTH,
         Fact.DISEASE_NAME: meaning is Meaning.DISEASE,
-        Fact.LABEL_NAME: squeezed(name) in LABEL_NAMES,
+        Fact.LABEL_NAME: is_label_name(name),
         Fact.LABEL_WORD: has_label_word(name),
         Fact.FEW_VALUES: few,
-        Fact.YES_NO: yes_no,
-        Fact.TWO_VALUES: len(concepts) == 2 and not has_group_word(name),
-        Fact.KNOWN_WORDS: yes_no or any(find_meaning(concept) is not Meaning.NONE for concept in concepts),
+        Fact.YES_NO: few and concepts <= {"yes", "no"},
+        Fact.SOME_KNOWN_WORDS: any(find_meaning(concept) is not Meaning.NONE for concept in concepts),
+        Fact.KNOWN_WORDS: few and _are_words_for_a_disease(concepts),
+        Fact.ONLY_COLUMN: is_only_column,
     }
     return _combine(seen)
+
+
+def other_purpose(name: str, values: pd.Series[str]) -> str:
+    """What else a column is for, in words that follow "because" and may end in what to do; "" if nothing says so.
+
+    Such a column is never taken for the labels.
+
+    Args:
+        name: Its name.
+        values: Its cells that are not empty, as text.
+    """
+    different = _labels_among(values.iloc[evenly_spread(len(values), CONTENT_SAMPLE)].unique())
+    if holds_parts(different):
+        return f"its values are the parts of a split; {SPLIT.use}"
+    if different and sum(map(is_file_name, different)) >= MIN_SHARE * len(different):
+        return "its values are names of files"
+    purpose = find_purpose(name)
+    if purpose is None:
+        return ""
+    return f"it is named for {purpose.title}" + (f"; {purpose.use}" if purpose.use else "")
+
+
+def is_split_column(name: str, values: pd.Series[str]) -> bool:
+    """Whether a column gives a split, by its name or by its values."""
+    return find_purpose(name) is SPLIT or holds_parts(_labels_among(values.unique()[:MAX_LABELS]))
+
+
+def is_file_name(value: str) -> bool:
+    """Whether a value reads like the name of an image or of another file that lies beside images."""
+    return has_image_suffix(value) or bool(_FILE_ENDING.search(value))
+
+
+def _labels_among(different: Iterable[str]) -> set[str]:
+    """The different values, folded, without those that say that the label is not known."""
+    known = [value for value in different if not says_not_known(value)]
+    return set(map(folded, set(known) - find_codes(known).certain))
+
+
+def _are_words_for_a_disease(concepts: Collection[str]) -> bool:
+    """Whether all values are words for health or disease, one of them for more than the state of some finding.
+
+    ``normal`` and ``abnormal`` may say so of a margin or a blood test; ``benign`` and ``malignant`` name the disease.
+    """
+    plain = {concept.removeprefix("not ") for concept in concepts}
+    return (
+        len(concepts) > 1
+        and all(find_meaning(concept) is not Meaning.NONE for concept in concepts)
+        and not plain <= OF_ANY_FINDING
+    )
 
 
 def _combine(seen: Mapping[Fact, bool]) -> Fact:

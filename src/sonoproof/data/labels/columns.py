@@ -25,17 +25,25 @@ from sonoproof.data.labels.columnrules import (
     LabelEvidence,
     find_rule,
     image_facts,
+    is_split_column,
     label_facts,
+    other_purpose,
 )
 from sonoproof.data.labels.groupcolumns import find_groups
+from sonoproof.data.labels.purposes import EXCLUSION, READER, find_purpose
 from sonoproof.data.labels.spelling import did_you_mean
-from sonoproof.data.labels.vocabulary import squeezed
+from sonoproof.data.labels.vocabulary import find_concept, squeezed
 from sonoproof.data.spreadsheets.grid import EMPTY, TEXT, Grid
 from sonoproof.data.spreadsheets.visible import clean_text, visible
 from sonoproof.errors import SheetError, SheetFault
 
 HEADER_SEARCH_ROWS = 50
+VALUES_SHOWN = 6
 NAMED_BY_USER = 99  # outweighs any evidence
+
+
+class UnclearLabels(SheetError):
+    """The worksheet has images, but no column says that it holds the labels."""
 
 
 class NoSuchColumns(SheetError):
@@ -56,6 +64,9 @@ class Layout:
         groups_left: Columns that may identify patients or clips but were not taken -> why.
         missing_groups: Group columns that the user named but that are missing.
         other_labels: Columns that would have been taken for the labels without the chosen one.
+        readers: Columns of single readers.
+        split: The column with the given split that is used, or None.
+        set_aside: Columns that give a split or say which rows to exclude, and are not used -> what they are.
         reasons: Why the columns were chosen: "image_column", "label_column" -> reason.
     """
 
@@ -68,6 +79,9 @@ class Layout:
     groups_left: dict[int, str] = field(default_factory=dict)
     missing_groups: tuple[str, ...] = ()
     other_labels: tuple[int, ...] = ()
+    readers: tuple[int, ...] = ()
+    split: int | None = None
+    set_aside: dict[int, str] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -107,25 +121,30 @@ def find_layout(
         )
     finder = _Finder(grid, header_row, in_folder)
     named, missing = finder.named_groups(config.group_columns, required=groups_required)
-    image = finder.named(config.image_column, "image") or finder.strongest(finder.images(taken=named), role="image")
-    labels = finder.labels(taken=(image.column, *named))
-    label = finder.named(config.label_column, "label") or finder.strongest(labels, role="label")
-    found = finder.groups(taken=(image.column, label.column, *named))
+    split = finder.named(config.split_column, "split")
+    used = (*named, *([split.column] if split else []))
+    image = finder.named(config.image_column, "image") or finder.strongest(finder.images(taken=used), role="image")
+    labels = finder.labels(taken=(image.column, *used))
+    label = finder.named(config.label_column, "label") or finder.label(labels)
+    if split and label.column == split.column:
+        raise SheetError(f"column {finder.names[label.column]!r} cannot hold both the labels and the split")
+    found = finder.groups(taken=(image.column, label.column, *used))
     take = config.find_groups and not config.group_columns
+    groups = tuple(column for column, why in found.items() if not why) if take else named
+    rest = [other for other in labels if other.column not in {label.column, *groups}]
     return Layout(
         header_row,
         finder.names,
         image.column,
         label.column,
-        groups=tuple(column for column, why in found.items() if not why) if take else named,
+        groups=groups,
         groups_named=not take,
         groups_left={column: why or "was not named" for column, why in found.items() if why or not take},
         missing_groups=missing,
-        other_labels=tuple(
-            other.column
-            for other in labels
-            if other.column != label.column and other.evidence > LabelEvidence.TWO_KNOWN_WORDS
-        ),
+        other_labels=tuple(other.column for other in rest if other.evidence >= LabelEvidence.KNOWN_WORDS),
+        readers=tuple(other.column for other in rest if find_purpose(finder.names[other.column]) is READER),
+        split=split.column if split else None,
+        set_aside=finder.set_aside(taken=(image.column, label.column, *used, *groups)),
         reasons={"image_column": image.reason, "label_column": label.reason},
     )
 
@@ -136,7 +155,8 @@ def find_header(grid: Grid, *, config: SheetConfig, in_folder: Callable[[str], b
     It is the row with the most names that are known (or were given by the user), above any image reference. If no name
     is known, it is the row above the first image reference.
     """
-    wanted = {squeezed(name) for name in (config.image_column, config.label_column, *config.group_columns) if name}
+    named = (config.image_column, config.label_column, config.split_column, *config.group_columns)
+    wanted = {squeezed(name) for name in named if name}
     best, best_score = None, (0, 0, 0)
     above: int | None = None
     for index in _rows_with_values(grid):
@@ -190,8 +210,51 @@ class _Finder:
         return self._weigh(IMAGE_RULES, functools.partial(image_facts, in_folder=self._in_folder), taken=taken)
 
     def labels(self, *, taken: Sequence[int]) -> list[Candidate]:
-        """The columns that may hold the labels."""
-        return self._weigh(LABEL_RULES, label_facts, taken=taken)
+        """The columns that may hold the labels, the likeliest first; what is no reason to take one is only offered."""
+        free = self._free(taken)
+        is_only_column = self.header_row is None and len(free) == 1
+        found = self._weigh(LABEL_RULES, functools.partial(label_facts, is_only_column=is_only_column), taken=taken)
+        found = [
+            Candidate(other.column, LabelEvidence.OTHER_PURPOSE, why)
+            if (why := self._other_purpose(other.column))
+            else other
+            for other in found
+            if other.evidence > LabelEvidence.YES_NO or self._values(other.column).nunique() > 1
+        ]
+        return sorted(found, key=lambda other: -other.evidence)
+
+    def label(self, candidates: Sequence[Candidate]) -> Candidate:
+        """The column that a name or known words make the label column; a question if there is none, or not one.
+
+        Args:
+            candidates: What `labels` found.
+        """
+        if not candidates:
+            return self.strongest(candidates, role="label")
+        best = [other for other in candidates if other.evidence == candidates[0].evidence]
+        if not LabelEvidence(best[0].evidence).is_reason:
+            raise self._unclear(
+                UnclearLabels,
+                "no column says that it holds the labels, neither by its name nor by its values",
+                candidates,
+            )
+        if len(best) > 1:
+            problem = "several columns may be the label column"
+        elif best[0].column in self.grid.hidden_columns:
+            problem = f"the label column would be {self.names[best[0].column]!r}, which is hidden in the sheet"
+        else:
+            return best[0]
+        raise self._unclear(SheetError, problem, candidates)
+
+    def set_aside(self, *, taken: Sequence[int]) -> dict[int, str]:
+        """The columns that give a split or say which rows to exclude -> what they are."""
+        found: dict[int, str] = {}
+        for index in self._free(taken):
+            if is_split_column(self.names[index], self._values(index)):
+                found[index] = "split"
+            elif find_purpose(self.names[index]) is EXCLUSION:
+                found[index] = "exclusion"
+        return found
 
     def strongest(self, candidates: Sequence[Candidate], *, role: str) -> Candidate:
         """The one candidate with the strongest evidence; an error if there is none or more than one."""
@@ -224,11 +287,46 @@ class _Finder:
     ) -> list[Candidate]:
         candidates = []
         for index in self._free(taken):
-            values = self.grid.cleaned(index).iloc[self.first_row :]
-            rule = find_rule(rules, see(self.names[index], values[values != ""]))
+            rule = find_rule(rules, see(self.names[index], self._values(index)))
             if rule:
                 candidates.append(Candidate(index, rule.evidence, rule.reason))
         return candidates
+
+    def _values(self, column: int) -> pd.Series[str]:
+        """A column's cells that are not empty, as text."""
+        values = self.grid.cleaned(column).iloc[self.first_row :]
+        return values[values != ""]
+
+    def _unclear(self, kind: type[SheetError], problem: str, candidates: Sequence[Candidate]) -> SheetError:
+        return kind(
+            f"worksheet {self.grid.name!r}: {problem}; name the right one with --label-column"
+            + self._readers_disagree(candidates),
+            faults=[self._fault(other.column, self._offer(other)) for other in candidates],
+        )
+
+    def _other_purpose(self, column: int) -> str:
+        if group_level(self.names[column]) is not None:
+            return "it is named for patients, examinations or clips"
+        return other_purpose(self.names[column], self._values(column))
+
+    def _offer(self, candidate: Candidate) -> str:
+        counts = self._values(candidate.column).value_counts()
+        shown = ", ".join(f"{value!r} ({count})" for value, count in counts.head(VALUES_SHOWN).items())
+        more = f" and {len(counts) - VALUES_SHOWN} more" if len(counts) > VALUES_SHOWN else ""
+        hidden = "; it is hidden" if candidate.column in self.grid.hidden_columns else ""
+        unlikely = candidate.evidence == LabelEvidence.OTHER_PURPOSE
+        return f"{'unlikely' if unlikely else 'possible'}: {candidate.reason}{hidden}; values {shown}{more}"
+
+    def _readers_disagree(self, candidates: Sequence[Candidate]) -> str:
+        """In how many rows columns of single readers differ, in words that end a sentence; "" if they do not."""
+        readers = [other.column for other in candidates if find_purpose(self.names[other.column]) is READER]
+        if len(readers) < 2:
+            return ""
+        read = pd.concat([self._values(column).map(find_concept) for column in readers], axis=1)
+        rows = int((read.nunique(axis=1) > 1).sum())
+        return (
+            f" (the readers {' and '.join(repr(self.names[c]) for c in readers)} differ in {rows} rows)" if rows else ""
+        )
 
     def _fault(self, column: int, problem: str) -> SheetFault:
         row = None if self.header_row is None else self.header_row + 1

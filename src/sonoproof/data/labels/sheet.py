@@ -15,17 +15,21 @@ from sonoproof.classes import Classes
 from sonoproof.config import SheetConfig
 from sonoproof.data.labels.coding import LabelCoding, code_labels, label_values
 from sonoproof.data.labels.columns import Layout, find_layout
+from sonoproof.data.labels.givensplit import GIVEN_SPLIT
 from sonoproof.data.labels.labelvalues import LabelColumn
-from sonoproof.data.labels.quarantine import Check, quarantine_failed
+from sonoproof.data.labels.quarantine import quarantine_failed
+from sonoproof.data.labels.rowchecks import SheetRows, check_rows, contradictions, read_split
 from sonoproof.data.labels.spelling import unify_groups
 from sonoproof.data.labels.vocabulary import word_set
 from sonoproof.data.labels.worksheets import choose_worksheet
-from sonoproof.data.spreadsheets.grid import DATE, NUMBER, Grid
+from sonoproof.data.spreadsheets.grid import NUMBER, Grid
 from sonoproof.data.spreadsheets.workbook import read_grids
 from sonoproof.runfolder import RECORD_COLUMNS
 
 # Names that the tables of a run give to columns of their own.
-RESERVED_NAMES = frozenset(RECORD_COLUMNS) | word_set("sheet_row reference value is_number format mode file_bytes")
+RESERVED_NAMES = (
+    frozenset(RECORD_COLUMNS) | {GIVEN_SPLIT} | word_set("sheet_row reference value is_number format mode file_bytes")
+)
 
 
 @dataclass(frozen=True)
@@ -35,13 +39,14 @@ class LabelSheet:
     Attributes:
         rows: The rows that can be used: ``sheet_row`` (1-based, as the spreadsheet program shows it), ``reference``
             (text), ``value`` (the label cell as text), ``is_number`` (whether the reference's cell holds a number),
-            then the group columns (text).
+            then the group columns (text), then ``given_split`` (``fit``, ``val``, ``test``, ``fold 3``, … or "").
         faults: The rows that cannot, as `QUARANTINE_COLUMNS`.
         rows_read: Rows of data; rows without any value are not counted.
         label_column: Name of the label column.
         group_columns: Names of the group columns in ``rows``.
         group_headers: Their names in the sheet.
         worksheet: Name of the worksheet.
+        split_column: Name of the column that gives the split; "" if none is used.
         letters: "reference", "value" and each group column -> its letters in the spreadsheet program.
         inferred: What was inferred, JSON-able.
     """
@@ -53,6 +58,7 @@ class LabelSheet:
     group_columns: tuple[str, ...] = ()
     group_headers: tuple[str, ...] = ()
     worksheet: str = ""
+    split_column: str = ""
     letters: dict[str, str] = field(default_factory=dict)
     inferred: dict[str, Any] = field(default_factory=dict)
 
@@ -93,8 +99,9 @@ def read_sheet(
     columns = {"reference": layout.image, "value": layout.label, **dict(zip(groups, layout.groups, strict=True))}
     rows, unified = unify_groups(_read_rows(grid, layout, columns), groups)
     required = groups if groups_required and layout.groups_named else ()
-    checks = _check_rows(grid, layout, rows, columns, required=required)
-    faults = quarantine_failed(rows, checks, worksheet=grid.name)
+    sheet = SheetRows(grid, layout, rows, columns)
+    faults = quarantine_failed(rows, check_rows(sheet, config=config, required=required), worksheet=grid.name)
+    rows[GIVEN_SPLIT] = read_split(sheet)
     return LabelSheet(
         rows=rows.drop(index=faults.index).reset_index(drop=True),
         faults=faults.reset_index(drop=True),
@@ -104,7 +111,8 @@ def read_sheet(
         group_headers=tuple(layout.names[column] for column in layout.groups),
         worksheet=grid.name,
         letters={name: get_column_letter(column + 1) for name, column in columns.items()},
-        inferred={**_describe(grid, layout, rows, groups), "group_spellings_unified": unified},
+        split_column="" if layout.split is None else layout.names[layout.split],
+        inferred={**_describe(sheet, groups, config), "group_spellings_unified": unified},
     )
 
 
@@ -123,44 +131,11 @@ def _read_rows(grid: Grid, layout: Layout, columns: Mapping[str, int]) -> pd.Dat
     return rows
 
 
-def _check_rows(
-    grid: Grid, layout: Layout, rows: pd.DataFrame, columns: Mapping[str, int], *, required: Sequence[str]
-) -> list[Check]:
-    """The checks of each row, the most serious first."""
+def _describe(sheet: SheetRows, groups: Sequence[str], config: SheetConfig) -> dict[str, Any]:
+    grid, layout, rows = sheet.grid, sheet.layout, sheet.rows
 
-    def check(name: str, failed: pd.Series[bool], reason: str | pd.Series[str]) -> Check:
-        return Check(failed, reason, name, get_column_letter(columns[name] + 1))
-
-    def is_date(name: str) -> pd.Series[bool]:
-        return pd.Series(grid.kinds[rows.index, columns[name]] == DATE, index=rows.index)
-
-    def troubled(name: str) -> Check:
-        reasons = pd.Series({row: why for (row, at), why in grid.troubled.items() if at == columns[name]}, dtype="str")
-        reasons = reasons.reindex(rows.index, fill_value="")
-        return check(name, (reasons != "") & (rows[name] == ""), reasons)
-
-    return [
-        check("reference", _repeats_header(layout, rows), "repeats the column names"),
-        troubled("reference"),
-        check("reference", rows["reference"] == "", "has no image reference"),
-        check("reference", is_date("reference"), "image reference is a date; format the column as text"),
-        troubled("value"),
-        check("value", rows["value"] == "", "has no label"),
-        check("value", is_date("value"), "label is a date; did the spreadsheet program change it?"),
-        *(check(name, rows[name] == "", f"has no {name}") for name in required),
-    ]
-
-
-def _repeats_header(layout: Layout, rows: pd.DataFrame) -> pd.Series[bool]:
-    if layout.header_row is None:
-        return pd.Series(False, index=rows.index)
-    return (rows["reference"] == layout.names[layout.image]) & (rows["value"] == layout.names[layout.label])
-
-
-def _describe(grid: Grid, layout: Layout, rows: pd.DataFrame, groups: Sequence[str]) -> dict[str, Any]:
     def describe_column(column: int, role: str) -> dict[str, str]:
-        letters = get_column_letter(column + 1)
-        return {"name": layout.names[column], "letters": letters, "chosen": layout.reasons.get(role, "")}
+        return {"name": layout.names[column], "letters": sheet.letters(column), "chosen": layout.reasons.get(role, "")}
 
     chosen = "named by the user" if layout.groups_named else "by name and content"
     return {
@@ -173,7 +148,19 @@ def _describe(grid: Grid, layout: Layout, rows: pd.DataFrame, groups: Sequence[s
         "missing_group_columns": list(layout.missing_groups),
         "unused_group_columns": {layout.names[column]: why for column, why in layout.groups_left.items()},
         "other_label_columns": [layout.names[column] for column in layout.other_labels],
+        "rows_contradicted": _count_contradictions(sheet, layout.other_labels),
+        "rows_contradicted_policy": config.label_conflicts if layout.other_labels else "",
+        "hidden_rows_policy": config.hidden_rows if grid.hidden_rows else "",
+        "rows_where_readers_differ": _count_contradictions(sheet, layout.readers),
+        "split_column": "" if layout.split is None else layout.names[layout.split],
+        "unused_columns": {layout.names[column]: what for column, what in layout.set_aside.items()},
         "last_row": int(rows["sheet_row"].max()) if len(rows) else None,
         "blank_rows_skipped": int((~grid.kinds[layout.first_row :].any(axis=1)).sum()),
         **grid.notes,
     }
+
+
+def _count_contradictions(sheet: SheetRows, columns: Sequence[int]) -> dict[str, int]:
+    """For each column of labels that contradicts the chosen one, in how many rows it does."""
+    counts = {sheet.layout.names[column]: int(contradictions(sheet, column).sum()) for column in columns}
+    return {name: count for name, count in counts.items() if count}

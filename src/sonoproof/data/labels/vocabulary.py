@@ -28,17 +28,20 @@ class Meaning(Enum):
 
 # concept -> (meaning, words). "yes" and "no" mean something only under a column's name.
 CONCEPTS: dict[str, tuple[Meaning, str]] = {
-    "yes": (Meaning.NONE, "1 yes y ja j oui o si sí sim true t wahr vrai verdadero vero"),
-    "no": (Meaning.NONE, "0 no n nein non nao não false f falsch faux falso"),
-    "healthy": (Meaning.HEALTH, "healthy gesund sain saine sano sana saudável saudavel"),
-    "normal": (Meaning.HEALTH, "normal normale norm unauffällig unauffaellig"),
-    "benign": (Meaning.HEALTH, "benign gutartig bénin benin bénigne benigno benigna"),
-    "negative": (Meaning.HEALTH, "negative negativ neg négatif negatif negativo"),
+    "yes": (Meaning.NONE, "1 yes y ja j oui o si sí sim true t wahr vrai verdadero vero checked 是 有"),
+    "no": (Meaning.NONE, "0 no n nein non nao não false f falsch faux falso unchecked 否 无"),
+    "healthy": (Meaning.HEALTH, "healthy gesund sain saine sano sana saudável saudavel 健康"),
+    "normal": (Meaning.HEALTH, "normal normale norm unauffällig unauffaellig 正常"),
+    "benign": (Meaning.HEALTH, "benign gutartig bénin benin bénigne benigno benigna 良性"),
+    "negative": (Meaning.HEALTH, "negative negativ neg négatif negatif negativo 阴性"),
     "control": (Meaning.HEALTH, "control controls kontrolle contrôle controle"),
     "unhealthy": (Meaning.DISEASE, "unhealthy sick ill krank malade enfermo enferma malato diseased ungesund"),
-    "abnormal": (Meaning.DISEASE, "abnormal anormal anomal auffällig auffaellig pathologic pathological pathologisch"),
-    "malignant": (Meaning.DISEASE, "malignant malign bösartig boesartig maligne maligno maligna"),
-    "positive": (Meaning.DISEASE, "positive positiv pos positif positivo"),
+    "abnormal": (
+        Meaning.DISEASE,
+        "abnormal anormal anomal auffällig auffaellig pathologic pathological pathologisch 异常",
+    ),
+    "malignant": (Meaning.DISEASE, "malignant malign bösartig boesartig maligne maligno maligna 恶性"),
+    "positive": (Meaning.DISEASE, "positive positiv pos positif positivo 阳性"),
     "disease": (Meaning.DISEASE, "disease illness krankheit maladie enfermedad"),
     "pcos": (Meaning.DISEASE, "pcos pco pcod polycystic"),
     "cancer": (Meaning.DISEASE, "cancer carcinoma krebs tumor tumour tumeur"),
@@ -49,14 +52,22 @@ CONCEPTS: dict[str, tuple[Meaning, str]] = {
 }
 NEGATIONS = ("non ", "not ", "no ", "without ", "kein ", "keine ", "nicht ", "ohne ", "sans ", "pas ", "sin ")
 
+# Words that people use for any finding, and not only for what a patient or a lesion has.
+OF_ANY_FINDING = word_set("normal abnormal positive negative control")
+
 # What people write if a label is not known.
 NOT_KNOWN = word_set(
     "na n/a #n/a nan null - -- — ? ?? unknown missing tbd todo maybe unclear unsure indeterminate"
     " unbekannt unklar inconnu desconocido"
 )
 
-_CONCEPT_OF_WORD = {word: concept for concept, (_, words) in CONCEPTS.items() for word in words.split()}
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
+def without_accents(text: str) -> str:
+    """Text without the accents of its letters: ``diagnóstico`` is ``diagnostico``."""
+    letters = (letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
+    return unicodedata.normalize("NFKC", "".join(letters))
 
 
 def folded(text: str) -> str:
@@ -72,9 +83,17 @@ def squeezed(text: str) -> str:
 
 
 def name_tokens(text: str) -> tuple[str, ...]:
-    """The words of a column name: ``imagePath``, ``image_path`` and ``Image path`` have the same two."""
-    spaced = _CAMEL.sub(" ", unicodedata.normalize("NFKC", visible(text)))
+    """The words of a column name: ``imagePath``, ``image_path`` and ``Imáge path`` have the same two."""
+    spaced = _CAMEL.sub(" ", without_accents(visible(text)))
     return tuple(re.findall(r"[^\W_]+", spaced.casefold()))
+
+
+_CONCEPT_OF_WORD = {
+    spelling: concept
+    for concept, (_, words) in CONCEPTS.items()
+    for word in words.split()
+    for spelling in (word, without_accents(word))
+}
 
 
 def find_concept(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from sonoproof.data.labels.columns import Layout, NoSuchColumns
+from sonoproof.data.labels.columns import Layout, NoSuchColumns, UnclearLabels
 from sonoproof.data.labels.spelling import did_you_mean
 from sonoproof.data.labels.vocabulary import folded
 from sonoproof.data.spreadsheets.grid import Grid
@@ -43,6 +43,9 @@ def choose_worksheet(
             )
         if found:
             return found[0], find(found[0])
+    unclear = [grid for grid in filled if grid.visible and _is_unclear(grid, find)]
+    if len(unclear) == 1:
+        return unclear[0], find(unclear[0])
     faults = [SheetFault(_explain_refusal(grid, find)) for grid in filled]
     raise SheetError(f"{path}: no worksheet is a label sheet", faults=faults)
 
@@ -51,11 +54,22 @@ def _explain_refusal(grid: Grid, find: Callable[[Grid], Layout]) -> str:
     """Why a worksheet is not a label sheet; "" if it is one, clear or not."""
     try:
         find(grid)
-    except NoSuchColumns as error:
+    except (NoSuchColumns, UnclearLabels) as error:
         return str(error)
     except SheetError:
         return ""
     return ""
+
+
+def _is_unclear(grid: Grid, find: Callable[[Grid], Layout]) -> bool:
+    """Whether a worksheet has images, but no column that says that it holds the labels."""
+    try:
+        find(grid)
+    except UnclearLabels:
+        return True
+    except SheetError:
+        return False
+    return False
 
 
 def _find_by_name(path: Path, grids: Sequence[Grid], wanted: str) -> Grid:

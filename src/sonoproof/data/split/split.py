@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 
 from sonoproof.config import SplitConfig
+from sonoproof.data.labels.givensplit import GIVEN_SPLIT
 from sonoproof.data.split.allocation import allocate, most_complete_parts
+from sonoproof.data.split.given import check_given_parts, fold_numbers, group_parts, parts_of_given, take_folds
 from sonoproof.errors import CohortError, ConfigError
 from sonoproof.runfolder import SPLIT_COLUMNS
-from sonoproof.types import BoolArray, IntArray
-
-StrArray = np.ndarray[tuple[int], np.dtype[np.str_]]
+from sonoproof.types import BoolArray, IntArray, StrArray
 
 # Without a wish of the user, a test part is set aside only if its intervals would be of use.
 _MIN_GROUPS_FOR_TEST: Final = 10
@@ -34,7 +34,9 @@ def split_groups(records: pd.DataFrame, *, config: SplitConfig, fold_validation:
     """Divide the records into fit, val and test, the fit rows into train and stop, all but test (or fit) into folds.
 
     Rows of the test folder (origin ``test``) are the test part; then none of the sheet's rows are. No row is set
-    aside to stop on if that would leave fewer than two groups of a class to train on.
+    aside to stop on if that would leave fewer than two groups of a class to train on. Where the sheet gives a split
+    (a column ``given_split``), its parts are taken; validation rows that it lacks are divided from its fit rows, and
+    of given folds the first is the validation part.
 
     Args:
         records: One row per frame with ``image_id``, ``origin``, ``label`` and ``group``.
@@ -42,20 +44,30 @@ def split_groups(records: pd.DataFrame, *, config: SplitConfig, fold_validation:
         fold_validation: Whether the validation rows are in the folds too, or only the fit rows.
 
     Returns:
-        `SPLIT_COLUMNS` and ``seed``, in the records' order. ``fold`` is a nullable integer. The same records in
-        another order get the same parts.
+        `SPLIT_COLUMNS` and ``seed``, in the records' order, and for a given split ``given``, as the sheet gives it.
+        ``fold`` is a nullable integer. The same records in another order get the same parts.
 
     Raises:
-        CohortError: There are too few groups of a class for the parts or folds asked for, or a label is missing.
+        CohortError: There are too few groups of a class for the parts or folds asked for, or a label is missing, or
+            the given split lacks a part or a class, or divides a group.
         ConfigError: The shares leave nothing to fit, or ``folds`` is 1.
     """
     _check_config(config)
     sheet = records[records["origin"] == "sheet"]
     table = _GroupTable.from_records(sheet)
-    parts = _divide_into_parts(table, config=config, has_test_folder=len(sheet) < len(records))
+    has_test_folder = len(sheet) < len(records)
+    if is_given := GIVEN_SPLIT in sheet and bool((sheet[GIVEN_SPLIT] != "").any()):
+        given = group_parts(sheet, table.names)
+        parts = _take_given_parts(table, given, config=config, has_test_folder=has_test_folder)
+    else:
+        parts = _divide_into_parts(table, config=config, has_test_folder=has_test_folder)
     stop = _choose_stop(table, parts == "fit", config=config)
     divided = parts != "test" if fold_validation else parts == "fit"
-    folds = _divide_into_folds(table, divided, config=config)
+    given_folds = fold_numbers(given) if is_given and fold_validation else None
+    if given_folds is not None and config.folds:
+        folds = take_folds(given_folds, config=config)
+    else:
+        folds = _divide_into_folds(table, divided, config=config)
     per_group = pd.DataFrame(
         {
             "part": parts,
@@ -65,7 +77,8 @@ def split_groups(records: pd.DataFrame, *, config: SplitConfig, fold_validation:
         index=table.names,
     )
     per_group.loc[per_group["fold"] < 0, "fold"] = pd.NA
-    return _spread_over_rows(records, per_group, seed=config.effective_seed)
+    split = _spread_over_rows(records, per_group, seed=config.effective_seed)
+    return split.assign(given=records[GIVEN_SPLIT].to_numpy()) if is_given else split
 
 
 @dataclass(frozen=True)
@@ -126,6 +139,29 @@ def _divide_into_parts(table: _GroupTable, *, config: SplitConfig, has_test_fold
     shares = np.array([1.0 - config.val - test, config.val, test][: len(names)])
     chosen = allocate(table.counts, shares=shares, rng=_stream(config, _PARTS_STREAM))
     return names[chosen]
+
+
+def _take_given_parts(table: _GroupTable, given: StrArray, *, config: SplitConfig, has_test_folder: bool) -> StrArray:
+    """The part of each group as the sheet gives it, with validation rows divided from the fit rows if it gives none."""
+    parts = parts_of_given(given)
+    check_given_parts(parts, has_test_folder=has_test_folder, test_share=config.test)
+    if "val" not in parts:
+        fit = parts == "fit"
+        if most_complete_parts(table.counts[fit]) < 2:
+            raise CohortError(
+                f"the fit rows of the given split ({table.describe(fit)} groups) cannot be divided into fit and val"
+                " with both classes in each; add a validation part to the sheet's split"
+            )
+        shares = np.array([1.0 - config.val, config.val])
+        chosen = allocate(table.counts[fit], shares=shares, rng=_stream(config, _PARTS_STREAM))
+        parts[fit] = np.array(["fit", "val"])[chosen]
+    for part in np.unique(parts):
+        if table.groups_per_class(parts == part).min() == 0:
+            raise CohortError(
+                f"the part {part!r} of the given split holds frames of one class only (groups:"
+                f" {table.describe(parts == part)}); correct the split in the sheet, or leave --split-column out"
+            )
+    return parts
 
 
 def _test_share(table: _GroupTable, config: SplitConfig) -> float:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from openpyxl.utils import get_column_letter
 
 from sonoproof.data.spreadsheets.visible import BLANK, INVISIBLE, clean_text
 from sonoproof.errors import SheetError
@@ -22,6 +23,7 @@ TextArray = Any  # a pandas string array: its class depends on whether pyarrow i
 MergedRange = tuple[tuple[int, int], tuple[int, int]]
 
 CHUNK_ROWS = 20_000
+NOTED_COLUMNS = 50
 MAX_COLUMNS = 16_384  # as many as spreadsheet programs have
 MAX_WHOLE = 1e15  # beyond it a number of a spreadsheet no longer holds every digit
 
@@ -40,6 +42,8 @@ class Grid:
         kinds: Kind of each cell (`EMPTY`, `TEXT`, `NUMBER`, `LOGICAL`, `DATE`), uint8 of shape (rows, columns).
         visible: Whether the worksheet is shown.
         troubled: Cells that read as empty though they are not: (row, column), 0-based -> why.
+        hidden_rows: Rows (0-based) that are hidden, by hand, by a filter or by a folded outline.
+        hidden_columns: Columns (0-based) that are hidden.
         notes: What a person should know about the worksheet, JSON-able (hidden rows, merged cells, encoding, …).
     """
 
@@ -49,6 +53,8 @@ class Grid:
     visible: bool = True
     troubled: dict[tuple[int, int], str] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
+    hidden_rows: frozenset[int] = frozenset()
+    hidden_columns: frozenset[int] = frozenset()
 
     @property
     def height(self) -> int:
@@ -72,6 +78,8 @@ def build_grid(
     merged: Sequence[MergedRange] = (),
     visible: bool = True,
     troubled: dict[tuple[int, int], str] | None = None,
+    hidden_rows: Iterable[int] = (),
+    hidden_columns: Iterable[int] = (),
     notes: dict[str, Any] | None = None,
 ) -> Grid:
     """Build a grid from rows of cell values, one chunk at a time, so that not all values are held at once.
@@ -83,6 +91,8 @@ def build_grid(
         merged: Merged ranges, 0-based and inclusive; a range's value is copied down its first column.
         visible: Whether the worksheet is shown.
         troubled: Cells that read as empty though they are not.
+        hidden_rows: Rows (0-based) that are hidden.
+        hidden_columns: Columns (0-based) that are hidden.
         notes: What a person should know about the worksheet.
 
     Raises:
@@ -99,7 +109,26 @@ def build_grid(
     for (top, left), (bottom, _) in merged:
         if left < width and bottom > top:
             _fill_down(columns, kinds, column=left, top=top, bottom=bottom)
-    return Grid(name, tuple(columns), kinds, visible, troubled or {}, notes or {})
+    filled = np.flatnonzero(kinds.any(axis=1)), np.flatnonzero(kinds.any(axis=0))
+    hidden = (
+        frozenset(hidden_rows).intersection(filled[0].tolist()),
+        frozenset(hidden_columns).intersection(filled[1].tolist()),
+    )
+    told = {**(notes or {}), **_layout_notes(*hidden, merged_ranges=len(merged))}
+    return Grid(name, tuple(columns), kinds, visible, troubled or {}, told, *hidden)
+
+
+def _layout_notes(
+    hidden_rows: Collection[int], hidden_columns: Collection[int], *, merged_ranges: int
+) -> dict[str, Any]:
+    notes: dict[str, Any] = {}
+    if hidden_rows:
+        notes["hidden_rows"] = len(hidden_rows)
+    if hidden_columns:
+        notes["hidden_columns"] = [get_column_letter(column + 1) for column in sorted(hidden_columns)[:NOTED_COLUMNS]]
+    if merged_ranges:
+        notes["merged_ranges"] = merged_ranges
+    return notes
 
 
 def _chunks(rows: Iterable[Sequence[Any]], *, name: str) -> Iterator[list[Sequence[Any]]]:

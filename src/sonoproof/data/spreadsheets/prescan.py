@@ -22,6 +22,9 @@ from sonoproof.data.spreadsheets.grid import MAX_COLUMNS
 from sonoproof.errors import SheetError
 
 CHUNK_BYTES = 1 << 20
+MAX_REPEATED_ROWS = 1 << 20  # as many as spreadsheet programs have
+TRUE = frozenset({"1", "true"})
+NOT_VISIBLE = frozenset({"collapse", "filter"})
 UNCALCULATED = "holds a formula without a saved result; open the sheet, let it calculate, and save it"
 ERROR_VALUE = "holds an error value, such as #REF! or #N/A; correct its formula"
 
@@ -33,7 +36,7 @@ class SheetScan:
     Attributes:
         rows: Rows up to the last value.
         columns: Columns up to the last value.
-        hidden_rows: How many rows are hidden.
+        hidden_rows: Rows with a value that are hidden, by hand, by a filter or by a folded outline.
         hidden_columns: Hidden columns.
         troubled: Cells that will read as empty though they are not: (row, column) -> why.
         merged: Merged ranges as ((first row, first column), (last row, last column)).
@@ -41,7 +44,7 @@ class SheetScan:
 
     rows: int = 0
     columns: int = 0
-    hidden_rows: int = 0
+    hidden_rows: set[int] = field(default_factory=set)
     hidden_columns: set[int] = field(default_factory=set)
     troubled: dict[tuple[int, int], str] = field(default_factory=dict)
     merged: list[tuple[tuple[int, int], tuple[int, int]]] = field(default_factory=list)
@@ -144,6 +147,7 @@ class _XlsxScanner:
     def __init__(self) -> None:
         self.scan = SheetScan()
         self.row = self.column = -1
+        self.is_hidden = self.hides_rows = False
         self.awaits_result = False  # a formula was seen, its result was not
         self.in_result = False
 
@@ -156,6 +160,8 @@ class _XlsxScanner:
             if attributes.get("t") == "e":
                 self.scan.troubled[self.row, self.column] = ERROR_VALUE
         elif tag in {"v", "is", "f"}:
+            if self.is_hidden:
+                self.scan.hidden_rows.add(self.row)
             if self.row >= self.scan.rows or self.column >= self.scan.columns:
                 self.scan.reach(self.row, self.column)
             if tag == "f":
@@ -164,9 +170,11 @@ class _XlsxScanner:
                 self.in_result = self.awaits_result
         elif tag == "row":
             self._row(attributes)
-        elif tag == "col" and attributes.get("hidden") in {"1", "true"}:
+        elif tag == "col" and (attributes.get("hidden") in TRUE or _is_zero(attributes.get("width"))):
             first, last = int(attributes.get("min", 1)), int(attributes.get("max", 1))
             self.scan.hidden_columns.update(range(first - 1, min(last, MAX_COLUMNS)))
+        elif tag == "sheetFormatPr":
+            self.hides_rows = attributes.get("zeroHeight") in TRUE
 
     def text(self, _: str) -> None:
         if self.in_result:
@@ -182,8 +190,9 @@ class _XlsxScanner:
         number = attributes.get("r", "")
         self.row = int(number) - 1 if number.isdigit() else self.row + 1
         self.column = -1
-        if attributes.get("hidden") in {"1", "true"}:
-            self.scan.hidden_rows += 1
+        hidden = attributes.get("hidden")
+        # A row says for itself whether it is hidden; one that does not is as the sheet says all rows are.
+        self.is_hidden = hidden in TRUE or _is_zero(attributes.get("ht")) or (self.hides_rows and hidden is None)
 
 
 class _OdsScanner:
@@ -193,17 +202,22 @@ class _OdsScanner:
         self.scans: dict[str, SheetScan] = {}
         self.scan = SheetScan()
         self.row = self.next_row = 0
-        self.column = 0
+        self.column = self.next_column = 0
+        self.is_hidden = False
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         if tag == "table":
             self.scan = self.scans.setdefault(attributes.get("table:name", ""), SheetScan())
-            self.row = self.next_row = 0
+            self.row = self.next_row = self.next_column = 0
         elif tag == "table-row":
             self.row, self.column = self.next_row, 0
             self.next_row += _count(attributes, "table:number-rows-repeated")
-            if attributes.get("table:visibility") in {"collapse", "filter"}:
-                self.scan.hidden_rows += self.next_row - self.row
+            self.is_hidden = attributes.get("table:visibility") in NOT_VISIBLE
+        elif tag == "table-column":
+            first = self.next_column
+            self.next_column += _count(attributes, "table:number-columns-repeated")
+            if attributes.get("table:visibility") in NOT_VISIBLE:
+                self.scan.hidden_columns.update(range(first, min(self.next_column, MAX_COLUMNS)))
         elif tag in {"table-cell", "covered-table-cell"}:
             self._cell(attributes)
 
@@ -214,7 +228,14 @@ class _OdsScanner:
             self.scan.merged.append(((self.row, self.column), (self.row + spanned - 1, self.column)))
         if "office:value-type" in attributes or "table:formula" in attributes:
             self.scan.reach(self.next_row - 1, self.column + repeated - 1)
+            if self.is_hidden:
+                self.scan.hidden_rows.update(range(self.row, min(self.next_row, self.row + MAX_REPEATED_ROWS)))
         self.column += repeated
+
+
+def _is_zero(size: str | None) -> bool:
+    """Whether a height or width is given as nothing."""
+    return size is not None and not size.strip("0.")
 
 
 def _count(attributes: dict[str, str], name: str) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import python_calamine as calamine
 from openpyxl.utils import get_column_letter
@@ -99,16 +98,6 @@ def _grid(sheet: calamine.CalamineSheet, metadata: calamine.SheetMetadata, scan:
         merged=merged,
         visible=metadata.visible is calamine.SheetVisibleEnum.Visible,
         troubled=scan.troubled,
-        notes=_notes(scan, merged_ranges=len(merged)),
+        hidden_rows=scan.hidden_rows,
+        hidden_columns=scan.hidden_columns,
     )
-
-
-def _notes(scan: SheetScan, *, merged_ranges: int) -> dict[str, Any]:
-    notes: dict[str, Any] = {}
-    if scan.hidden_rows:
-        notes["hidden_rows"] = scan.hidden_rows
-    if scan.hidden_columns:
-        notes["hidden_columns"] = [get_column_letter(column + 1) for column in sorted(scan.hidden_columns)[:50]]
-    if merged_ranges:
-        notes["merged_ranges"] = merged_ranges
-    return notes

@@ -53,5 +53,6 @@ def _grid(sheet: dict[str, Any]) -> Grid:
         first_column=sheet["first_column"],
         merged=merged,
         visible=sheet["visible"],
-        notes={"merged_ranges": len(merged)} if merged else {},
+        hidden_rows=sheet["hidden_rows"],
+        hidden_columns=sheet["hidden_columns"],
     )

@@ -118,7 +118,11 @@ def _labels(files: RunFiles) -> str | None:
 @fact("partitions", "split.csv", "config.toml")
 def _partitions(files: RunFiles) -> str | None:
     parts = [f"{name} {len(rows):,} frames of {rows['group'].nunique():,} groups" for name, rows in _by_part(files)]
-    return f"By whole groups, drawn at random by class: {'; '.join(parts)}." if parts else None
+    if not parts:
+        return None
+    is_given = files.split is not None and "given" in files.split
+    how = "As the sheet gives them, whole groups only" if is_given else "By whole groups, drawn at random by class"
+    return f"{how}: {'; '.join(parts)}."
 
 
 @fact("disjoint", "split.csv", "records.csv")

@@ -16,7 +16,18 @@ def split_section(files: RunFiles) -> Section:
     split = files.labelled_split()
     if split is None:
         return Section("split", "Split", (Notice("The run has no split.csv."),))
-    return Section("split", "Split", (Prose(_separation(split)), _table(files, split)))
+    return Section("split", "Split", (Prose(f"{_origin(files, split)} {_separation(split)}"), _table(files, split)))
+
+
+def _origin(files: RunFiles, split: pd.DataFrame) -> str:
+    """Whose split it is."""
+    if "given" not in split or not (split["given"] != "").any():
+        return "Sonoproof made the split."
+    column = (files.cohort.get("inferred") or {}).get("split_column", "")
+    given = ", ".join(f"“{part}”" for part in sorted(set(split["given"]) - {""}))
+    own = split[(split["part"] == Part.VAL) & (split["given"] == "fit")]
+    drawn = " Sonoproof took the validation part from its training rows, by groups." if len(own) else ""
+    return f"The split was given by the column “{column}” of the sheet ({given}).{drawn}"
 
 
 def _separation(split: pd.DataFrame) -> str:

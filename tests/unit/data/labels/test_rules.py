@@ -7,8 +7,18 @@ import pytest
 from tests.support.shared import ROOT
 
 from sonoproof.data.labels.coding import CODING_RULES
-from sonoproof.data.labels.columnrules import IMAGE_RULES, LABEL_RULES, ColumnRule, find_rule, image_facts, label_facts
+from sonoproof.data.labels.columnrules import (
+    IMAGE_RULES,
+    LABEL_RULES,
+    RULES,
+    ColumnRule,
+    LabelEvidence,
+    find_rule,
+    image_facts,
+    label_facts,
+)
 from sonoproof.data.labels.openquestions import QUESTIONS
+from sonoproof.data.labels.purposes import PURPOSES
 from sonoproof.data.labels.valuerules import VALUE_RULES
 
 PAGE = ROOT / "docs" / "data.md"
@@ -27,6 +37,10 @@ def as_rows(rules: tuple[ColumnRule, ...]) -> list[tuple[str, ...]]:
 
 def test_the_page_shows_the_rules_of_the_code() -> None:
     assert tables("| evidence | because |") == [as_rows(IMAGE_RULES), as_rows(LABEL_RULES)]
+    words = [(purpose.title, ", ".join((purpose.words + " " + purpose.whole).split()) or "–") for purpose in PURPOSES]
+    assert tables("| a column for | has one of these words in its name |") == [words]
+    assert set(RULES) == {"image", "label", "other"}
+    assert f"Evidence of {min(e for e in LabelEvidence if e.is_reason)} or more is enough" in PAGE.read_text("utf-8")
     assert tables("| the label column | what its values mean |") == [
         [(rule.column, rule.meaning) for rule in CODING_RULES]
     ]
@@ -49,14 +63,15 @@ def test_the_strongest_evidence_comes_first_and_no_rule_is_hidden_by_an_earlier_
     [
         ("Healthy", "10101010", "it is named for health"),
         ("class", "ABABABAB", "its name is common for labels"),
-        ("PCOS", "10101010", "it is named for a disease, and its values are yes and no (or 1 and 0)"),
+        ("PCOS", "10101010", "it is named for a disease, and its values are yes and no"),
         ("PCOS", "ABABABAB", "it is named for a disease"),
-        ("final result", "ABABABAB", "its name has a word for labels"),
-        ("was", "10101010", "its two values are yes and no, or one of them means health or disease"),
-        ("was", "ABABABAB", "it has two values"),
+        ("final result", "ABABABAB", "its name is common for labels"),
+        ("laboratory result", "ABABABAB", "its name has a word for labels"),
+        ("was", "10101010", "its values are yes and no"),
+        ("was", "ABABABAB", "it has few different values"),
+        ("tumour size", "10101010", "its values are yes and no"),
         ("label", "ABCDEFGH", "its name is common for labels, but it has too many different values"),
         ("was", "ABCDEFGH", None),
-        ("patient", "ABABABAB", None),
     ],
 )
 def test_why_a_column_may_hold_the_labels(name: str, values: str, reason: str | None) -> None:

@@ -1,0 +1,103 @@
+"""Columns that answer the same question as the label column, compared with it row by row.
+
+Two columns of labels often come from two hands. Where they contradict each other, one of them is wrong, and the sheet
+does not say which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import Enum, auto
+
+import pandas as pd
+
+from sonoproof.data.labels.columnnames import column_meaning, is_named_for_health_or_disease
+from sonoproof.data.labels.notknown import says_not_known
+from sonoproof.data.labels.vocabulary import Meaning, find_concept, find_meaning, word_set
+
+# Columns are compared by what their values mean or, where that is not known, by which values usually go together.
+MIN_ROWS = 10
+MIN_ROWS_PER_VALUE = 5
+MIN_AGREEMENT = 0.8
+MIN_AGREEMENT_PER_VALUE = 0.75
+
+# They say something of a test, of a group of a study or of the image rather than of the patient.
+_OF_A_TEST = word_set("positive negative control lesion")
+
+
+class Claim(Enum):
+    """What a label says of a patient or a lesion."""
+
+    HEALTHY = auto()
+    ILL = auto()
+    BENIGN = auto()
+    MALIGNANT = auto()
+
+
+_CLAIMS = {
+    Claim.HEALTHY: frozenset({"healthy", "normal", "not unhealthy", "not abnormal", "not disease"}),
+    Claim.ILL: frozenset({"not healthy", "not normal"}),
+    Claim.BENIGN: frozenset({"benign"}),
+    Claim.MALIGNANT: frozenset({"malignant", "cancer"}),
+}
+_CONTRADICTIONS = ({Claim.HEALTHY, Claim.ILL}, {Claim.HEALTHY, Claim.MALIGNANT}, {Claim.BENIGN, Claim.MALIGNANT})
+
+
+def find_contradictions(label: pd.Series[str], other: pd.Series[str], *, names: tuple[str, str]) -> pd.Series[bool]:
+    """Which rows another column of labels contradicts.
+
+    Args:
+        label: The cells of the label column as text.
+        other: Those of the other column; equal index.
+        names: The names of the two.
+    """
+    both = (_known(label) & _known(other)).to_numpy()
+    first, second = label[both].map(find_concept), other[both].map(find_concept)
+    claims = [_claims(column.unique(), name) for column, name in zip((first, second), names, strict=True)]
+    by_meaning = pd.Series(
+        [_contradict(claims[0][a], claims[1][b]) for a, b in zip(first, second, strict=True)], index=first.index
+    )
+    found = by_meaning | _unusual(first, second)
+    return found.astype(bool).reindex(label.index, fill_value=False)
+
+
+def _known(values: pd.Series[str]) -> pd.Series[bool]:
+    unknown = [value for value in values.unique() if value == "" or says_not_known(value)]
+    return ~values.isin(unknown)
+
+
+def _claims(concepts: Iterable[str], name: str) -> dict[str, Claim | None]:
+    """What each concept says under a column's name; None for nothing that could be contradicted."""
+    asked = find_concept(column_meaning(name)[1]) if is_named_for_health_or_disease(name) else ""
+    opposite = asked.removeprefix("not ") if asked.startswith("not ") else f"not {asked}"
+    answers = {"yes": asked, "no": opposite} if asked else {}
+    return {concept: _claim(answers.get(concept, concept)) for concept in concepts}
+
+
+def _claim(concept: str) -> Claim | None:
+    if concept in _OF_A_TEST:
+        return None
+    for claim, words in _CLAIMS.items():
+        if concept in words:
+            return claim
+    # That it is not the one disease leaves all others open.
+    return Claim.ILL if find_meaning(concept) is Meaning.DISEASE and not concept.startswith("not ") else None
+
+
+def _contradict(first: Claim | None, second: Claim | None) -> bool:
+    return {first, second} in _CONTRADICTIONS
+
+
+def _unusual(label: pd.Series[str], other: pd.Series[str]) -> pd.Series[bool]:
+    """Rows whose values do not go together as in nearly all others; none if the columns say different things."""
+    nothing = pd.Series(False, index=label.index)
+    table = pd.crosstab(other, label)
+    table = table[table.sum(axis=1) >= MIN_ROWS_PER_VALUE]
+    if table.size == 0 or table.to_numpy().sum() < MIN_ROWS:
+        return nothing
+    usual, most = table.idxmax(axis=1), table.max(axis=1)
+    if usual.nunique() < 2 or most.sum() < MIN_AGREEMENT * table.to_numpy().sum():
+        return nothing
+    usual = usual[most >= MIN_AGREEMENT_PER_VALUE * table.sum(axis=1)]
+    expected = other.map(usual)
+    return expected.notna() & (expected != label)

@@ -1,0 +1,165 @@
+"""The checks that a row of a label sheet must pass before any file is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+from openpyxl.utils import get_column_letter
+
+from sonoproof.config import SheetConfig
+from sonoproof.data.labels.agreement import find_contradictions
+from sonoproof.data.labels.columns import Layout
+from sonoproof.data.labels.givensplit import read_given_parts
+from sonoproof.data.labels.quarantine import Check
+from sonoproof.data.spreadsheets.grid import DATE, Grid
+from sonoproof.errors import SheetError, SheetFault
+
+# Beyond this share of the rows the columns, or the values, do not mean what they seem to mean.
+MAX_CONTRADICTED = 0.25
+MAX_WITHOUT_PART = 0.25
+
+
+@dataclass(frozen=True)
+class SheetRows:
+    """The rows of a worksheet with what is needed to check them.
+
+    Attributes:
+        grid: The worksheet.
+        layout: What is where on it.
+        rows: Every row of data, indexed by its 0-based row on the worksheet: `columns`, ``sheet_row``.
+        columns: "reference", "value", the group columns -> their column on the worksheet.
+    """
+
+    grid: Grid
+    layout: Layout
+    rows: pd.DataFrame
+    columns: Mapping[str, int]
+
+    def cells(self, column: int) -> pd.Series[str]:
+        """A further column of these rows, as text."""
+        return self.grid.cleaned(column).loc[self.rows.index]
+
+    def letters(self, column: int) -> str:
+        """The letters of a column in the spreadsheet program."""
+        return get_column_letter(column + 1)
+
+
+def check_rows(sheet: SheetRows, *, config: SheetConfig, required: Sequence[str]) -> list[Check]:
+    """The checks of each row, the most serious first.
+
+    Args:
+        sheet: The rows.
+        config: Policies for hidden rows and contradicting labels.
+        required: Group columns that must be filled in.
+
+    Raises:
+        SheetError: So many rows contradict each other, or name no part, that the columns are not what they seem.
+    """
+    grid, rows, columns = sheet.grid, sheet.rows, sheet.columns
+
+    def check(name: str, failed: pd.Series[bool], reason: str | pd.Series[str]) -> Check:
+        return Check(failed, reason, name, sheet.letters(columns[name]))
+
+    def is_date(name: str) -> pd.Series[bool]:
+        return pd.Series(grid.kinds[rows.index, columns[name]] == DATE, index=rows.index)
+
+    def troubled(name: str) -> Check:
+        reasons = pd.Series({row: why for (row, at), why in grid.troubled.items() if at == columns[name]}, dtype="str")
+        reasons = reasons.reindex(rows.index, fill_value="")
+        return check(name, (reasons != "") & (rows[name] == ""), reasons)
+
+    hidden = pd.Series(rows.index.isin(grid.hidden_rows) & (config.hidden_rows == "drop"), index=rows.index)
+    contradicted = _find_contradicted(sheet, hidden=hidden, config=config)
+    return [
+        check("reference", _repeats_header(sheet), "repeats the column names"),
+        troubled("reference"),
+        check("reference", rows["reference"] == "", "has no image reference"),
+        check("reference", is_date("reference"), "image reference is a date; format the column as text"),
+        troubled("value"),
+        check("value", rows["value"] == "", "has no label"),
+        check("value", is_date("value"), "label is a date; did the spreadsheet program change it?"),
+        *(check(name, rows[name] == "", f"has no {name}") for name in required),
+        check("reference", hidden, "is hidden in the sheet"),
+        check("value", contradicted != "", contradicted),
+        *_check_split(sheet),
+    ]
+
+
+def read_split(sheet: SheetRows) -> pd.Series[str]:
+    """The part that the sheet gives each row; "" where it gives none or an unknown one."""
+    column = sheet.layout.split
+    if column is None:
+        return pd.Series("", index=sheet.rows.index, dtype="str")
+    return read_given_parts(sheet.layout.names[column], sheet.cells(column))
+
+
+def contradictions(sheet: SheetRows, column: int) -> pd.Series[bool]:
+    """Which rows another column of labels contradicts."""
+    names = (sheet.layout.names[sheet.layout.label], sheet.layout.names[column])
+    return find_contradictions(sheet.rows["value"], sheet.cells(column), names=names)
+
+
+def _repeats_header(sheet: SheetRows) -> pd.Series[bool]:
+    layout, rows = sheet.layout, sheet.rows
+    if layout.header_row is None:
+        return pd.Series(False, index=rows.index)
+    return (rows["reference"] == layout.names[layout.image]) & (rows["value"] == layout.names[layout.label])
+
+
+def _find_contradicted(sheet: SheetRows, *, hidden: pd.Series[bool], config: SheetConfig) -> pd.Series[str]:
+    """Why a row's label is in doubt, "" if no other column of labels contradicts it."""
+    reasons = pd.Series("", index=sheet.rows.index, dtype="str")
+    if config.label_conflicts == "keep":
+        return reasons
+    for column in sheet.layout.other_labels:
+        wrong = contradictions(sheet, column) & ~hidden
+        if config.label_conflicts == "ask" or wrong.sum() > MAX_CONTRADICTED * len(wrong):
+            _ask_about(sheet, column, wrong)
+        said = sheet.cells(column).map(repr) + f" in {sheet.letters(column)}" + sheet.rows["sheet_row"].astype("str")
+        found = f"label contradicts {sheet.layout.names[column]!r}, which says " + said
+        reasons = reasons.where(~wrong, reasons.where(reasons == "", reasons + "; ") + found)
+    return reasons
+
+
+def _ask_about(sheet: SheetRows, column: int, wrong: pd.Series[bool]) -> None:
+    """Raise if rows are contradicted, and list them."""
+    if not wrong.any():
+        return
+    label, other = sheet.layout.names[sheet.layout.label], sheet.layout.names[column]
+    cells = zip(sheet.rows["sheet_row"][wrong], sheet.rows["value"][wrong], sheet.cells(column)[wrong], strict=True)
+    faults = [
+        SheetFault(
+            f"{label!r} says {ours!r}, {other!r} says {theirs!r}", sheet.grid.name, int(row), sheet.letters(column)
+        )
+        for row, ours, theirs in cells
+    ]
+    raise SheetError(
+        f"the columns {label!r} and {other!r} contradict each other in {int(wrong.sum())} of {len(wrong)} rows; correct"
+        f" them, or use {label!r} alone with --label-column {label!r} --set sheet.label_conflicts=keep",
+        faults=faults,
+    )
+
+
+def _check_split(sheet: SheetRows) -> list[Check]:
+    """The check that the given split names a part for each row."""
+    column = sheet.layout.split
+    if column is None:
+        return []
+    unknown = read_split(sheet) == ""
+    written = sheet.cells(column)
+    if unknown.sum() > MAX_WITHOUT_PART * len(unknown):
+        counts = written[unknown].value_counts()
+        shown = ", ".join(
+            f"{value!r} ({count} rows)" if value else f"empty ({count} rows)" for value, count in counts.head(6).items()
+        )
+        raise SheetError(
+            f"worksheet {sheet.grid.name!r}: column {sheet.layout.names[column]!r} ({sheet.letters(column)}) names no"
+            f" part of a split in {int(unknown.sum())} of {len(unknown)} rows: {shown}; write train, val or test, or"
+            " the numbers of folds in a column named fold, or yes and no in a column named is_test"
+        )
+    reason = written.map(
+        lambda value: f"split {value!r} is not known; write train, val or test" if value else "has no split"
+    )
+    return [Check(unknown, reason.astype("str"), "reference", sheet.letters(column))]
