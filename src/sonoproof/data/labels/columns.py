@@ -238,7 +238,7 @@ class _Finder:
                 "no column says that it holds the labels, neither by its name nor by its values",
                 candidates,
             )
-        if len(best) > 1:
+        if len(best) > 1 and not self._agree(best):
             problem = "several columns may be the label column"
         elif best[0].column in self.grid.hidden_columns:
             problem = f"the label column would be {self.names[best[0].column]!r}, which is hidden in the sheet"
@@ -316,6 +316,13 @@ class _Finder:
         hidden = "; it is hidden" if candidate.column in self.grid.hidden_columns else ""
         unlikely = candidate.evidence == LabelEvidence.OTHER_PURPOSE
         return f"{'unlikely' if unlikely else 'possible'}: {candidate.reason}{hidden}; values {shown}{more}"
+
+    def _agree(self, candidates: Sequence[Candidate]) -> bool:
+        """Whether columns say the same in every row, so that it does not matter which of them is taken."""
+        first, *others = (
+            self.grid.cleaned(other.column).iloc[self.first_row :].map(find_concept) for other in candidates
+        )
+        return all(first.equals(other) for other in others)
 
     def _readers_disagree(self, candidates: Sequence[Candidate]) -> str:
         """In how many rows columns of single readers differ, in words that end a sentence; "" if they do not."""

@@ -125,8 +125,8 @@ PURPOSES = (
     Purpose(
         "a file",
         (
-            "mask masks segmentation annotation roi contour thumbnail overlay maske mascara masque filename path url uri"
-            " link dicom folder directory file files datei json xml report licence license"
+            "mask masks segmentation annotation roi contour thumbnail overlay maske mascara masque filename path url"
+            " uri link dicom folder directory file files datei json xml report licence license"
         ),
     ),
     Purpose("a date or time", "date time year month day timestamp datum fecha duration when"),
