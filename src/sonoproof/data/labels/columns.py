@@ -210,7 +210,7 @@ class _Finder:
         return self._weigh(IMAGE_RULES, functools.partial(image_facts, in_folder=self._in_folder), taken=taken)
 
     def labels(self, *, taken: Sequence[int]) -> list[Candidate]:
-        """The columns that may hold the labels, the likeliest first; what is no reason to take one is only offered."""
+        """The columns that may hold the labels, the likeliest first; some of them only as candidates of a question."""
         free = self._free(taken)
         is_only_column = self.header_row is None and len(free) == 1
         found = self._weigh(LABEL_RULES, functools.partial(label_facts, is_only_column=is_only_column), taken=taken)
