@@ -2,8 +2,9 @@
 
 A reference and a file belong together if the file's path ends in the reference or, failing that, the reference ends
 in the file's path. They are compared first as written, then ignoring case, then ignoring the suffix, and last, for
-cells that hold a number, ignoring leading zeros; Unicode forms never matter. The first of these steps that finds files
-decides: one file is the match, several are ambiguous.
+cells that hold a number, as numbers; Unicode forms and invisible characters never matter. The first of these steps that
+finds files decides: one file is the match, several are ambiguous. A number that several file names are equal to (7 and
+``7.jpg``, ``007.jpg``; 1.1 and ``1.1.jpg``, ``1.10.jpg``) is ambiguous too, unless the cell shows one of them.
 Nothing outside the folder is ever matched, whatever a reference or a link says.
 """
 
@@ -21,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sonoproof.data.folder.imagefolder import IMAGE_SUFFIXES, is_valid_text, printable_name, search_folder
+from sonoproof.data.folder.severalnames import USE_ROWS, find_several
 from sonoproof.data.spreadsheets.visible import clean_text, visible
 from sonoproof.errors import CohortError
 
@@ -31,6 +33,8 @@ URL_START = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 LINK_LEADS_OUT = "is a link that leads out of the image folder or nowhere; copy the image into the folder"
 DRIVE_START = re.compile(r"^[a-zA-Z]:")
 EXACT, CASE, SUFFIX, ZEROS = "as written", "ignoring case", "ignoring the suffix", "ignoring leading zeros"
+SHOWN = "as the cell shows it"
+NUMBER = re.compile(r"0*(\d+?)(?:\.(\d*?)0*)?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,11 @@ class FileIndex:
     def holds(self, reference: str) -> bool:
         """Whether a reference names at least one file."""
         return match_reference(self, reference).files != ()
+
+    def names_file(self, name: str) -> bool:
+        """Whether a file is, or its path ends in, a name, with its suffix or without; case makes no difference."""
+        path = name.replace("\\", "/").removeprefix("./")
+        return bool(path) and any(_find_by_ending(self.endings[how], _comparable(path, how)) for how in (CASE, SUFFIX))
 
 
 @dataclass(frozen=True)
@@ -108,30 +117,54 @@ def index_images(images: Path) -> FileIndex:
     )
 
 
-def match_reference(index: FileIndex, reference: str, *, is_number: bool = False) -> Match:
+def match_reference(
+    index: FileIndex, reference: str, *, is_number: bool = False, lost_zeros: bool = False, shown: str = ""
+) -> Match:
     """Find the file that a reference names.
 
     Args:
         index: The files.
         reference: File name, with or without suffix; relative, absolute or Windows path; or URL.
         is_number: Whether the cell holds a number, so that leading zeros of the file name may be lost.
+        lost_zeros: Whether the cell held a number once (a csv file that a spreadsheet program wrote), so that a number
+            which several file names are equal to is ambiguous.
+        shown: The text that a cell with a number shows, if it is known.
     """
+    if (is_number or lost_zeros) and (equal := _match_number(index, reference, shown=shown)):
+        return equal
     path = _as_posix(reference, root=index.root)
     if path is None:
         return Match(problem="leads out of the image folder; copy the image into the folder")
     if not path:
         return Match(problem="is not the name of a file")
     ways = (EXACT, CASE, SUFFIX, *((ZEROS,) if is_number else ()))
-    for how, find in [(how, _find_by_ending) for how in ways] + [(how, _find_longest_tail) for how in ways]:
+    whole = [(how, _find_by_ending) for how in ways]
+    for how, find in whole + [(how, _find_longest_tail) for how in ways]:
+        if find is _find_longest_tail and (several := find_several(reference, index.names_file)):
+            return Match(problem=f"names several files ({several}); {USE_ROWS}")
         files = tuple(find(index.endings[how], _comparable(path, how)))
         if len(files) > 1:
-            named = ", ".join(map(repr, files[:NAMED_FILES])) + (", …" if len(files) > NAMED_FILES else "")
-            return Match(files, how, f"matches {len(files)} files: {named}; write the path with its folder and suffix")
+            problem = f"matches {len(files)} files: {_name_files(files)}; write the path with its folder and suffix"
+            return Match(files, how, problem)
         if files:
             return Match(files, how, less_folders=find is _find_longest_tail)
     if path in index.escaping:
         return Match(problem=LINK_LEADS_OUT)
     return Match(problem=_explain_no_file(index, path))
+
+
+def _match_number(index: FileIndex, reference: str, *, shown: str) -> Match | None:
+    """The match of a number that several file names are equal to; None if it is not such a number."""
+    if not NUMBER.fullmatch(reference):
+        return None
+    files = _find_by_ending(index.endings[ZEROS], _comparable(reference, ZEROS))
+    if len(files) < 2:
+        return None
+    as_shown = [file for file in files if _comparable(posixpath.basename(file), SUFFIX) == shown.casefold()]
+    if len(as_shown) == 1:
+        return Match((as_shown[0],), SHOWN)
+    problem = f"is a number that may mean {_name_files(files)}; format the column as text and write the file names"
+    return Match(tuple(files), ZEROS, problem)
 
 
 def suggest_file(index: FileIndex, reference: str) -> str:
@@ -140,6 +173,10 @@ def suggest_file(index: FileIndex, reference: str) -> str:
     pool = {_comparable(posixpath.basename(file), CASE): file for file in index.files[:SUGGESTION_POOL]}
     close = difflib.get_close_matches(name, list(pool), n=1, cutoff=0.75)
     return pool[close[0]] if close else ""
+
+
+def _name_files(files: Sequence[str]) -> str:
+    return ", ".join(map(repr, files[:NAMED_FILES])) + (", …" if len(files) > NAMED_FILES else "")
 
 
 def _leads_out(root: Path, name: str) -> bool:
@@ -181,7 +218,8 @@ def _comparable(path: str, how: str) -> str:
     if how == SUFFIX:
         return stem
     folder, slash, name = stem.rpartition("/")
-    return folder + slash + (name.lstrip("0") or "0" if name.isascii() and name.isdigit() else name)
+    number = NUMBER.fullmatch(name)
+    return folder + slash + (number[1] + (f".{number[2]}" if number[2] else "") if number else name)
 
 
 def _group_by_ending(files: Sequence[str], how: str) -> dict[str, list[str]]:
