@@ -116,7 +116,7 @@ def audit(
 
 
 @app.command()
-@takes_settings("sheet.encoding", "sheet.image_column", "sheet.label_column", *VALUES)
+@takes_settings("sheet.encoding", "sheet.image_column", "sheet.label_column", *VALUES, "sheet.several_images")
 def relabel(
     given: Given,
     sheet: Sheet,

@@ -21,6 +21,8 @@ _FLAGS: dict[str, tuple[str, Any, str]] = {
     "sheet.positive": ("--positive", str, "Label that counts as positive; several with commas between them."),
     "sheet.negative": ("--negative", str, "Labels that count as negative; else all that are not positive."),
     "sheet.exclude_labels": ("--exclude-label", list[str], "Label whose rows are left out; may be repeated."),
+    "sheet.several_images": ("--several-images", str, "Cells that name several images: quarantine or rows."),
+    "sheet.near_names": ("--near-names", bool, "Use references that nearly name a file, one to one."),
     "sheet.group_columns": ("--group-column", list[str], "Column with the patient, clip or site; may be repeated."),
     "sheet.split_column": ("--split-column", str, "Column with a given split: train, val, test or folds."),
     "split.folds": ("--folds", int, "Folds of a cross-validation by groups."),
@@ -34,8 +36,9 @@ _FLAGS: dict[str, tuple[str, Any, str]] = {
     "explain.masks": ("--masks", str, "Folder with a mask of the true region for each image."),
 }
 VALUES = ("sheet.positive", "sheet.negative", "sheet.exclude_labels")
+FILES = ("sheet.several_images", "sheet.near_names")
 GROUPS = ("sheet.group_columns", "sheet.split_column")
-SHEET = ("sheet.encoding", "sheet.image_column", "sheet.label_column", *VALUES, *GROUPS)
+SHEET = ("sheet.encoding", "sheet.image_column", "sheet.label_column", *VALUES, *FILES, *GROUPS)
 
 
 @dataclass(frozen=True)

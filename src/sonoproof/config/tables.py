@@ -70,6 +70,10 @@ class SheetConfig:
             between them, such as ``4A,4B,5``.
         negative: The labels that count as negative, with commas between them. If not set, all that are not positive.
         exclude_labels: Labels whose rows are left out; they are listed in the quarantine.
+        several_images: Cells that name several images: ``quarantine`` sets the row aside, ``rows`` makes a row of each;
+            these rows stay on one side of the split.
+        near_names: Use references that nearly name a file (``001.dcm`` for ``001.png``), where one reference and one
+            file are near each other and nothing else is.
         label_conflicts: Rows in which another column of labels contradicts the chosen one: ``drop`` quarantines them,
             ``keep`` uses the chosen column, ``ask`` stops with a list.
         split_column: Header of a column that gives the split (train, val, test, a fold number or a flag). If not set,
@@ -88,6 +92,8 @@ class SheetConfig:
     positive: str | None = None
     negative: str | None = None
     exclude_labels: tuple[str, ...] = ()
+    several_images: Literal["quarantine", "rows"] = "quarantine"
+    near_names: bool = False
     label_conflicts: Literal["drop", "keep", "ask"] = "drop"
     split_column: str | None = None
     hidden_rows: Literal["read", "drop"] = "read"

@@ -26,7 +26,13 @@ from sonoproof.types import UInt8Array
 def audit(context: RunContext) -> list[Path]:
     """Sheet and folder to records, quarantine and groups: every row is used or says why it is not."""
     assert context.inputs is not None
-    cohort = build_cohort(context.inputs.sheet, images=context.inputs.images, config=context.config.sheet)
+    cohort = build_cohort(
+        context.inputs.sheet,
+        images=context.inputs.images,
+        config=context.config.sheet,
+        test_images=context.inputs.test_images,
+        test_sheet=context.inputs.test_sheet,
+    )
     cohorts = [cohort]
     if context.inputs.test_images is not None:
         cohorts.append(_test_cohort(context, cohort))
@@ -85,7 +91,12 @@ def _test_cohort(context: RunContext, cohort: Cohort) -> Cohort:
         context.config.sheet, group_columns=cohort.group_headers, find_groups=False, split_column=None
     )
     return build_test_cohort(
-        context.inputs.test_images, sheet=context.inputs.test_sheet, config=config, classes=cohort.classes
+        context.inputs.test_images,
+        sheet=context.inputs.test_sheet,
+        config=config,
+        classes=cohort.classes,
+        label_images=context.inputs.images,
+        label_sheet=context.inputs.sheet,
     )
 
 

@@ -17,6 +17,7 @@ from sonoproof.classes import Classes
 from sonoproof.config import SheetConfig
 from sonoproof.data.cohort.image_id import TEST_PREFIX
 from sonoproof.data.cohort.joining import join_images, refuse_empty_folder
+from sonoproof.data.cohort.matching import OtherFolder
 from sonoproof.data.folder.references import LINK_LEADS_OUT, FileIndex, index_images
 from sonoproof.data.labels.givensplit import GIVEN_SPLIT
 from sonoproof.data.labels.quarantine import empty_quarantine
@@ -65,12 +66,16 @@ class Cohort:
             raise CohortError("an image is used twice; this is a bug, please report it")
 
 
-def build_cohort(sheet: Path, *, images: Path, config: SheetConfig) -> Cohort:
+def build_cohort(
+    sheet: Path, *, images: Path, config: SheetConfig, test_images: Path | None = None, test_sheet: Path | None = None
+) -> Cohort:
     """Read a sheet and find its images.
 
     Args:
         sheet: The label sheet (xlsx, xls, ods, csv).
         images: The image folder; subfolders are searched.
+        test_images: The test folder of the run, whose images the sheet may name too.
+        test_sheet: Its sheet, which may be the same.
         config: What the user named; the rest is found by name and content.
 
     Raises:
@@ -78,13 +83,22 @@ def build_cohort(sheet: Path, *, images: Path, config: SheetConfig) -> Cohort:
         ConfigError: The positive class that was asked for is not in the sheet.
         CohortError: No image is found, only one class is left, or the folder cannot be read.
     """
-    cohort = _join_sheet(sheet, index_images(images), config, origin="sheet")
+    other = _other_folder(test_images, "the test folder", sheet, test_sheet)
+    cohort = _join_sheet(sheet, index_images(images), config, origin="sheet", other=other)
     cohort.check_accounts()
     _require_two_classes(cohort)
     return cohort
 
 
-def build_test_cohort(images: Path, *, sheet: Path | None, config: SheetConfig, classes: Classes) -> Cohort:
+def build_test_cohort(
+    images: Path,
+    *,
+    sheet: Path | None,
+    config: SheetConfig,
+    classes: Classes,
+    label_images: Path | None = None,
+    label_sheet: Path | None = None,
+) -> Cohort:
     """List a test folder: every image is a row, labelled where a sheet labels it.
 
     Args:
@@ -92,6 +106,8 @@ def build_test_cohort(images: Path, *, sheet: Path | None, config: SheetConfig, 
         sheet: Sheet with labels for some or all of the images, or None.
         config: What the user named; group columns that this sheet lacks stay empty.
         classes: The classes of the model, to which the labels are assigned.
+        label_images: The image folder of the label sheet, whose images the sheet may name too.
+        label_sheet: The label sheet, which may be the same.
 
     Raises:
         SheetError: The sheet cannot be read, or its labels do not name the classes.
@@ -102,18 +118,32 @@ def build_test_cohort(images: Path, *, sheet: Path | None, config: SheetConfig, 
     if sheet is None:
         cohort = _empty_cohort(index, config, classes)
     else:
-        cohort = _join_sheet(sheet, index, config, origin="test", classes=classes)
+        other = _other_folder(label_images, "the image folder of the label sheet", sheet, label_sheet)
+        cohort = _join_sheet(sheet, index, config, origin="test", classes=classes, other=other)
     cohort = _with_unlabelled(cohort, index)
     cohort.check_accounts()
     return cohort
 
 
+def _other_folder(images: Path | None, title: str, sheet: Path, other_sheet: Path | None) -> OtherFolder | None:
+    if images is None:
+        return None
+    same = other_sheet is not None and other_sheet.resolve() == sheet.resolve()
+    return OtherFolder(index_images(images), title, same_sheet=same)
+
+
 def _join_sheet(
-    sheet: Path, index: FileIndex, config: SheetConfig, *, origin: str, classes: Classes | None = None
+    sheet: Path,
+    index: FileIndex,
+    config: SheetConfig,
+    *,
+    origin: str,
+    classes: Classes | None = None,
+    other: OtherFolder | None = None,
 ) -> Cohort:
     label_sheet = read_sheet(sheet, config=config, in_folder=index.holds, groups_required=origin == "sheet")
     coding = label_sheet.code_labels(config, classes=classes)
-    joined = join_images(label_sheet, index, coding, origin=origin)
+    joined = join_images(label_sheet, index, coding, origin=origin, near_names=config.near_names, other=other)
     return Cohort(
         records=_records(
             joined.rows, index, label_sheet.group_columns, origin=origin, has_split=label_sheet.split_column != ""

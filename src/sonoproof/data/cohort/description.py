@@ -31,6 +31,10 @@ def _warnings(inferred: dict[str, Any]) -> list[str]:
             f"{inferred['hidden_rows']} hidden rows were read like any other row; leave them out with"
             " --set sheet.hidden_rows=drop"
         )
+    warnings += [
+        f"column {name!r} is calculated: {count} of its cells hold formulas, whose results saved in the file were read"
+        for name, count in inferred.get("calculated_columns", {}).items()
+    ]
     warnings += [_about_unused(name, what) for name, what in inferred.get("unused_columns", {}).items()]
     kept = inferred.get("rows_contradicted_policy") == "keep"
     warnings += [

@@ -8,15 +8,14 @@ from typing import Any
 
 import pandas as pd
 
-from sonoproof.data.folder.references import FileIndex, Match, match_reference, suggest_file
+from sonoproof.data.cohort.matching import OtherFolder, match_rows
+from sonoproof.data.folder.references import FileIndex, Match
 from sonoproof.data.labels.coding import LabelCoding
 from sonoproof.data.labels.givensplit import GIVEN_SPLIT
 from sonoproof.data.labels.quarantine import Check, quarantine_failed
 from sonoproof.data.labels.sheet import LabelSheet
 from sonoproof.errors import CohortError
 
-# Each suggestion compares a reference with every file name.
-MAX_SUGGESTIONS = 20
 NAMED_ROWS = 5
 
 
@@ -35,7 +34,15 @@ class Joined:
     facts: dict[str, Any]
 
 
-def join_images(sheet: LabelSheet, index: FileIndex, coding: LabelCoding, *, origin: str) -> Joined:
+def join_images(
+    sheet: LabelSheet,
+    index: FileIndex,
+    coding: LabelCoding,
+    *,
+    origin: str,
+    near_names: bool = False,
+    other: OtherFolder | None = None,
+) -> Joined:
     """Match every row to a file and set aside what is unusable, ambiguous, repeated or contradictory.
 
     Args:
@@ -43,17 +50,19 @@ def join_images(sheet: LabelSheet, index: FileIndex, coding: LabelCoding, *, ori
         index: The files.
         coding: What the label values say.
         origin: "sheet" or "test".
+        near_names: Whether references that nearly name a file are used.
+        other: The other image folder of the run.
 
     Raises:
         CohortError: No row names an image of the folder.
     """
     rows = sheet.rows.copy(deep=False)
-    matches = _match_rows(rows, index)
+    matches = match_rows(rows, index, near_names=near_names, other=other)
     rows["file"] = pd.Series([match.file for match in matches], index=rows.index, dtype="str")
     rows["less_folders"] = [match.less_folders for match in matches]
-    _refuse_strangers(rows, sheet, index)
+    _refuse_strangers(rows, matches, sheet, index)
     rows["label"] = rows["value"].map(lambda value: coding.labels.get(value, "")).astype("str")
-    problems = pd.Series(_explain_failures(rows, matches, index), index=rows.index, dtype="str")
+    problems = pd.Series([match.problem for match in matches], index=rows.index, dtype="str")
     no_labels = (
         rows["value"].map(lambda value: f"label {coding.unusable.get(value, 'is not a known value')}").astype("str")
     )
@@ -84,13 +93,7 @@ def refuse_empty_folder(index: FileIndex) -> None:
         )
 
 
-def _match_rows(rows: pd.DataFrame, index: FileIndex) -> list[Match]:
-    references = list(zip(rows["reference"], rows["is_number"], strict=True))
-    found = {key: match_reference(index, key[0], is_number=bool(key[1])) for key in dict.fromkeys(references)}
-    return [found[key] for key in references]
-
-
-def _refuse_strangers(rows: pd.DataFrame, sheet: LabelSheet, index: FileIndex) -> None:
+def _refuse_strangers(rows: pd.DataFrame, matches: Sequence[Match], sheet: LabelSheet, index: FileIndex) -> None:
     """Raise if the sheet and the folder have nothing in common."""
     refuse_empty_folder(index)
     if (rows["file"] != "").any():
@@ -103,20 +106,13 @@ def _refuse_strangers(rows: pd.DataFrame, sheet: LabelSheet, index: FileIndex) -
         )
     first = rows.iloc[0]
     cell = f"{sheet.letters['reference']}{first['sheet_row']}"
+    near = sum("--near-names" in match.problem for match in matches)
     raise CohortError(
         f"none of the {len(rows)} references of worksheet {sheet.worksheet!r} names an image in {index.root}: cell"
-        f" {cell} says {first['reference']!r}, the folder holds for example {index.files[0]!r}; is it the right folder?"
+        f" {cell} says {first['reference']!r} ({matches[0].problem}), the folder holds for example {index.files[0]!r};"
+        + (f" {near} of them nearly name one file each; take these with --near-names" if near else "")
+        + ("" if near else " is it the right folder?")
     )
-
-
-def _explain_failures(rows: pd.DataFrame, matches: Sequence[Match], index: FileIndex) -> list[str]:
-    """Why each reference has no file, "" if it has one; the first ones with a suggestion."""
-    problems = [match.problem for match in matches]
-    unmatched = [row for row, match in enumerate(matches) if match.problem and not match.files]
-    for row in unmatched[:MAX_SUGGESTIONS]:
-        near = suggest_file(index, rows["reference"].iloc[row])
-        problems[row] += f"; did you mean {near!r}?" if near else ""
-    return problems
 
 
 def _find_repeats(usable: pd.DataFrame, columns: Sequence[str]) -> pd.Series[str]:

@@ -20,7 +20,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from sonoproof.config import SheetConfig
 from sonoproof.data.folder.references import index_images
 from sonoproof.data.labels.coding import LabelCoding
-from sonoproof.data.labels.sheet import LabelSheet, read_sheet
+from sonoproof.data.labels.sheet import IMAGES_OF_ROW, LabelSheet, read_sheet
 from sonoproof.data.labels.vocabulary import find_concept, folded, squeezed
 from sonoproof.data.spreadsheets.container import ContainerKind, detect_kind
 from sonoproof.data.spreadsheets.csvfile import CsvDialect, csv_dialect
@@ -119,6 +119,8 @@ def _find_changes(reviewed: Path, sheet: LabelSheet, coding: LabelCoding) -> pd.
 def _find_contradiction(reference: str, present: str, rows: pd.DataFrame, coding: LabelCoding) -> str:
     if rows.empty:
         return f"the sheet has no usable row for {reference!r}"
+    if IMAGES_OF_ROW in rows and (rows[IMAGES_OF_ROW] != "").any():
+        return "its row of the sheet names several images; write one image in each row first"
     for number, value in zip(rows["sheet_row"], rows["value"], strict=True):
         if folded(present) not in {folded(value), folded(coding.labels.get(value, ""))}:
             return (

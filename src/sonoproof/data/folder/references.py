@@ -17,7 +17,7 @@ import re
 import unicodedata
 import urllib.parse
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -165,6 +165,27 @@ def _match_number(index: FileIndex, reference: str, *, shown: str) -> Match | No
         return Match((as_shown[0],), SHOWN)
     problem = f"is a number that may mean {_name_files(files)}; format the column as text and write the file names"
     return Match(tuple(files), ZEROS, problem)
+
+
+def are_shown_as_named(index: FileIndex, numbers: Iterable[tuple[str, str]]) -> bool:
+    """Whether cells with numbers show the names of their files, as far as there are files for them.
+
+    Args:
+        index: The files.
+        numbers: Each number, and what its cell shows.
+    """
+    for number, shown in numbers:
+        files = _find_by_ending(index.endings[ZEROS], _comparable(number, ZEROS))
+        if files and all(_comparable(posixpath.basename(file), SUFFIX) != shown.casefold() for file in files):
+            return False
+    return True
+
+
+def names_root(index: FileIndex, reference: str, file: str) -> bool:
+    """Whether a reference names the image folder itself before the path of a file in it."""
+    path = _as_posix(reference, root=index.root) or ""
+    before = path.split("/")[: -len(file.split("/"))]
+    return bool(before) and visible(before[-1]).casefold() == visible(index.root.name).casefold()
 
 
 def suggest_file(index: FileIndex, reference: str) -> str:

@@ -10,6 +10,7 @@ from openpyxl.utils import get_column_letter
 
 from sonoproof.config import SheetConfig
 from sonoproof.data.labels.agreement import find_contradictions
+from sonoproof.data.labels.cells import check_cells
 from sonoproof.data.labels.columns import Layout
 from sonoproof.data.labels.givensplit import read_given_parts
 from sonoproof.data.labels.quarantine import Check
@@ -78,6 +79,7 @@ def check_rows(sheet: SheetRows, *, config: SheetConfig, required: Sequence[str]
         check("reference", rows["reference"] == "", "has no image reference"),
         check("reference", is_date("reference"), "image reference is a date; format the column as text"),
         troubled("value"),
+        *(check(name, failed, reason) for name, failed, reason in check_cells(grid, rows, columns)),
         check("value", rows["value"] == "", "has no label"),
         check("value", is_date("value"), "label is a date; did the spreadsheet program change it?"),
         *(check(name, rows[name] == "", f"has no {name}") for name in required),

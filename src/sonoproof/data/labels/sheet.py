@@ -13,6 +13,14 @@ from openpyxl.utils import get_column_letter
 
 from sonoproof.classes import Classes
 from sonoproof.config import SheetConfig
+from sonoproof.data.folder.severalnames import split_names
+from sonoproof.data.labels.cells import (
+    calculated_columns,
+    holds_numbers,
+    may_have_lost_zeros,
+    read_as_shown,
+    shown_references,
+)
 from sonoproof.data.labels.coding import LabelCoding, code_labels, label_values
 from sonoproof.data.labels.columns import Layout, find_layout
 from sonoproof.data.labels.givensplit import GIVEN_SPLIT
@@ -22,13 +30,17 @@ from sonoproof.data.labels.rowchecks import SheetRows, check_rows, contradiction
 from sonoproof.data.labels.spelling import unify_groups
 from sonoproof.data.labels.vocabulary import word_set
 from sonoproof.data.labels.worksheets import choose_worksheet
-from sonoproof.data.spreadsheets.grid import NUMBER, Grid
+from sonoproof.data.spreadsheets.grid import Grid
 from sonoproof.data.spreadsheets.workbook import read_grids
 from sonoproof.runfolder import RECORD_COLUMNS
 
+# Group column of the rows whose cell listed several images: they stay on one side of the split.
+IMAGES_OF_ROW = "images_of_row"
 # Names that the tables of a run give to columns of their own.
 RESERVED_NAMES = (
-    frozenset(RECORD_COLUMNS) | {GIVEN_SPLIT} | word_set("sheet_row reference value is_number format mode file_bytes")
+    frozenset(RECORD_COLUMNS)
+    | {GIVEN_SPLIT}
+    | word_set("sheet_row reference value is_number shown lost_zeros link format mode file_bytes")
 )
 
 
@@ -39,7 +51,9 @@ class LabelSheet:
     Attributes:
         rows: The rows that can be used: ``sheet_row`` (1-based, as the spreadsheet program shows it), ``reference``
             (text), ``value`` (the label cell as text), ``is_number`` (whether the reference's cell holds a number),
-            then the group columns (text), then ``given_split`` (``fit``, ``val``, ``test``, ``fold 3``, … or "").
+            ``shown`` (the text that such a cell shows, if its format is not the general one), ``lost_zeros`` (whether
+            it may have been a number in another program), ``link`` (the target of a link, or ""), then the group
+            columns (text), then ``given_split`` (``fit``, ``val``, ``test``, ``fold 3``, … or "").
         faults: The rows that cannot, as `QUARANTINE_COLUMNS`.
         rows_read: Rows of data; rows without any value are not counted.
         label_column: Name of the label column.
@@ -102,18 +116,34 @@ def read_sheet(
     sheet = SheetRows(grid, layout, rows, columns)
     faults = quarantine_failed(rows, check_rows(sheet, config=config, required=required), worksheet=grid.name)
     rows[GIVEN_SPLIT] = read_split(sheet)
+    usable = rows.drop(index=faults.index)
+    names = usable["reference"].map(
+        lambda cell: split_names(cell, in_folder) if config.several_images == "rows" else ()
+    )
+    usable = _one_row_per_image(usable, names)
     return LabelSheet(
-        rows=rows.drop(index=faults.index).reset_index(drop=True),
+        rows=usable.reset_index(drop=True),
         faults=faults.reset_index(drop=True),
-        rows_read=len(rows),
+        rows_read=len(faults) + len(usable),
         label_column=layout.names[layout.label],
-        group_columns=groups,
+        group_columns=(*groups, *([IMAGES_OF_ROW] if IMAGES_OF_ROW in usable else [])),
         group_headers=tuple(layout.names[column] for column in layout.groups),
         worksheet=grid.name,
         letters={name: get_column_letter(column + 1) for name, column in columns.items()},
         split_column="" if layout.split is None else layout.names[layout.split],
         inferred={**_describe(sheet, groups, config), "group_spellings_unified": unified},
     )
+
+
+def _one_row_per_image(rows: pd.DataFrame, names: pd.Series[Any]) -> pd.DataFrame:
+    """A row for each name of a cell that lists several; rows from one cell share a value of `IMAGES_OF_ROW`."""
+    several = names.map(len) > 1
+    if not several.any():
+        return rows
+    listed = names.where(several, rows["reference"].map(lambda reference: (reference,)))
+    marks = ("row " + rows["sheet_row"].astype("str")).where(several, "")
+    longer = rows.assign(reference=listed, **{IMAGES_OF_ROW: marks}).explode("reference")
+    return longer.astype({"reference": "str", IMAGES_OF_ROW: "str"})
 
 
 def table_name(header: str) -> str:
@@ -126,8 +156,11 @@ def _read_rows(grid: Grid, layout: Layout, columns: Mapping[str, int]) -> pd.Dat
     data = np.flatnonzero(grid.kinds.any(axis=1))
     data = data[data >= layout.first_row]
     rows = pd.DataFrame({"sheet_row": data.astype(np.int64) + 1}, index=pd.Index(data))
-    rows = rows.assign(**{name: grid.cleaned(column).iloc[data] for name, column in columns.items()})
-    rows.insert(3, "is_number", grid.kinds[data, layout.image] == NUMBER)
+    rows = rows.assign(**{name: read_as_shown(grid, column, data) for name, column in columns.items()})
+    rows.insert(3, "is_number", holds_numbers(grid, layout.image, data) & (rows["reference"] != ""))
+    rows.insert(4, "shown", shown_references(grid, layout.image, data))
+    rows.insert(5, "lost_zeros", may_have_lost_zeros(grid, rows["reference"]))
+    rows.insert(6, "link", [grid.marks.links.get((row, layout.image), "") for row in data.tolist()])
     return rows
 
 
@@ -152,6 +185,7 @@ def _describe(sheet: SheetRows, groups: Sequence[str], config: SheetConfig) -> d
         "rows_contradicted_policy": config.label_conflicts if layout.other_labels else "",
         "hidden_rows_policy": config.hidden_rows if grid.hidden_rows else "",
         "rows_where_readers_differ": _count_contradictions(sheet, layout.readers),
+        "calculated_columns": calculated_columns(grid, {layout.names[at]: at for at in sheet.columns.values()}),
         "split_column": "" if layout.split is None else layout.names[layout.split],
         "unused_columns": {layout.names[column]: what for column, what in layout.set_aside.items()},
         "last_row": int(rows["sheet_row"].max()) if len(rows) else None,

@@ -13,6 +13,8 @@ import numpy.typing as npt
 import pandas as pd
 from openpyxl.utils import get_column_letter
 
+from sonoproof.data.spreadsheets.marks import CellMarks
+from sonoproof.data.spreadsheets.numberformats import shown_number
 from sonoproof.data.spreadsheets.visible import BLANK, INVISIBLE, clean_text
 from sonoproof.errors import SheetError
 
@@ -44,6 +46,7 @@ class Grid:
         troubled: Cells that read as empty though they are not: (row, column), 0-based -> why.
         hidden_rows: Rows (0-based) that are hidden, by hand, by a filter or by a folded outline.
         hidden_columns: Columns (0-based) that are hidden.
+        marks: Number formats, formulas and links of the cells.
         notes: What a person should know about the worksheet, JSON-able (hidden rows, merged cells, encoding, …).
     """
 
@@ -55,6 +58,7 @@ class Grid:
     notes: dict[str, Any] = field(default_factory=dict)
     hidden_rows: frozenset[int] = frozenset()
     hidden_columns: frozenset[int] = frozenset()
+    marks: CellMarks = field(default_factory=CellMarks)
 
     @property
     def height(self) -> int:
@@ -64,6 +68,11 @@ class Grid:
     def row(self, index: int) -> list[str]:
         """The cleaned texts of a row (0-based)."""
         return [clean_text(column.iloc[index]) for column in self.columns]
+
+    def shown(self, row: int, column: int) -> str | None:
+        """What a cell with a number shows; None if its number format is not understood."""
+        text = self.marks.shown.get((row, column))
+        return text or shown_number(self.columns[column].iloc[row], self.marks.find_format(row, column))
 
     def cleaned(self, column: int) -> pd.Series[str]:
         """A column's texts without blanks, visible or not, at either end."""
@@ -80,6 +89,7 @@ def build_grid(
     troubled: dict[tuple[int, int], str] | None = None,
     hidden_rows: Iterable[int] = (),
     hidden_columns: Iterable[int] = (),
+    marks: CellMarks | None = None,
     notes: dict[str, Any] | None = None,
 ) -> Grid:
     """Build a grid from rows of cell values, one chunk at a time, so that not all values are held at once.
@@ -93,6 +103,7 @@ def build_grid(
         troubled: Cells that read as empty though they are not.
         hidden_rows: Rows (0-based) that are hidden.
         hidden_columns: Columns (0-based) that are hidden.
+        marks: Number formats, formulas and links of the cells.
         notes: What a person should know about the worksheet.
 
     Raises:
@@ -115,7 +126,7 @@ def build_grid(
         frozenset(hidden_columns).intersection(filled[1].tolist()),
     )
     told = {**(notes or {}), **_layout_notes(*hidden, merged_ranges=len(merged))}
-    return Grid(name, tuple(columns), kinds, visible, troubled or {}, told, *hidden)
+    return Grid(name, tuple(columns), kinds, visible, troubled or {}, told, *hidden, marks or CellMarks())
 
 
 def _layout_notes(

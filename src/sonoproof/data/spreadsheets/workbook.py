@@ -100,4 +100,5 @@ def _grid(sheet: calamine.CalamineSheet, metadata: calamine.SheetMetadata, scan:
         troubled=scan.troubled,
         hidden_rows=scan.hidden_rows,
         hidden_columns=scan.hidden_columns,
+        marks=scan.marks,
     )

@@ -20,7 +20,9 @@ MEMORY_BYTES = 4 << 30
 PASSWORD_EXIT_CODE = 3
 # Kinds of record.
 BEGINNING, END, BOUND_SHEET, ROW, COLUMN_INFO = 0x0809, 0x000A, 0x0085, 0x0208, 0x007D
-NOTHING_HIDDEN: dict[str, list[int]] = {"hidden_rows": [], "hidden_columns": []}
+FORMAT, STYLE, NUMBER, PACKED_NUMBER, PACKED_NUMBERS, FORMULA = 0x041E, 0x00E0, 0x0203, 0x027E, 0x00BD, 0x0006
+BIFF8 = 0x0600
+NOTHING_SEEN: dict[str, Any] = {"hidden_rows": [], "hidden_columns": [], "formats": {}, "formulas": {}}
 
 
 def main(path: str) -> int:
@@ -28,9 +30,9 @@ def main(path: str) -> int:
     _limit_memory()
     try:
         with calamine.load_workbook(path) as workbook:
-            hidden = _find_hidden(path)
+            seen = _scan(path)
             sheets = [
-                {**_sheet(workbook.get_sheet_by_name(sheet.name), sheet), **hidden.get(number, NOTHING_HIDDEN)}
+                {**_sheet(workbook.get_sheet_by_name(sheet.name), sheet), **seen.get(number, NOTHING_SEEN)}
                 for number, sheet in enumerate(workbook.sheets_metadata)
                 if sheet.typ is calamine.SheetTypeEnum.WorkSheet
             ]
@@ -58,29 +60,73 @@ def _sheet(sheet: calamine.CalamineSheet, metadata: calamine.SheetMetadata) -> d
     }
 
 
-def _find_hidden(path: str) -> dict[int, dict[str, list[int]]]:
-    """The hidden rows and columns of each sheet, by its number in the file.
+def _scan(path: str) -> dict[int, dict[str, Any]]:
+    """What is hidden on each sheet, and its number formats and formulas, by the sheet's number in the file.
 
     References:
-        [MS-XLS] 2.4.28 BoundSheet8, 2.4.221 Row, 2.4.53 ColInfo.
+        [MS-XLS] 2.4.28 BoundSheet8, 2.4.126 Format, 2.4.353 XF.
     """
     with olefile.OleFileIO(path) as file:
         name = next((name for name in ("Workbook", "Book") if file.exists(name)), None)
         data = file.openstream(name).read() if name else b""
-    starts = [struct.unpack_from("<I", body)[0] for kind, body in _records(data, 0) if kind == BOUND_SHEET]
-    return {number: _hidden_of_sheet(data, start) for number, start in enumerate(starts)}
+    codes: dict[int, str] = {}
+    formats: list[int | str] = []
+    starts = []
+    for kind, body in _records(data, 0):
+        if kind == BOUND_SHEET:
+            starts.append(struct.unpack_from("<I", body)[0])
+        elif kind == FORMAT:
+            codes[struct.unpack_from("<H", body)[0]] = _read_text(
+                body[2:], version=struct.unpack_from("<H", data, 4)[0]
+            )
+        elif kind == STYLE:
+            number = struct.unpack_from("<H", body, 2)[0]
+            formats.append(codes.get(number, number))
+    return {number: _scan_sheet(data, start, formats) for number, start in enumerate(starts)}
 
 
-def _hidden_of_sheet(data: bytes, start: int) -> dict[str, list[int]]:
+def _read_text(body: bytes, *, version: int) -> str:
+    if version != BIFF8:
+        return body[1 : 1 + body[0]].decode("cp1252", "replace")
+    length, flags = struct.unpack_from("<HB", body)
+    return body[3 : 3 + 2 * length].decode("utf-16-le") if flags & 1 else body[3 : 3 + length].decode("latin-1")
+
+
+def _scan_sheet(data: bytes, start: int, formats: list[int | str]) -> dict[str, Any]:
+    """What is hidden, the formats of each column from the top as (first row, number or code), and the formulas.
+
+    References:
+        [MS-XLS] 2.4.221 Row, 2.4.53 ColInfo, 2.4.127 Formula, 2.4.180 Number, 2.4.220 RK, 2.4.175 MulRk.
+    """
     rows: list[int] = []
     columns: list[int] = []
+    shown: dict[int, list[tuple[int, int | str]]] = {}
+    formulas: dict[int, list[int]] = {}
     for kind, body in _records(data, start):
         if kind == ROW and struct.unpack_from("<H", body, 12)[0] & 0x20:
             rows.append(struct.unpack_from("<H", body)[0])
         elif kind == COLUMN_INFO and struct.unpack_from("<H", body, 8)[0] & 1:
             first, last = struct.unpack_from("<HH", body)
             columns += range(first, min(last, 255) + 1)
-    return {"hidden_rows": rows, "hidden_columns": columns}
+        elif kind in {NUMBER, PACKED_NUMBER, PACKED_NUMBERS, FORMULA}:
+            for row, column, style in _numbers(kind, body):
+                code = formats[style] if style < len(formats) else 0
+                column_formats = shown.setdefault(column, [])
+                if not column_formats or column_formats[-1][1] != code:
+                    column_formats.append((row, code))
+                if kind == FORMULA:
+                    formulas.setdefault(column, []).append(row)
+    return {"hidden_rows": rows, "hidden_columns": columns, "formats": shown, "formulas": formulas}
+
+
+def _numbers(kind: int, body: bytes) -> Iterator[tuple[int, int, int]]:
+    """Row, column and style of the cells of a record."""
+    row, column, style = struct.unpack_from("<HHH", body)
+    if kind != PACKED_NUMBERS:
+        yield row, column, style
+        return
+    for place in range((len(body) - 6) // 6):
+        yield row, column + place, struct.unpack_from("<H", body, 4 + 6 * place)[0]
 
 
 def _records(data: bytes, start: int) -> Iterator[tuple[int, bytes]]:

@@ -8,9 +8,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from openpyxl.styles.numbers import BUILTIN_FORMATS
+
 from sonoproof.data.spreadsheets import xlschild
 from sonoproof.data.spreadsheets.container import damage_error, password_error
 from sonoproof.data.spreadsheets.grid import DateText, Grid, build_grid
+from sonoproof.data.spreadsheets.marks import CellMarks
+from sonoproof.data.spreadsheets.numberformats import GENERAL
 from sonoproof.errors import SheetError
 
 TIME_LIMIT_S = 120
@@ -55,4 +59,15 @@ def _grid(sheet: dict[str, Any]) -> Grid:
         visible=sheet["visible"],
         hidden_rows=sheet["hidden_rows"],
         hidden_columns=sheet["hidden_columns"],
+        marks=_marks(sheet),
     )
+
+
+def _marks(sheet: dict[str, Any]) -> CellMarks:
+    marks = CellMarks()
+    for column, formats in sheet["formats"].items():
+        for row, code in formats:
+            marks.note_format(row, int(column), code if isinstance(code, str) else BUILTIN_FORMATS.get(code, GENERAL))
+    for column, rows in sheet["formulas"].items():
+        marks.formulas[int(column)] = rows
+    return marks

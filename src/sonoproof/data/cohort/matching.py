@@ -1,0 +1,153 @@
+"""Finding the file of each row of a sheet, with everything that a row says about it.
+
+A reference finds its file by its text (`references`). What speaks against that file is a reason to set the row aside: a
+link that leads to another file, a folder that is not this one, an image that is in the other folder as well.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import posixpath
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from sonoproof.data.folder.imagefolder import has_image_suffix
+from sonoproof.data.folder.nearnames import pair_near_names
+from sonoproof.data.folder.references import (
+    FileIndex,
+    Match,
+    are_shown_as_named,
+    match_reference,
+    names_root,
+    suggest_file,
+)
+
+# Each suggestion compares a reference with every file name.
+MAX_SUGGESTIONS = 20
+NEARLY = "nearly"
+
+
+@dataclass(frozen=True)
+class OtherFolder:
+    """The other image folder of a run.
+
+    Attributes:
+        index: Its files.
+        title: What it is called in a message.
+        same_sheet: Whether one sheet labels both folders.
+    """
+
+    index: FileIndex
+    title: str
+    same_sheet: bool
+
+
+def match_rows(
+    rows: pd.DataFrame, index: FileIndex, *, near_names: bool, other: OtherFolder | None = None
+) -> list[Match]:
+    """Find the file of each row.
+
+    Args:
+        rows: Columns ``reference``, ``is_number``, ``shown``, ``lost_zeros``, ``link``.
+        index: The files of the folder.
+        near_names: Whether references that nearly name a file are used.
+        other: The other folder of the run, whose files rows may name.
+    """
+    matches = _match_by_text(rows, index)
+    matches = _refuse_other_roots(rows, matches, index)
+    if other is not None:
+        matches = [
+            _against_other(match, reference, index, other)
+            for match, reference in zip(matches, rows["reference"], strict=True)
+        ]
+    matches = [
+        _against_link(match, reference, link, index)
+        for match, reference, link in zip(matches, rows["reference"], rows["link"], strict=True)
+    ]
+    return _add_near_names(rows["reference"].tolist(), matches, index, take=near_names)
+
+
+def _match_by_text(rows: pd.DataFrame, index: FileIndex) -> list[Match]:
+    numbers = rows[rows["is_number"] & (rows["shown"] != "")]
+    pairs = set(zip(numbers["reference"], numbers["shown"], strict=True))
+    trusted = are_shown_as_named(index, pairs)
+    cells = list(zip(rows["reference"], rows["is_number"], rows["lost_zeros"], rows["shown"], strict=True))
+    found = {
+        (reference, is_number, lost_zeros, shown): match_reference(
+            index, reference, is_number=bool(is_number), lost_zeros=bool(lost_zeros), shown=shown if trusted else ""
+        )
+        for reference, is_number, lost_zeros, shown in dict.fromkeys(cells)
+    }
+    return [found[cell] for cell in cells]
+
+
+def _refuse_other_roots(rows: pd.DataFrame, matches: Sequence[Match], index: FileIndex) -> list[Match]:
+    """Of references with folders that are not in the image folder, some may name that folder; others name another."""
+    is_outside = [match.file != "" and match.less_folders for match in matches]
+    of_root = [
+        outside and names_root(index, reference, match.file)
+        for outside, reference, match in zip(is_outside, rows["reference"], matches, strict=True)
+    ]
+    if not any(of_root):
+        return list(matches)
+    problem = f"is in another folder than {index.root.name!r}, which other rows name"
+    return [
+        Match(problem=problem) if outside and not fits else match
+        for match, outside, fits in zip(matches, is_outside, of_root, strict=True)
+    ]
+
+
+def _against_other(match: Match, reference: str, index: FileIndex, other: OtherFolder) -> Match:
+    """The match, if the row does not belong to the other folder."""
+    elsewhere = match_reference(other.index, reference)
+    if not elsewhere.file:
+        return match
+    if not match.file:
+        return Match(problem=f"names an image of {other.title}") if not match.files else match
+    here = (not match.less_folders, names_root(index, reference, match.file))
+    there = (not elsewhere.less_folders, names_root(other.index, reference, elsewhere.file))
+    if there > here:
+        return Match(problem=f"names an image of {other.title}")
+    if there == here and other.same_sheet:
+        both = f"names an image here and one of {other.title}; write the name of its folder before it"
+        return Match((match.file,), match.how, both)
+    return match
+
+
+def _against_link(match: Match, reference: str, link: str, index: FileIndex) -> Match:
+    """The match, unless the cell's link leads to another file."""
+    if not link or not has_image_suffix(posixpath.basename(link.replace("\\", "/"))):
+        return match
+    target = match_reference(index, link)
+    if not match.file:
+        return dataclasses.replace(match, problem=f"{match.problem}; its link leads to {link!r}")
+    same_name = match_reference(index, posixpath.basename(link.replace("\\", "/"))).files
+    if target.file == match.file or (not target.file and match.file in same_name):
+        return match
+    problem = f"shows {reference!r}, but its link leads to {link!r}; remove the link or correct the name"
+    return Match((match.file,), match.how, problem)
+
+
+def _add_near_names(
+    references: Sequence[str], matches: Sequence[Match], index: FileIndex, *, take: bool
+) -> list[Match]:
+    """The matches, with a file that is nearly named, or with a suggestion, for the first references that have none."""
+    unmatched = [at for at, match in enumerate(matches) if match.problem.startswith("matches no file")]
+    pairs = pair_near_names(references, unmatched=[references[at] for at in unmatched], files=index.files)
+    result = list(matches)
+    suggested = 0
+    for at in unmatched:
+        near = pairs.get(references[at], "")
+        if near and take:
+            result[at] = Match((near,), NEARLY)
+        elif near:
+            problem = f"{matches[at].problem}; nearly names {near!r} (take such names with --near-names)"
+            result[at] = Match(problem=problem)
+        elif suggested < MAX_SUGGESTIONS:
+            suggested += 1
+            close = suggest_file(index, references[at])
+            hint = f"; did you mean {close!r}?" if close else ""
+            result[at] = Match(problem=matches[at].problem + hint)
+    return result
