@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import zipfile
 from pathlib import Path
 
 import openpyxl
@@ -30,6 +31,7 @@ from sonoproof.runfolder import atomic_path
 
 REVIEW_COLUMNS = ("image reference", "present label", "suggestion", "reviewed label")
 CHANGE_COLUMNS = ("sheet_row", "cell", "reference", "before", "after", "class_before", "class_after")
+STRICT_NAMESPACE = b"http://purl.oclc.org/ooxml/spreadsheetml/main"
 NEEDED_COLUMNS = ("image reference", "present label", "reviewed label")
 
 
@@ -145,6 +147,7 @@ def _value_to_write(reviewed: str, coding: LabelCoding) -> tuple[str, str]:
 
 
 def _write_workbook(sheet: Path, out: Path, changes: pd.DataFrame, label_sheet: LabelSheet) -> None:
+    _refuse_strict(sheet)
     workbook = openpyxl.load_workbook(sheet)
     worksheet = workbook[label_sheet.worksheet]
     if not isinstance(worksheet, Worksheet):
@@ -154,6 +157,16 @@ def _write_workbook(sheet: Path, out: Path, changes: pd.DataFrame, label_sheet: 
         _set_cell(sheet, worksheet, f"{label_sheet.letters['value']}{row}", after)
     with atomic_path(out) as temporary:
         workbook.save(temporary)
+
+
+def _refuse_strict(sheet: Path) -> None:
+    """Raise if a workbook is in the strict variant of Open XML, which the writer would empty."""
+    with zipfile.ZipFile(sheet) as archive:
+        if STRICT_NAMESPACE in archive.read("xl/workbook.xml"):
+            raise SheetError(
+                f"{sheet}: is a Strict Open XML workbook, which cannot be rewritten here; save it as an ordinary Excel"
+                " workbook (xlsx) first"
+            )
 
 
 def _refuse_formulas(sheet: Path, worksheet: Worksheet, label_sheet: LabelSheet) -> None:
