@@ -24,13 +24,14 @@ import pandas as pd
 import torch
 import torch.nn.functional as F
 
-from sonoproof.config import FitConfig, FramesConfig, ModelConfig
+from sonoproof.config import FramesConfig, ModelConfig
 from sonoproof.data.frames.preprocessing import Preprocessing
 from sonoproof.data.frames.store import open_store
 from sonoproof.runfolder import sha256_of_file
 from sonoproof.training.backbone import load_backbone
 from sonoproof.training.batches import Rows, ShuffledBatches
 from sonoproof.training.model import BinaryClassifier
+from sonoproof.training.recipes import VARIED
 
 SIZE = 224
 FED_FRAMES = 4096
@@ -89,7 +90,9 @@ def _batches(folder: Path, *, batch: int, device: torch.device, frames: int) -> 
     store.add(records)
     keys = tuple(records["sha256"])
     rows = Rows(keys, (np.arange(frames) % 2).astype(np.float32), keys)
-    return ShuffledBatches(rows, load=store.get, config=FitConfig(batch=batch), epoch=lambda: 0, device=device)
+    return ShuffledBatches(
+        rows, load=store.get, augmentation=VARIED, batch=batch, seed=0, epoch=lambda: 0, device=device
+    )
 
 
 def _measured(precision: str, frames: torch.Tensor, reference: torch.Tensor, *, rounds: int) -> str:

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from benchmarks.speed.materials import SIZE, Materials
 from benchmarks.speed.worker import Done, Prepare, Prepared, pin, serve
 
-from sonoproof.config import FitConfig, FramesConfig, ModelConfig
+from sonoproof.config import FramesConfig, ModelConfig
 from sonoproof.data.frames.preprocessing import Preprocessing
 from sonoproof.data.frames.store import open_store
 from sonoproof.explanation.attribution import ClassLogit, integrated_gradients
@@ -30,6 +30,7 @@ from sonoproof.runfolder import RunFolder, sha256_of_file
 from sonoproof.training.backbone import load_backbone
 from sonoproof.training.batches import Rows, ShuffledBatches, to_network
 from sonoproof.training.bundle import load_bundle
+from sonoproof.training.recipes import ZOOM_SHEAR_FLIP
 
 BATCH = 32
 MAX_IG_POINTS = 801
@@ -147,7 +148,7 @@ def _augmented(materials: Materials, kind: str) -> ShuffledBatches:
     store.add(records)
     keys = tuple(records["sha256"])
     rows = Rows(keys, np.zeros(len(keys), np.float32), keys)
-    return ShuffledBatches(rows, load=store.get, config=FitConfig(batch=BATCH), epoch=lambda: 0)
+    return ShuffledBatches(rows, load=store.get, augmentation=ZOOM_SHEAR_FLIP, batch=BATCH, seed=0, epoch=lambda: 0)
 
 
 def _matmul() -> Prepared:

@@ -201,6 +201,19 @@ class FitConfig(_Seeded):
         zoom: Largest relative zoom in or out: 0.2 draws factors from 0.8 to 1.2, separately for each axis.
         shear_degrees: Largest shear angle in either direction, in degrees (the unit of Keras's ``shear_range``).
         flip: Mirror half of the frames left to right at random. Turn it off where left and right matter.
+        rotation_degrees: Largest rotation about the centre in either direction, in degrees. Of this and the following
+            changes the recipe has its own limits if they are not set (``classic`` has none of them); 0 leaves one out.
+        translation: Largest shift along each axis, as a share of the side.
+        crop: Largest share of each side that is cut off, at a random place.
+        brightness: Largest relative change of all grey levels: 0.2 draws factors from 0.8 to 1.2.
+        contrast: Largest relative change of the slope of the grey curve at mid-grey. Black and white stay.
+        gamma: Largest difference of the exponent of the grey curve from 1.
+        time_gain: Largest relative change of the levels at the near and far ends of the frame, in opposite directions,
+            as with the sliders of time gain compensation.
+        speckle: Largest standard deviation of multiplicative grain, as a share of the grey level.
+        blur_px: Largest standard deviation of a Gaussian blur, in pixels of the network's input.
+        changed_share: Share of the frames that each change from ``rotation_degrees`` on is made to, drawn for each
+            change on its own.
         seeds: Number of trainings on the same split, each with the next seed. The first one is saved and reported; the
             others show how much the result depends on chance.
         ensemble: Average ``split.folds`` models, each trained without one fold of the fit part.
@@ -218,6 +231,16 @@ class FitConfig(_Seeded):
     zoom: Annotated[float, Between(0, 0.9)] = 0.2
     shear_degrees: Annotated[float, Between(0, 60)] = 0.2
     flip: bool = True
+    rotation_degrees: Annotated[float | None, Between(0, 180)] = None
+    translation: Annotated[float | None, Between(0, 0.5)] = None
+    crop: Annotated[float | None, Between(0, 0.9)] = None
+    brightness: Annotated[float | None, Between(0, 0.9)] = None
+    contrast: Annotated[float | None, Between(0, 0.9)] = None
+    gamma: Annotated[float | None, Between(0, 0.9)] = None
+    time_gain: Annotated[float | None, Between(0, 0.9)] = None
+    speckle: Annotated[float | None, Between(0, 0.5)] = None
+    blur_px: Annotated[float | None, Between(0, 5)] = None
+    changed_share: Annotated[float | None, Between(0, 1)] = None
     seeds: Annotated[int, Between(1, 100)] = 1
     ensemble: bool = False
     threads: Annotated[int | None, Between(1, 1024, unset=0)] = None

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from sonoproof.concurrency import map_in_order
-from sonoproof.config import FitConfig
-from sonoproof.training.augmentation import augment, augment_on_device, draw
+from sonoproof.training.augmentation import Augmentation, draw
+from sonoproof.training.augmenting import augment, augment_on_device
 from sonoproof.types import IntArray, LoadFrames
 
 # (N, 3, H, W) frames or (N, D) features, and (N) targets.
@@ -120,8 +120,9 @@ class ShuffledBatches:
     Args:
         rows: The rows.
         load: Gives the frames.
-        config: How frames are changed, the seed of that and of the order, and the size of a batch, about: batches are
-            of equal size, so that none is too small for batch norm.
+        augmentation: How frames are changed.
+        batch: Frames per batch, about: batches are of equal size, so that none is too small for batch norm.
+        seed: Seed of the changes and of the order.
         epoch: Gives the number of the epoch when a pass begins.
         device: Where the batches go; on a GPU frames are sent as bytes and changed there. None for the CPU.
     """
@@ -131,33 +132,38 @@ class ShuffledBatches:
         rows: Rows,
         *,
         load: LoadFrames,
-        config: FitConfig,
+        augmentation: Augmentation,
+        batch: int,
+        seed: int,
         epoch: Callable[[], int],
         device: torch.device | None = None,
     ) -> None:
         self.rows = rows
         self._load = load
-        self._config = config
+        self._augmentation = augmentation
+        self._batch = batch
+        self._seed = seed
         self._epoch = epoch
         self._device = device or torch.device("cpu")
 
     def __len__(self) -> int:
-        return len(_equal_parts(np.arange(len(self.rows)), batch=self._config.batch))
+        return len(_equal_parts(np.arange(len(self.rows)), batch=self._batch))
 
     def __iter__(self) -> Iterator[Batch]:
         epoch = self._epoch()
-        order = np.random.default_rng([self._config.effective_seed, epoch]).permutation(len(self.rows))
-        parts = _equal_parts(order, batch=self._config.batch)
+        order = np.random.default_rng([self._seed, epoch]).permutation(len(self.rows))
+        parts = _equal_parts(order, batch=self._batch)
         return map_in_order(functools.partial(self._prepare, epoch=epoch), parts, workers=1)
 
     def _prepare(self, part: IntArray, *, epoch: int) -> Batch:
         image_ids = [self.rows.image_ids[k] for k in part]
         frames = self._load(image_ids)
-        maps = draw(image_ids, config=self._config, epoch=epoch, size=frames.shape[1])
+        changes = draw(image_ids, augmentation=self._augmentation, seed=self._seed, epoch=epoch, size=frames.shape[1])
         targets = torch.from_numpy(self.rows.targets[part])
         if self._device.type == "cpu":
-            return to_network(augment(frames, maps)), targets
-        return augment_on_device(to_network(frames, device=self._device), maps), targets
+            return to_network(augment(frames, changes)), targets
+        levels = torch.from_numpy(frames).to(self._device).permute(0, 3, 1, 2).float()
+        return augment_on_device(levels, changes).div_(127.5).sub_(1.0), targets
 
 
 def _equal_parts(order: IntArray, *, batch: int) -> list[IntArray]:

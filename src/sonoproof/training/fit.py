@@ -8,6 +8,7 @@ optimiser, the schedule, early stopping and the history are all part of the chec
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import os
 import warnings
@@ -111,7 +112,7 @@ def fit(job: TrainingJob, run: RunFolder, *, resume: bool = False, progress: Pro
             recipe = replace(recipe, chosen_on="stop")
         training = _Training(job, run, recipe, classifier, device)
         chosen = training.train(resume=resume, progress=progress)
-    described = {**recipe.__dict__, "epoch_chosen": chosen, "monitor": training.monitor, "seed": job.seed}
+    described = {**dataclasses.asdict(recipe), "epoch_chosen": chosen, "monitor": training.monitor, "seed": job.seed}
     bundle = ModelBundle(classifier.cpu().eval(), job.spec, training=described)
     save_bundle(bundle, run.model)
     return bundle
@@ -221,7 +222,15 @@ class _Training:
 
     def _shuffled(self, epoch: Callable[[], int]) -> ShuffledBatches:
         job = self.job
-        return ShuffledBatches(job.parts.train, load=job.load, config=job.config, epoch=epoch, device=self.device)
+        return ShuffledBatches(
+            job.parts.train,
+            load=job.load,
+            augmentation=self.recipe.augmentation,
+            batch=job.config.batch,
+            seed=job.seed,
+            epoch=epoch,
+            device=self.device,
+        )
 
     def _ordered(self, rows: Rows) -> OrderedBatches:
         return OrderedBatches(rows, load=self.job.load, batch=self.job.config.batch, device=self.device)

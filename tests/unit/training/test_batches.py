@@ -5,13 +5,16 @@ import pytest
 import torch
 from tests.support.toy import Toy
 
-from sonoproof.config import FitConfig
+from sonoproof.training.augmentation import Augmentation
 from sonoproof.training.batches import OrderedBatches, ShuffledBatches, to_network
 
 
 def shuffled(toy: Toy, epoch: int, *, batch: int = 10) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    still = FitConfig(batch=batch, zoom=0.0, shear_degrees=0.0, flip=False, seed=1)
-    return list(ShuffledBatches(toy.rows(0, 64), load=toy.load, config=still, epoch=lambda: epoch))
+    still = Augmentation(zoom=0.0, shear_degrees=0.0, flip=False)
+    batches = ShuffledBatches(
+        toy.rows(0, 64), load=toy.load, augmentation=still, batch=batch, seed=1, epoch=lambda: epoch
+    )
+    return list(batches)
 
 
 def test_the_network_sees_what_preprocessing_promises(toy: Toy) -> None:
