@@ -57,7 +57,7 @@ class Augmentation:
     time_gain: float = 0.0
     speckle: float = 0.0
     blur_px: float = 0.0
-    changed_share: float = 0.0
+    changed_share: float = 0.5
     border: Literal["nearest", "mirror"] = "nearest"
 
 

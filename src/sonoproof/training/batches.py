@@ -151,9 +151,12 @@ class ShuffledBatches:
 
     def __iter__(self) -> Iterator[Batch]:
         epoch = self._epoch()
-        order = np.random.default_rng([self._seed, epoch]).permutation(len(self.rows))
-        parts = _equal_parts(order, batch=self._batch)
+        parts = _equal_parts(self.order(np.random.default_rng([self._seed, epoch])), batch=self._batch)
         return map_in_order(functools.partial(self._prepare, epoch=epoch), parts, workers=1)
+
+    def order(self, rng: np.random.Generator) -> IntArray:
+        """Places of the rows in the order in which an epoch shows them."""
+        return rng.permutation(len(self.rows))
 
     def _prepare(self, part: IntArray, *, epoch: int) -> Batch:
         image_ids = [self.rows.image_ids[k] for k in part]

@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import lightning.pytorch as pl
 import numpy as np
@@ -110,7 +110,7 @@ def fit(job: TrainingJob, run: RunFolder, *, resume: bool = False, progress: Pro
         recipe = recipe_for(job.config, pretrained=classifier.architecture.pretrained)
         if not len(job.parts.val):
             recipe = replace(recipe, chosen_on="stop")
-        training = _Training(job, run, recipe, classifier, device)
+        training = Training(job, run, recipe, classifier, device)
         chosen = training.train(resume=resume, progress=progress)
     described = {**dataclasses.asdict(recipe), "epoch_chosen": chosen, "monitor": training.monitor, "seed": job.seed}
     bundle = ModelBundle(classifier.cpu().eval(), job.spec, training=described)
@@ -119,8 +119,21 @@ def fit(job: TrainingJob, run: RunFolder, *, resume: bool = False, progress: Pro
 
 
 @dataclass(frozen=True)
-class _Training:
-    """One training from start to end; holds what its steps share."""
+class Training:
+    """One training from start to end; holds what its steps share.
+
+    Attributes:
+        job: What to train on, and how.
+        run: The folder of the history and the checkpoints.
+        recipe: What training does.
+        classifier: The network, trained in place.
+        device: Where it is trained.
+        kind_of_module: What happens in a step and in an epoch; a trial of another way replaces it.
+        kind_of_batches: What gives the training frames; likewise.
+    """
+
+    kind_of_module: ClassVar[type[TrainingModule]] = TrainingModule
+    kind_of_batches: ClassVar[type[ShuffledBatches]] = ShuffledBatches
 
     job: TrainingJob
     run: RunFolder
@@ -141,7 +154,7 @@ class _Training:
         return f"{chosen_on}_{self.job.config.monitor}" if chosen_on in self.measured else None
 
     def train(self, *, resume: bool, progress: Progress) -> int:
-        """Train the network in place; return the epoch whose weights it ends with (0: the fitted last layer)."""
+        """Train the network; return the epoch whose weights it ends with (0: the fitted last layer)."""
         if not resume:
             self._forget_checkpoints()
         if self.recipe.batch_norm == "frozen" and not self.classifier.architecture.pretrained:
@@ -207,7 +220,7 @@ class _Training:
     def _module(self, *, steps: int) -> TrainingModule:
         targets = self.job.parts.train.targets
         balance = float((targets < 0.5).sum() / (targets > 0.5).sum())
-        return TrainingModule(
+        return self.kind_of_module(
             self.classifier,
             recipe=self.recipe,
             positive_weight=balance if self.recipe.balanced else 1.0,
@@ -222,7 +235,7 @@ class _Training:
 
     def _shuffled(self, epoch: Callable[[], int]) -> ShuffledBatches:
         job = self.job
-        return ShuffledBatches(
+        return self.kind_of_batches(
             job.parts.train,
             load=job.load,
             augmentation=self.recipe.augmentation,

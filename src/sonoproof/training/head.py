@@ -6,6 +6,8 @@ groups whole.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
@@ -20,7 +22,14 @@ PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 FOLDS = 5
 
 
-def fit_head(features: npt.NDArray[np.float32], rows: Rows, *, balanced: bool, seed: int) -> tuple[FloatArray, float]:
+def fit_head(
+    features: npt.NDArray[np.float32],
+    rows: Rows,
+    *,
+    balanced: bool,
+    seed: int,
+    views: Sequence[npt.NDArray[np.float32]] = (),
+) -> tuple[FloatArray, float]:
     """Fit the last layer on features.
 
     Args:
@@ -28,6 +37,7 @@ def fit_head(features: npt.NDArray[np.float32], rows: Rows, *, balanced: bool, s
         rows: (N) rows that they are of, of both classes; their groups stay whole in the choice of the penalty.
         balanced: Whether both classes weigh the same.
         seed: Seed of the folds.
+        views: (N, D) features of each further view of the same rows. The penalty is chosen on `features` alone.
 
     Returns:
         (D,) weights on the features, and the bias.
@@ -36,7 +46,11 @@ def fit_head(features: npt.NDArray[np.float32], rows: Rows, *, balanced: bool, s
     spread = np.where(spread > 1e-6, spread, 1.0)
     standard = ((features - mean) / spread).astype(np.float64)
     penalty = _choose_penalty(standard, rows, balanced=balanced, seed=seed)
-    fitted = _logistic(penalty, balanced=balanced).fit(standard, rows.targets)
+    if views:
+        standard = np.concatenate([standard, *(((view - mean) / spread).astype(np.float64) for view in views)])
+    copies = 1 + len(views)
+    # All views of a row weigh as much as the row alone did when the penalty was chosen.
+    fitted = _logistic(penalty / copies, balanced=balanced).fit(standard, np.tile(rows.targets, copies))
     weight = fitted.coef_[0] / spread
     return weight, float(fitted.intercept_[0] - weight @ mean)
 

@@ -31,7 +31,6 @@ VARIED = Augmentation(
     time_gain=0.2,
     speckle=0.08,
     blur_px=0.8,
-    changed_share=0.5,
     border="mirror",
 )
 ZOOM_SHEAR_FLIP = Augmentation()
@@ -77,7 +76,14 @@ class Recipe:
 
 _FINE_TUNE = Recipe()
 _FROM_SCRATCH = Recipe(
-    head_first=False, epochs=30, base_rate=2e-3, head_rate=2e-3, weight_decay=0.05, patience=30, batch_norm="learned"
+    head_first=False,
+    epochs=30,
+    base_rate=2e-3,
+    head_rate=2e-3,
+    weight_decay=0.05,
+    patience=30,
+    batch_norm="learned",
+    augmentation=ZOOM_SHEAR_FLIP,
 )
 _CLASSIC = Recipe(
     name="classic",
