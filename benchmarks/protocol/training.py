@@ -148,7 +148,7 @@ def _wait(workers: Sequence[Any], plan: Plan, *, deadline: float) -> None:
 
 def _collect(plan: Plan) -> int:
     """Write all results into the tar file, where one is wanted; returns how many there are."""
-    results = sorted(plan.out.glob("*.npz")) + sorted(plan.out.glob("*.failed.txt"))
+    results = sorted(plan.out.glob("[!.]*.npz")) + sorted(plan.out.glob("*.failed.txt"))
     if plan.bundle is not None:
         content = io.BytesIO()
         with tarfile.open(fileobj=content, mode="w:gz") as tar:
@@ -169,6 +169,7 @@ def _work(plan: Plan, waiting: Any, scratch: Path, deadline: float) -> None:
             result = bench.train(task)
         except (RuntimeError, ValueError, OSError):
             (plan.out / f"{task.file}.failed.txt").write_text(traceback.format_exc(), encoding="utf-8")
+            print(f"{task}: {traceback.format_exc(limit=-3)}", flush=True)
             continue
         with atomic_path(plan.out / task.file, durable=False) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, **result)
