@@ -32,7 +32,7 @@ FOLD_WORDS = word_set("fold folds kfold cv")
 FLAG_PARTS: Mapping[str, tuple[str, str]] = {"fit": ("fit", "test"), "val": ("val", "fit"), "test": ("test", "fit")}
 
 _PART_OF_WORD = {word: part for part, words in PART_WORDS.items() for word in words}
-_FOLD = re.compile(r"(?:k?fold|cv)?[ _-]*(\d{1,3})", re.IGNORECASE)
+_FOLD = re.compile(r"((?:k?fold|cv)[ _-]*)?(\d{1,3})")
 
 
 def read_given_parts(name: str, values: pd.Series[str]) -> pd.Series[str]:
@@ -45,16 +45,14 @@ def read_given_parts(name: str, values: pd.Series[str]) -> pd.Series[str]:
     Returns:
         ``fit``, ``val``, ``test``, ``fold 3``, … for each cell; "" where it names none.
     """
-    parts = {value: _part_of(value) for value in values.unique()}
     named = _part_of_name(name)
-    if not any(parts.values()) or {find_concept(value) for value in parts if value} <= {"yes", "no"}:
-        if named in FLAG_PARTS:
-            parts = {value: _flag(value, *FLAG_PARTS[named]) for value in parts}
-        elif named == "fold":
-            parts = {value: _fold_of(value) for value in parts}
-    elif named == "fold" or any(squeezed(value).startswith(("fold", "kfold")) for value in parts):
-        parts = {value: part or _fold_of(value) for value, part in parts.items()}
-    return values.map(parts).astype("str")
+    written = [value for value in values.unique() if value]
+    if named in FLAG_PARTS and {find_concept(value) for value in written} <= {"yes", "no"}:
+        yes, no = FLAG_PARTS[named]
+        parts = {value: yes if find_concept(value) == "yes" else no for value in written}
+    else:
+        parts = {value: _part_of(value) or _fold_of(value, bare=named == "fold") for value in written}
+    return values.map(lambda value: parts.get(value, "")).astype("str")
 
 
 def holds_parts(different: Collection[str]) -> bool:
@@ -78,10 +76,7 @@ def _part_of_name(name: str) -> str:
     return named.pop() if len(named) == 1 else ""
 
 
-def _fold_of(value: str) -> str:
+def _fold_of(value: str, *, bare: bool) -> str:
+    """The fold that a value names; a bare number does so in a column of folds."""
     found = _FOLD.fullmatch(folded(value))
-    return f"fold {int(found[1])}" if found else ""
-
-
-def _flag(value: str, yes: str, no: str) -> str:
-    return {"yes": yes, "no": no}.get(find_concept(value), "")
+    return f"fold {int(found[2])}" if found and (found[1] or bare) else ""

@@ -158,7 +158,7 @@ def _take_given_parts(table: _GroupTable, given: StrArray, *, config: SplitConfi
     for part in np.unique(parts):
         if table.groups_per_class(parts == part).min() == 0:
             raise CohortError(
-                f"the part {part!r} of the given split holds frames of one class only (groups:"
+                f"the part {str(part)!r} of the given split holds frames of one class only (groups:"
                 f" {table.describe(parts == part)}); correct the split in the sheet, or leave --split-column out"
             )
     return parts

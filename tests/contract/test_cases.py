@@ -1,0 +1,111 @@
+"""Sheets in forms that people brought: each gives the right labels, quarantined rows or a question, never a wrong label.
+
+They are read, and nothing is trained. Without the folder they are skipped; the other tests make the same kinds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+from tests.support.shared import SHARED
+
+from sonoproof.config import SheetConfig
+from sonoproof.data.cohort.cohort import Cohort, build_cohort
+from sonoproof.errors import SonoproofError
+
+CASES = SHARED.parent / "cases"
+
+
+def nothing_more(_: Cohort) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Form:
+    """A sheet and what must come of it: parts of the error, or what holds for the cohort.
+
+    Attributes:
+        sheet: The sheet, in the folder of the cases.
+        says: What the error must say, in this order; empty if the sheet is to be read.
+        quarantined: How many rows are quarantined for a reason that has these words.
+        holds: What else holds for the cohort.
+        images: Its folder of images, beside it.
+    """
+
+    sheet: str
+    says: Sequence[str] = ()
+    config: SheetConfig = field(default_factory=SheetConfig)
+    quarantined: tuple[int, str] = (0, "")
+    holds: Callable[[Cohort], bool] = nothing_more
+    images: str = "images"
+
+
+SPLIT, FINDING, TWO, HIDDEN = (
+    "01-split-flag-as-label",
+    "02-finding-as-label",
+    "03-two-label-columns-disagree",
+    "07-hidden-rows-columns",
+)
+PLANE = SheetConfig(label_column="Plane", positive="Fetal brain")
+
+
+def given(column: str) -> SheetConfig:
+    return SheetConfig(label_column="Plane", positive="Fetal brain", split_column=column)
+
+
+FORMS = [
+    *(
+        Form(
+            f"{SPLIT}/{name}.csv", says=["name the right one with --label-column", "'Plane'", "--split-column", column]
+        )
+        for name, column in (("train", "Train"), ("is_test", "is_test"), ("split2", "split"), ("fold", "fold"))
+    ),
+    Form(
+        f"{SPLIT}/train.csv", config=PLANE, holds=lambda cohort: cohort.inferred["unused_columns"] == {"Train": "split"}
+    ),
+    *(
+        Form(
+            f"{SPLIT}/{name}.csv",
+            config=given(column),
+            holds=lambda cohort: set(cohort.records["given_split"]) >= {"fit"},
+        )
+        for name, column in (("train", "Train"), ("is_test", "is_test"), ("split2", "split"))
+    ),
+    Form(f"{SPLIT}/fold.csv", config=given("fold"), holds=lambda cohort: cohort.records["given_split"].nunique() == 5),
+    *(
+        Form(f"{FINDING}/{name}.xlsx", says=["'Classification'", "--positive", "'benign'", "'malignant'", "'normal'"])
+        for name in "abc"
+    ),
+    Form(f"{TWO}/a.xlsx", quarantined=(5, "label contradicts 'Label', which says")),
+    *(Form(f"{HIDDEN}/a.{kind}", holds=lambda cohort: cohort.inferred["hidden_rows"] == 8) for kind in ("xls", "xlsx")),
+    *(
+        Form(f"{HIDDEN}/a.{kind}", config=SheetConfig(hidden_rows="drop"), quarantined=(8, "is hidden in the sheet"))
+        for kind in ("xls", "xlsx")
+    ),
+    *(Form(f"{HIDDEN}/c.{kind}", says=["'Healthy', which is hidden", "--label-column"]) for kind in ("xls", "xlsx")),
+]
+
+
+@pytest.mark.skipif(not CASES.is_dir(), reason="../shared/cases is not on this machine")
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.sheet)
+def test_a_form_that_people_brought(form: Form) -> None:
+    sheet = CASES / form.sheet
+    if form.says:
+        with pytest.raises(SonoproofError) as raised:
+            build_cohort(sheet, images=sheet.parent / form.images, config=form.config)
+        _assert_in_order(str(raised.value), form.says)
+        return
+    cohort = build_cohort(sheet, images=sheet.parent / form.images, config=form.config)
+    cohort.check_accounts()
+    count, reason = form.quarantined
+    assert cohort.quarantine["reason"].str.contains(reason, regex=False).sum() == count or not reason
+    assert form.holds(cohort)
+
+
+def _assert_in_order(text: str, parts: Sequence[str]) -> None:
+    at = 0
+    for part in parts:
+        at = text.find(part, at)
+        assert at >= 0, f"{part!r} is missing, or comes too early, in: {text}"
