@@ -1,4 +1,4 @@
-"""Sheets in forms that people brought: each gives the right labels, quarantined rows or a question, never a wrong label.
+"""Sheets in forms that people brought: each gives the right labels, quarantined rows or a question, never a wrong one.
 
 They are read, and nothing is trained. Without the folder they are skipped; the other tests make the same kinds.
 """

@@ -21,7 +21,8 @@ from odf.text import P
 
 from sonoproof.config import SheetConfig
 from sonoproof.data.labels.columnrules import LABEL_RULES, LabelEvidence
-from sonoproof.data.labels.columns import Layout, UnclearLabels, find_layout
+from sonoproof.data.labels.columns import Layout, find_layout
+from sonoproof.data.labels.labelcolumn import UnclearLabels
 from sonoproof.data.labels.purposes import PURPOSES
 from sonoproof.data.spreadsheets.grid import Grid, build_grid
 from sonoproof.data.spreadsheets.workbook import read_grids
@@ -56,7 +57,7 @@ TAKEN: dict[str, Mapping[str, Any]] = {
     "its name is common for labels": {"Final Diagnosis": "0 1 1"},
     "it is named for a disease, and its values are yes and no": {"PCOS (Y/N)": "Y N N"},
     "its name has a word for labels, and some of its values are words for health or disease": {
-        "biopsy_result": "benign cancer"
+        "cytology_diagnosis": "other cancer"
     },
     "it is named for a disease": {"tumor_type": "cystic solid"},
     "its values are words for health and disease": {"was": "gesund krank"},
@@ -66,7 +67,7 @@ TAKEN: dict[str, Mapping[str, Any]] = {
 }
 # What only makes a column a candidate.
 OFFERED = {
-    "its name has a word for labels": {"laboratory result": "A B B"},
+    "its name has a word for labels": {"cytology_class": "A B B"},
     "its values are yes and no": {"thickening": "yes no no"},
     "it has few different values": {"plane": "brain femur"},
 }
@@ -102,12 +103,11 @@ NEAR_MISSES: dict[str, Mapping[str, Any]] = {
     "whether there is a label": {"has_label": "yes no"},
     "another disease": {"heart disease, other": "yes no"},
     "a position": {"pos": "0 1"},
-    "a number of what is ill": {"lesion_nr": "1 2"},
-    "names of files under a name for labels": {"label": ["a_mask.png", "b_mask.png"]},
-    "volumes under a name for a disease": {"tumor": ["a.nii.gz", "b.nii.gz"]},
-    "parts of a split under a name for labels": {"class": "train test"},
-    "one value": {"scanner room": "A"},
-    "ticks of a checkbox": {"cyst seen": "Checked Unchecked"},
+    "the state of a receptor": {"ER_status": "positive negative"},
+    "the result of a laboratory": {"hCG result": "normal abnormal"},
+    "a check-up visit": {"Kontrolle": "ja nein"},
+    "whether a frame is of use": {"diagnostic": "1 0"},
+    "quality, not health": {"infection_control": "1 0"},
 }
 
 
@@ -175,6 +175,13 @@ def test_two_columns_that_say_the_same_in_every_row_are_no_question() -> None:
     assert label_of({"diagnosis": KNOWN, "pathology": "Benign MALIGNANT"}) == "diagnosis"
     with pytest.raises(SheetError, match="several columns may be the label column"):
         layout({"diagnosis": KNOWN, "pathology": "benign malignant malignant"})
+
+
+@pytest.mark.parametrize("names", [("benign", "malignant"), ("normal", "benign", "malignant")])
+def test_one_column_for_each_class_is_a_question(names: tuple[str, ...]) -> None:
+    columns = {name: ["1" if at == row else "0" for row in range(len(names))] for at, name in enumerate(names)}
+    with pytest.raises(SheetError, match="--label-column"):
+        layout(columns)
 
 
 def test_a_classification_comes_before_findings_masks_and_types() -> None:

@@ -32,6 +32,8 @@ NEUTRAL_BESIDE_DISEASE = word_set(
     "is has was the of a final overall true type status present presence image frame scan ultrasound us not non no yes"
     " n y de del di la el der die das"
 )
+# With yes and no they say whether the image can be used for a diagnosis.
+LABELS_ONLY_WITH_WORDS = word_set("diagnostic")
 NEUTRAL_BESIDE_VAGUE = word_set("final overall true is the of disease health finale")
 ORGANS = word_set(
     "breast ovary ovarian ovaries lung liver thyroid kidney renal gallbladder heart cardiac prostate uterus uterine"
@@ -41,9 +43,11 @@ ORGANS = word_set(
 GROUP_LEVELS = (
     word_set(
         "patient patients subject case person participant mrn patientid patientno patientnr patientnumber subjectid"
-        " caseid patienten patientin patientennummer fallnummer paciente pacientes paziente patiente 患者 病人"
+        " caseid patienten patientin patientennummer patnr patid pat pid subj subjects volunteer donor infant baby"
+        " fallnummer fallnr dossier ipp nhc paciente pacientes paziente patiente 患者 患者编号 患者号"
+        " 患者番号 病人 病人编号 病例号 住院号 病历号 пациент"
     ),
-    word_set("study exam examination session visit studyid examid untersuchung estudio examen 检查"),
+    word_set("study exam examination session visit studyid examid untersuchung estudio examen 检查 检查号"),
     word_set("video clip cine sequence series videoid clipid seriesid"),
 )
 SITE_WORDS = word_set("site hospital centre center")
@@ -52,8 +56,8 @@ IDENTIFIER_WORDS = word_set(
     "id ids identifier no nr num nummer numero number name code key uid uuid pseudonym pseudonymised pseudonymized"
     " anonymised anonymized hash 编号"
 )
-# A position or a measure in names, though words for positive, negative and normal among values.
-NOT_MEANT_IN_NAMES = word_set("pos neg norm")
+# A position, a measure or a visit in names, though words for positive, normal and control among values.
+NOT_MEANT_IN_NAMES = word_set("pos neg norm control controls kontrolle contrôle controle")
 
 MAX_NAME_LENGTH = 80
 
@@ -80,9 +84,16 @@ def is_named_for_health_or_disease(name: str) -> bool:
     return column_meaning(name)[0] is not Meaning.NONE and rest <= allowed
 
 
-def is_label_name(name: str) -> bool:
-    """Whether a name says label, and nothing else beside it: ``class``, ``Final diagnosis``, ``label_id``."""
+def is_label_name(name: str, *, yes_no: bool) -> bool:
+    """Whether a name says label, and nothing else beside it: ``class``, ``Final diagnosis``, ``label_id``.
+
+    Args:
+        name: The name.
+        yes_no: Whether the values are yes and no.
+    """
     tokens = set(name_tokens(name))
+    if yes_no and tokens & LABELS_ONLY_WITH_WORDS:
+        return False
     if squeezed(name) in LABEL_NAMES or (
         tokens & LABEL_WORDS and tokens <= LABEL_WORDS | NEUTRAL_BESIDE_LABEL | ORGANS
     ):
@@ -91,8 +102,8 @@ def is_label_name(name: str) -> bool:
 
 
 def has_label_word(name: str) -> bool:
-    """Whether a word of the name is used for labels."""
-    return not (LABEL_WORDS | VAGUE_LABEL_WORDS).isdisjoint(name_tokens(name))
+    """Whether a word of the name is used for labels and little else."""
+    return not LABEL_WORDS.isdisjoint(name_tokens(name))
 
 
 def has_image_word(name: str) -> bool:
@@ -112,16 +123,22 @@ def group_level(name: str) -> int | None:
     return next((level for level, words in enumerate(GROUP_LEVELS) if tokens & words), None)
 
 
+def is_identifier(name: str) -> bool:
+    """Whether a name says that values identify something, and not what: ``ID``, ``Pseudonym``."""
+    tokens = name_tokens(name)
+    return bool(tokens) and IDENTIFIER_WORDS.issuperset(tokens)
+
+
 def is_known_name(cell: str) -> bool:
     """Whether a cell reads like the name of an image, label or group column."""
     return len(cell) <= MAX_NAME_LENGTH and (
         squeezed(cell) in IMAGE_NAMES | LABEL_NAMES
         or has_image_word(cell)
-        or has_label_word(cell)
+        or not (LABEL_WORDS | VAGUE_LABEL_WORDS).isdisjoint(name_tokens(cell))
         or not GROUP_WORDS.isdisjoint(name_tokens(cell))
         or column_meaning(cell)[0] is not Meaning.NONE
     )
 
 
 def _concept_in_name(token: str) -> str:
-    return token if token in NOT_MEANT_IN_NAMES else find_concept(token)
+    return "" if token in NOT_MEANT_IN_NAMES else find_concept(token)

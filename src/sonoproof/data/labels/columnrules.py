@@ -31,6 +31,7 @@ from sonoproof.data.labels.vocabulary import OF_ANY_FINDING, Meaning, find_conce
 from sonoproof.sampling import evenly_spread
 
 CONTENT_SAMPLE = 2000
+FOR_HEALTH = frozenset({"healthy", "normal", "health"})
 MIN_SHARE = 0.5
 MAX_LABELS = 20
 _FILE_ENDING = re.compile(
@@ -195,15 +196,17 @@ def label_facts(name: str, values: pd.Series[str], *, is_only_column: bool = Fal
     different = _labels_among(values.unique()) if values.nunique() <= 10 * MAX_LABELS else set()
     few = 0 < len(different) <= max(2, min(MAX_LABELS, len(values) // 2))
     concepts = set(map(find_concept, different)) if few else set()
-    meaning = column_meaning(name)[0] if is_named_for_health_or_disease(name) else Meaning.NONE
+    meaning, word = column_meaning(name) if is_named_for_health_or_disease(name) else (Meaning.NONE, "")
+    yes_no = few and concepts <= {"yes", "no"}
+    is_health = find_concept(word) in FOR_HEALTH
     seen = {
-        Fact.HEALTH_NAME: meaning is Meaning.HEALTH,
-        Fact.DISEASE_NAME: meaning is Meaning.DISEASE,
-        Fact.LABEL_NAME: is_label_name(name),
+        Fact.HEALTH_NAME: is_health,
+        Fact.DISEASE_NAME: meaning is not Meaning.NONE and not is_health,
+        Fact.LABEL_NAME: is_label_name(name, yes_no=yes_no),
         Fact.LABEL_WORD: has_label_word(name),
         Fact.FEW_VALUES: few,
-        Fact.YES_NO: few and concepts <= {"yes", "no"},
-        Fact.SOME_KNOWN_WORDS: any(find_meaning(concept) is not Meaning.NONE for concept in concepts),
+        Fact.YES_NO: yes_no,
+        Fact.SOME_KNOWN_WORDS: any(map(_names_a_disease, concepts)),
         Fact.KNOWN_WORDS: few and _are_words_for_a_disease(concepts),
         Fact.ONLY_COLUMN: is_only_column,
     }
@@ -251,12 +254,16 @@ def _are_words_for_a_disease(concepts: Collection[str]) -> bool:
 
     ``normal`` and ``abnormal`` may say so of a margin or a blood test; ``benign`` and ``malignant`` name the disease.
     """
-    plain = {concept.removeprefix("not ") for concept in concepts}
     return (
         len(concepts) > 1
         and all(find_meaning(concept) is not Meaning.NONE for concept in concepts)
-        and not plain <= OF_ANY_FINDING
+        and any(map(_names_a_disease, concepts))
     )
+
+
+def _names_a_disease(concept: str) -> bool:
+    """Whether a concept is health or disease, and more than the state of some finding."""
+    return find_meaning(concept) is not Meaning.NONE and concept.removeprefix("not ") not in OF_ANY_FINDING
 
 
 def _combine(seen: Mapping[Fact, bool]) -> Fact:

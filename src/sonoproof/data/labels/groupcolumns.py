@@ -39,6 +39,16 @@ def find_groups(names: Mapping[int, str], columns: Mapping[int, pd.Series[str]])
     return found
 
 
+def may_group(values: pd.Series[str]) -> bool:
+    """Whether values could identify patients: at least five, some of them on several rows.
+
+    Args:
+        values: The cells that are not empty.
+    """
+    different = values.map(folded).nunique()
+    return MIN_VALUES <= different < len(values)
+
+
 def _explain_refusal(values: pd.Series[str], *, within: list[tuple[str, pd.Series[str]]]) -> str:
     """Why a column is not taken, "" if it can be."""
     counts = values[values != ""].value_counts()

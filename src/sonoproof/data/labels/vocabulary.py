@@ -40,7 +40,7 @@ CONCEPTS: dict[str, tuple[Meaning, str]] = {
         Meaning.DISEASE,
         "abnormal anormal anomal auffällig auffaellig pathologic pathological pathologisch 异常",
     ),
-    "malignant": (Meaning.DISEASE, "malignant malign bösartig boesartig maligne maligno maligna 恶性"),
+    "malignant": (Meaning.DISEASE, "malignant malign malin bösartig boesartig maligne maligno maligna 恶性"),
     "positive": (Meaning.DISEASE, "positive positiv pos positif positivo 阳性"),
     "disease": (Meaning.DISEASE, "disease illness krankheit maladie enfermedad"),
     "pcos": (Meaning.DISEASE, "pcos pco pcod polycystic"),

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from sonoproof.data.labels.columns import Layout, NoSuchColumns, UnclearLabels
+from sonoproof.data.labels.columns import Layout
+from sonoproof.data.labels.labelcolumn import UnclearLabels
+from sonoproof.data.labels.sheetcolumns import NoSuchColumns
 from sonoproof.data.labels.spelling import did_you_mean
 from sonoproof.data.labels.vocabulary import folded
 from sonoproof.data.spreadsheets.grid import Grid

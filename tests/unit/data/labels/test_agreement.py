@@ -98,7 +98,7 @@ def test_the_policy_keeps_the_row_or_asks(tmp_path: Path) -> None:
 
 def test_columns_that_contradict_each_other_nearly_everywhere_are_a_question(tmp_path: Path) -> None:
     turned = [ROWS[0], *((name, 1 - int(str(healthy)), word) for name, healthy, word in ROWS[1:])]
-    with pytest.raises(SheetError, match="sheet.label_conflicts=keep"):
+    with pytest.raises(SheetError, match=r"sheet\.label_conflicts=keep"):
         read(tmp_path, turned)
 
 

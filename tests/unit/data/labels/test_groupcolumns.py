@@ -29,6 +29,10 @@ def found(**columns: list[str]) -> dict[int, str]:
         ("exam", 1),
         ("video", 2),
         ("clip number", 2),
+        ("patientid", 0),
+        ("Pat.-Nr.", 0),
+        ("患者编号", 0),
+        ("ID", None),
         ("patient age", None),
         ("case type", None),
         ("hospital", None),
@@ -98,6 +102,14 @@ def test_a_sheet_that_names_patients_needs_no_flag(sheet: Path) -> None:
 def test_a_column_that_was_named_must_be_filled(sheet: Path) -> None:
     cohort = cohort_of(sheet, SheetConfig(group_columns=("patient_id",)))
     assert list(cohort.quarantine["cell"]) == ["D7"]
+
+
+def test_an_identifier_of_what_is_not_said_is_reported(sheet: Path) -> None:
+    text = "\n".join(["image,label,ID,number", *(f"{n}.png,{n % 2},{PATIENTS[n]},{n}" for n in range(24))])
+    (sheet.parent / "other.csv").write_text(text, encoding="utf-8")
+    cohort = cohort_of(sheet.parent / "other.csv", SheetConfig())
+    assert cohort.group_columns == ()
+    assert cohort.inferred["unused_group_columns"] == {"ID": "does not say by its name what it identifies"}
 
 
 def test_columns_are_not_searched_where_that_is_switched_off(sheet: Path) -> None:

@@ -48,7 +48,7 @@ def test_of_folds_the_first_is_the_validation_part_and_all_are_the_folds() -> No
     assert list(split["fold"][:20]) == [row // 4 for row in range(20)]
     assert split["fold"][20:].isna().all()
     assert split_groups(table, config=SplitConfig())["fold"].isna().all()
-    with pytest.raises(ConfigError, match="gives 5 folds, but split.folds is 3"):
+    with pytest.raises(ConfigError, match=r"gives 5 folds, but split\.folds is 3"):
         split_groups(table, config=SplitConfig(folds=3))
 
 
