@@ -11,7 +11,7 @@ from openpyxl import load_workbook
 from PIL import Image
 from sklearn import metrics
 from tests.support.phantoms import MakePhantom
-from tests.support.runs import Silent, inputs_of, small_config
+from tests.support.runs import PREDICTING, QUICK_STAGES, Silent, inputs_of, small_config
 
 from sonoproof.config import Config
 from sonoproof.errors import LeakageError, RunFolderError
@@ -167,8 +167,9 @@ def test_a_split_that_leaks_is_not_trained_on(finished: RunFolder, tmp_path: Pat
 def test_damaged_frames_are_quarantined_and_the_rest_is_used(make_phantom: MakePhantom, tmp_path: Path) -> None:
     cohort = make_phantom(unreadable=0.1, exact_duplicates=0.1, seed=3)
     out = tmp_path / "run"
-    config = small_config(explain={"top": 1, "errors": 0})
-    finished = run_pipeline(out, inputs=inputs_of(cohort), config=config, reporter=Silent())
+    finished = run_pipeline(
+        out, inputs=inputs_of(cohort), config=small_config(), reporter=Silent(), stages_wanted=PREDICTING
+    )
     planted = json.loads(cohort.truth.read_text())["planted"]
     damaged = {item["image"] for item in planted if item["kind"] == "unreadable"}
     quarantine, records = table(finished.quarantine), table(finished.records)
@@ -189,8 +190,10 @@ def test_a_test_folder_is_predicted_frame_by_frame(cohort: PhantomCohort, tmp_pa
         shutil.copy(source, folder / f"=new {source.name}")
     (folder / "broken.jpg").write_text("this is a text file")
     inputs = Inputs(sheet=cohort.sheet, images=cohort.images, test_images=folder)
-    config = small_config(explain={"top": 1, "errors": 0}, fit={"epochs": 1}, split={"test": -1.0})
-    finished = run_pipeline(tmp_path / "run", inputs=inputs, config=config, reporter=Silent())
+    config = small_config(fit={"epochs": 1}, split={"test": -1.0})
+    finished = run_pipeline(
+        tmp_path / "run", inputs=inputs, config=config, reporter=Silent(), stages_wanted=QUICK_STAGES
+    )
     predictions = table(finished.predictions("test"))
     assert sorted(predictions["image_id"]) == [f"test:=new {path.name}" for path in sorted(cohort.images.iterdir())[:5]]
     assert (predictions["label"] == "").all()
@@ -207,8 +210,10 @@ def test_a_test_folder_is_predicted_frame_by_frame(cohort: PhantomCohort, tmp_pa
 
 
 def test_cross_validation_predicts_every_row_from_other_groups(cohort: PhantomCohort, tmp_path: Path) -> None:
-    config = small_config(split={"folds": 3, "test": 0.0}, fit={"epochs": 1}, explain={"top": 1, "errors": 0})
-    finished = run_pipeline(tmp_path / "run", inputs=inputs_of(cohort), config=config, reporter=Silent())
+    config = small_config(split={"folds": 3, "test": 0.0}, fit={"epochs": 1})
+    finished = run_pipeline(
+        tmp_path / "run", inputs=inputs_of(cohort), config=config, reporter=Silent(), stages_wanted=QUICK_STAGES
+    )
     oof = table(finished.predictions("oof"))
     assert sorted(oof["image_id"]) == sorted(table(finished.records)["image_id"])
     assert (oof.groupby("group")["fold"].nunique() == 1).all()

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 QUICK = {
     "frames": {"size": 32}, "audit": {"probes": False, "lookalikes": False}, "evaluate": {"resamples": 100},
-    "explain": {"top": 1, "errors": 0, "survey": 0, "steps": 8, "dpi": 50},
+    "explain": {"top": 0, "errors": 0, "survey": 0},
 }  # fmt: skip
 
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 
 from sonoproof.config import Config, override
 from sonoproof.phantom import PhantomCohort
+from sonoproof.pipeline import STAGES
 from sonoproof.stages.context import Inputs
 
 FAST = [
     "--backbone", "random", "--set", "frames.size=32", "--set", "model.width=0.25", "--set", "fit.epochs=1",
-    "--set", "explain.top=1", "--set", "explain.errors=0", "--set", "evaluate.resamples=100",
-    "--set", "explain.steps=16", "--set", "explain.dpi=100", "--set", "report.dpi=60", "--device", "cpu",
+    "--set", "explain.top=0", "--set", "explain.errors=0", "--set", "explain.survey=0",
+    "--set", "evaluate.resamples=100", "--set", "report.dpi=60", "--device", "cpu",
 ]  # fmt: skip
 
 Call = Callable[..., tuple[int, str, str]]
@@ -41,9 +42,13 @@ SMALL = {
     "model": {"backbone": "random", "width": 0.25, "device": "cpu"},
     "fit": {"epochs": 3, "threads": 1, "batch": 16},
     "evaluate": {"resamples": 200},
-    "explain": {"top": 2, "errors": 1, "steps": 32, "dpi": 100},
+    "explain": {"top": 1, "errors": 1, "steps": 32, "dpi": 100},
     "report": {"dpi": 60},
 }
+
+# Without the stages that train further models and draw; what is asked lies elsewhere.
+QUICK_STAGES = tuple(stage for stage in STAGES if stage.name not in ("probe", "explain"))
+PREDICTING = tuple(stage for stage in QUICK_STAGES if stage.name != "report")
 
 
 def small_config(**tables: dict[str, object]) -> Config:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
+from PIL import Image
 from tests.support.report_run import make_run
 from tests.support.shelf import Shelf
 
@@ -32,3 +34,17 @@ def make_report_run(shelf: Shelf) -> RunMaker:
 @pytest.fixture
 def run_maker(make_report_run: RunMaker, tmp_path: Path) -> RunMaker:
     return lambda **options: make_report_run(tmp_path / "run", **options)
+
+
+@pytest.fixture
+def blank_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Saves empty pictures in place of curves, for tests of the text around them."""
+
+    def save(_figure: Figure, stem: Path, *, dpi: int) -> tuple[Path, Path]:
+        png, svg = stem.with_name(stem.name + ".png"), stem.with_name(stem.name + ".svg")
+        png.parent.mkdir(exist_ok=True)
+        Image.new("RGB", (8, 8)).save(png, dpi=(dpi, dpi))
+        svg.write_text('<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8" viewBox="0 0 8 8"></svg>')
+        return png, svg
+
+    monkeypatch.setattr("sonoproof.reporting.figures.figure_writer.save", save)

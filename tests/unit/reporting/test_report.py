@@ -196,6 +196,7 @@ def test_flow_accounts_for_every_row(report: Path) -> None:
     assert parts == [360, 120, 90]
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_many_quarantined_rows_are_counted_by_reason(run_maker: RunMaker) -> None:
     run = run_maker()
     few = read_table(run.quarantine, columns=QUARANTINE_COLUMNS)
@@ -239,6 +240,7 @@ def test_empty_run_folder_gives_a_report_that_says_what_is_missing(tmp_path: Pat
         assert missing in text
 
 
+@pytest.mark.usefixtures("blank_figures")
 @pytest.mark.parametrize(
     "missing",
     [
@@ -260,6 +262,7 @@ def test_missing_files_cost_their_sections_only(run_maker: RunMaker, missing: tu
     assert ("No labelled test set was given." in page.full_text()) == ("evaluation/test.json" in missing)
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_damaged_file_is_an_error_and_leaves_the_old_report(run_maker: RunMaker) -> None:
     run = run_maker()
     run.report.write_text("old", encoding="utf-8")
@@ -279,6 +282,7 @@ def test_figures_have_the_resolution_of_the_settings(report: Path) -> None:
             assert picture.info["dpi"] == pytest.approx((60, 60), abs=0.1)
 
 
+@pytest.mark.usefixtures("blank_figures")
 @pytest.mark.slow
 def test_large_pictures_stay_under_the_limit(run_maker: RunMaker) -> None:
     run = run_maker(preview_side=760)  # noise: the worst that can be compressed
@@ -307,6 +311,7 @@ def test_no_picture_is_taken_from_outside_the_run(tmp_path: Path, run_maker: Run
         assert FigureWriter(run).photograph(path, caption="", alt="x").data_uri is None
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_a_network_that_the_cheap_classifier_outdoes_is_said_to_be(report: Path, run_maker: RunMaker) -> None:
     def warned(page: Path) -> bool:
         summary = next(s for s in parsed(page).all("section") if s.attributes["id"] == "summary")

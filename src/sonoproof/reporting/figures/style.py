@@ -85,9 +85,9 @@ def save(figure: Figure, stem: Path, *, dpi: int) -> tuple[Path, Path]:
     """
     png, svg = stem.with_name(stem.name + ".png"), stem.with_name(stem.name + ".svg")
     with house_style():
-        # The layout is computed once: otherwise each format would compute it again.
+        # The layout is computed once. Left with an engine, or with "none", which is one, each format would draw twice.
         figure.draw_without_rendering()
-        figure.set_layout_engine("none")
+        figure.set_layout_engine(None)
         with atomic_path(png) as temporary:
             figure.savefig(temporary, format="png", dpi=dpi, facecolor="white")
         with atomic_path(svg) as temporary:
