@@ -55,7 +55,7 @@ TAKEN: dict[str, Mapping[str, Any]] = {
     "it is named for health": {"Healthy": "1 0 0"},
     "its name is common for labels, and some of its values are words for health or disease": {"class": "regular covid"},
     "its name is common for labels": {"Final Diagnosis": "0 1 1"},
-    "it is named for a disease, and its values are yes and no": {"PCOS (Y/N)": "Y N N"},
+    "it is named for a disease, and its values are yes and no": {"PCOS (Yes/No)": "Y N N"},
     "its name has a word for labels, and some of its values are words for health or disease": {
         "cytology_diagnosis": "other cancer"
     },
@@ -107,6 +107,11 @@ NEAR_MISSES: dict[str, Mapping[str, Any]] = {
     "the result of a laboratory": {"hCG result": "normal abnormal"},
     "a check-up visit": {"Kontrolle": "ja nein"},
     "whether a frame is of use": {"diagnostic": "1 0"},
+    "both sides in one name": {"normal/abnormal": "0 1"},
+    "a disease that is negative": {"PCOS negative": "1 0"},
+    "a legend that turns the values round": {"Healthy (1 = no, 0 = yes)": "1 0"},
+    "a finding": {"lesion": "yes no"},
+    "the status of what?": {"status": "1 0"},
     "quality, not health": {"infection_control": "1 0"},
 }
 

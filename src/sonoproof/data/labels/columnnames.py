@@ -6,6 +6,8 @@ Names are compared word by word, whatever their case, accents and separators: ``
 
 from __future__ import annotations
 
+import re
+
 from sonoproof.data.labels.vocabulary import Meaning, find_concept, find_meaning, name_tokens, squeezed, word_set
 
 IMAGE_NAMES = word_set("imagepath imagename imagefile imagefilename imageid image images img imgpath filename file")
@@ -28,12 +30,17 @@ NEUTRAL_BESIDE_LABEL = word_set(
     " name names text string type kind image img frame scan ultrasound us sonography histology histological"
     " histopathology main finale endgultige definitive de del di la el der die das"
 )
-NEUTRAL_BESIDE_DISEASE = word_set(
-    "is has was the of a final overall true type status present presence image frame scan ultrasound us not non no yes"
-    " n y de del di la el der die das"
+NEGATIONS_BEFORE = word_set("non not no without kein keine nicht ohne sans pas sin senza sem")
+NEGATIONS_AFTER = (("free",), ("absent",), ("frei",))
+NEUTRAL_BESIDE_DISEASE = (
+    word_set(
+        "is has was the of a final overall true type status present presence image frame scan ultrasound us yes n y 19"
+        " free frei de del di la el der die das"
+    )
+    | NEGATIONS_BEFORE
 )
-# With yes and no they say whether the image can be used for a diagnosis.
-LABELS_ONLY_WITH_WORDS = word_set("diagnostic")
+# With yes and no they may say whether the image can be used for a diagnosis, or that something is done.
+LABELS_ONLY_WITH_WORDS = word_set("diagnostic status")
 NEUTRAL_BESIDE_VAGUE = word_set("final overall true is the of disease health finale")
 ORGANS = word_set(
     "breast ovary ovarian ovaries lung liver thyroid kidney renal gallbladder heart cardiac prostate uterus uterine"
@@ -54,32 +61,36 @@ SITE_WORDS = word_set("site hospital centre center")
 GROUP_WORDS = SITE_WORDS.union(*GROUP_LEVELS)
 IDENTIFIER_WORDS = word_set(
     "id ids identifier no nr num nummer numero number name code key uid uuid pseudonym pseudonymised pseudonymized"
-    " anonymised anonymized hash 编号"
+    " anonymised anonymized hash record 编号"
 )
-# A position, a measure or a visit in names, though words for positive, normal and control among values.
-NOT_MEANT_IN_NAMES = word_set("pos neg norm control controls kontrolle contrôle controle")
+# A position, a measure, a visit or a finding in names, though words for health or disease among values.
+NOT_MEANT_IN_NAMES = word_set("pos neg norm control controls kontrolle controle lesion lasion")
 
 MAX_NAME_LENGTH = 80
+# 1 = yes, no: 0
+_LEGEND = re.compile(r"\b(?=\d|\w+\s*[=:]\s*\d)(\w+)\s*[=:]\s*(\w+)")
 
 
 def column_meaning(name: str) -> tuple[Meaning, str]:
     """Whether a column is named for health or for disease, and the word that says so.
 
-    ``Healthy`` and ``is_normal`` are named for health; ``PCOS`` and ``not healthy`` for disease.
+    ``Healthy`` and ``is_normal`` are named for health; ``PCOS``, ``not healthy`` and ``without PCOS`` as they say.
+    Nothing follows from a name for both (``PCOS negative``, ``normal/abnormal``), nor from one whose legend says more
+    than that 1 is yes and 0 is no (``Healthy (1 = no)``).
     """
-    tokens = name_tokens(name)
-    negated = any(token in {"non", "not", "no"} for token in tokens)
-    for token in tokens:
-        concept = "healthy" if token in {"health", "healthy"} else _concept_in_name(token)
-        meaning = find_meaning(concept)
-        if meaning is not Meaning.NONE:
-            return (find_meaning(f"not {concept}"), f"not {token}") if negated else (meaning, token)
-    return Meaning.NONE, ""
+    tokens = name_tokens(_LEGEND.sub("", name))
+    found = [(at, token) for at, token in enumerate(tokens) if _meaning_in_name(token) is not Meaning.NONE]
+    if len({_meaning_in_name(token) for _, token in found}) != 1 or _turns_values(name):
+        return Meaning.NONE, ""
+    at, token = found[0]
+    negated = (at > 0 and tokens[at - 1] in NEGATIONS_BEFORE) or tokens[at + 1 : at + 2] in NEGATIONS_AFTER
+    word = f"not {token}" if negated else token
+    return find_meaning(f"not {_concept_in_name(token)}" if negated else _concept_in_name(token)), word
 
 
 def is_named_for_health_or_disease(name: str) -> bool:
     """Whether a name says health or disease, and nothing else beside it: ``has_pneumonia``, not ``tumour size``."""
-    rest = {token for token in name_tokens(name) if find_meaning(_concept_in_name(token)) is Meaning.NONE} - {"health"}
+    rest = {token for token in name_tokens(_LEGEND.sub("", name)) if _meaning_in_name(token) is Meaning.NONE}
     allowed = NEUTRAL_BESIDE_DISEASE | ORGANS | LABEL_WORDS | VAGUE_LABEL_WORDS
     return column_meaning(name)[0] is not Meaning.NONE and rest <= allowed
 
@@ -140,5 +151,16 @@ def is_known_name(cell: str) -> bool:
     )
 
 
-def _concept_in_name(token: str) -> str:
-    return "" if token in NOT_MEANT_IN_NAMES else find_concept(token)
+def _turns_values(name: str) -> bool:
+    """Whether a legend in a name gives its values another meaning than 1 for yes and 0 for no."""
+    return any(find_concept(first) != find_concept(second) for first, second in _LEGEND.findall(name))
+
+
+def _meaning_in_name(word: str) -> Meaning:
+    return find_meaning(_concept_in_name(word))
+
+
+def _concept_in_name(word: str) -> str:
+    if word == "health":
+        return "healthy"
+    return "" if word in NOT_MEANT_IN_NAMES else find_concept(word)

@@ -44,6 +44,29 @@ def test_in_any_other_column_one_is_the_positive_class(column: str, positive: st
     assert coded(column, {"0": 9, "1": 3}) == (Classes(negative, positive), {"0": negative, "1": positive})
 
 
+@pytest.mark.parametrize(
+    ("column", "yes"),
+    [
+        ("Healthy (yes/no)", "healthy"),
+        ("Healthy: yes=1, no=0", "healthy"),
+        ("Healthy: yes=0, no=1", "Healthy: yes=0, no=1 1"),
+        ("Diagnosis (0=PCOS, 1=normal)", "Diagnosis (0=PCOS, 1=normal) 1"),
+        ("Healthy (1 = no, 0 = yes)", "Healthy (1 = no, 0 = yes) 1"),
+        ("NonHealthy", "unhealthy"),
+        ("PCOS (Y/N)", "pcos"),
+        ("without_PCOS", "not pcos"),
+        ("PCOS-free", "not pcos"),
+        ("kein Krebs", "not krebs"),
+        ("PCOS negative", "PCOS negative 1"),
+        ("COVID-19 positive", "covid"),
+        ("normal/abnormal", "normal/abnormal 1"),
+        ("benign_or_malignant", "benign_or_malignant 1"),
+    ],
+)
+def test_what_yes_means_under_a_name_that_says_more(column: str, yes: str) -> None:
+    assert coded(column, {"0": 9, "1": 3})[1]["1"] == yes
+
+
 def test_a_column_named_for_a_benign_finding_has_it_negative() -> None:
     classes, labels = coded("benign", {"0": 9, "1": 3})
     assert classes == Classes(negative="benign", positive="not benign")
