@@ -9,9 +9,10 @@ from typing import Any
 
 import pandas as pd
 
+from sonoproof.classes import Classes
 from sonoproof.data.audit import AuditOutcome, Examination, audit_cohort, examine_frames, write_audit
 from sonoproof.data.audit.findings import Level
-from sonoproof.data.cohort.cohort import Cohort, build_cohort, build_test_cohort
+from sonoproof.data.cohort.cohort import Cohort, build_cohort, build_test_cohort, require_two_classes
 from sonoproof.data.cohort.description import describe_cohort
 from sonoproof.data.frames.facts import decode
 from sonoproof.data.labels.spelling import unify_groups
@@ -49,6 +50,7 @@ def audit(context: RunContext) -> list[Path]:
     )
     lost = [table for table in (*(part.quarantine for part in cohorts), examined.unreadable) if len(table)]
     unusable = pd.concat(lost, ignore_index=True) if lost else examined.unreadable
+    _require_frames(examined.records, unusable, classes=cohort.classes, with_test=len(cohorts) > 1)
     outcome = _audit(context, cohort, examined, unusable=unusable)
     quarantine = pd.concat([unusable, outcome.quarantined], ignore_index=True)
     _say_accounts(context, cohorts, records=outcome.records, quarantine=quarantine)
@@ -81,6 +83,15 @@ def _audit(context: RunContext, cohort: Cohort, examined: Examination, *, unusab
         if finding.level != Level.INFO:
             context.say(f"{finding.level}: {finding.title}")
     return outcome
+
+
+def _require_frames(records: pd.DataFrame, unusable: pd.DataFrame, *, classes: Classes, with_test: bool) -> None:
+    """Check that the files left something to learn from and, if there is a test folder, to test on."""
+    of_sheet, lost_of_sheet = (table[table["origin"] == "sheet"] for table in (records, unusable))
+    require_two_classes(of_sheet, lost_of_sheet, classes=classes)
+    if with_test and len(of_sheet) == len(records):
+        lost = len(unusable) - len(lost_of_sheet)
+        raise CohortError(f"none of the {lost} test frames can be read; the first {unusable['reason'].iloc[-1]}")
 
 
 def _test_cohort(context: RunContext, cohort: Cohort) -> Cohort:

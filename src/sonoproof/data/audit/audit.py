@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
 from sonoproof.classes import Classes
@@ -15,7 +16,7 @@ from sonoproof.data.audit.appearance import find_appearances, find_properties, p
 from sonoproof.data.audit.balance import class_balance, find_imbalance
 from sonoproof.data.audit.duplicates import find_exact_duplicates
 from sonoproof.data.audit.examination import Examination
-from sonoproof.data.audit.faults import find_blank, find_tiny, find_unreadable
+from sonoproof.data.audit.faults import find_blank, find_tiny, find_unreadable, is_blank
 from sonoproof.data.audit.findings import Finding, severity
 from sonoproof.data.audit.material import Material
 from sonoproof.data.audit.naming import find_name_series
@@ -25,6 +26,7 @@ from sonoproof.data.cohort.grouping import assign_groups
 from sonoproof.data.lookalike import LookalikeResult
 from sonoproof.errors import AuditBlocked
 from sonoproof.groups import effective_number
+from sonoproof.types import BoolArray
 
 Detector = Callable[[Material], list[Finding]]
 
@@ -51,7 +53,7 @@ class AuditOutcome:
     """What the audit found and left.
 
     Attributes:
-        records: The rows that stay, numbered from 0, with ``source``, ``group`` and ``test_twin``.
+        records: The rows that stay, numbered from 0, with ``source``, ``group``, ``blank`` and ``test_twin``.
         quarantined: Rows that a policy left out, `QUARANTINE_COLUMNS`.
         findings: The findings, most severe first.
         summary: Numbers of the data set as a whole, JSON-able.
@@ -102,7 +104,7 @@ def audit_cohort(
         config: Policies.
         detectors: What is looked for, by name.
     """
-    rows = _with_sources(examined.records, examined.lookalikes)
+    rows = _with_sources(examined.records, examined.lookalikes, blank=is_blank(examined.measures))
     rows["group"] = assign_groups(rows, columns=group_columns)
     material = Material(rows, examined.measures, quarantine, classes, tuple(group_columns), examined.lookalikes)
     found = [finding for detect in detectors.values() for finding in detect(material)]
@@ -118,12 +120,15 @@ def audit_cohort(
     )
 
 
-def _with_sources(records: pd.DataFrame, lookalikes: LookalikeResult | None) -> pd.DataFrame:
-    """Each row with its source: that of the search, else the first image with the same pixels."""
+def _with_sources(records: pd.DataFrame, lookalikes: LookalikeResult | None, *, blank: BoolArray) -> pd.DataFrame:
+    """Each row with its source: that of the search, else the first image with the same pixels; a blank one is its own.
+
+    Black frames are equal whoever was scanned, and must not join the patients.
+    """
     first = records.groupby("pixel_sha256")["image_id"].transform("min")
-    if lookalikes is None:
-        return records.assign(source=first)
-    return records.assign(source=records["image_id"].map(lookalikes.source).fillna(first).astype("str"))
+    source = first if lookalikes is None else records["image_id"].map(lookalikes.source).fillna(first)
+    own = source.where(~blank, records["image_id"]).astype("str")
+    return records.assign(source=own, blank=np.where(blank, "yes", ""))
 
 
 def _summary(material: Material, *, dropped: int) -> dict[str, Any]:

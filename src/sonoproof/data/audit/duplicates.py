@@ -6,14 +6,15 @@ import pandas as pd
 
 from sonoproof.data.audit.findings import Finding, Level
 from sonoproof.data.audit.material import Material
+from sonoproof.data.cohort.grouping import content_of
 from sonoproof.wording import counted, of_rows
 
 
 def duplicate_sets(records: pd.DataFrame) -> list[list[int]]:
-    """Index labels of each set of pixel-identical frames, largest set first."""
-    sizes = records.groupby("pixel_sha256")["pixel_sha256"].transform("size")
-    repeated = records[(sizes > 1) & (records["pixel_sha256"] != "")]
-    sets = [list(rows.index) for _, rows in repeated.groupby("pixel_sha256", sort=False)]
+    """Index labels of each set of pixel-identical frames that show something, largest set first."""
+    content = content_of(records, "pixel_sha256")
+    repeated = content[(content != "") & content.duplicated(keep=False)]
+    sets = [list(rows.index) for _, rows in repeated.groupby(repeated, sort=False)]
     return sorted(sets, key=lambda rows: (-len(rows), rows))
 
 

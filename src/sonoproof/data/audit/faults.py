@@ -8,6 +8,7 @@ import pandas as pd
 
 from sonoproof.data.audit.findings import Finding, Level
 from sonoproof.data.audit.material import Material
+from sonoproof.types import BoolArray
 from sonoproof.wording import counted, of_rows
 
 BLANK_CONTRAST: Final = 4.0
@@ -36,10 +37,18 @@ def find_unreadable(material: Material) -> list[Finding]:
     return [Finding("unusable-rows", Level.WARNING, "Rows that cannot be used", detail, numbers, ("quarantine.csv",))]
 
 
+def is_blank(measures: pd.DataFrame) -> BoolArray:
+    """Which frames show nothing, bool (N,)."""
+    return (measures["contrast"] < BLANK_CONTRAST).to_numpy(dtype=bool)
+
+
 def find_blank(material: Material) -> list[Finding]:
     """Frames of one level."""
-    blank = material.records[(material.measures["contrast"] < BLANK_CONTRAST).to_numpy()]
-    detail = "They are one grey level from edge to edge, so there is nothing to learn from them"
+    blank = material.records[is_blank(material.measures)]
+    detail = (
+        "They are one grey level from edge to edge, so there is nothing to learn from them; they "
+        "join no patients"
+    )
     return _faulty(blank, material, name="blank-frames", title="Blank frames", detail=detail)
 
 

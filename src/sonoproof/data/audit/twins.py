@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from sonoproof.data.cohort.grouping import content_of
+
 
 @dataclass(frozen=True)
 class Twins:
@@ -35,8 +37,11 @@ def find_twins(records: pd.DataFrame) -> Twins:
     matched: dict[str, pd.Series[bool]] = {}
     back = pd.Series(False, index=sheet.index)
     for column in ("pixel_sha256", "sha256", "source"):
-        matched[column] = test[column].isin(set(sheet[column]) - {""})
-        back |= sheet[column].isin(set(test[column]) - {""})
+        of_sheet, of_tests = (
+            rows[column] if column == "source" else content_of(rows, column) for rows in (sheet, test)
+        )
+        matched[column] = of_tests.isin(set(of_sheet) - {""})
+        back |= of_sheet.isin(set(of_tests) - {""})
     identical = matched["pixel_sha256"] | matched["sha256"]
     twin = identical | matched["source"]
     return Twins(

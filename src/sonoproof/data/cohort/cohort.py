@@ -25,6 +25,8 @@ from sonoproof.data.labels.sheet import read_sheet, table_name
 from sonoproof.errors import CohortError
 from sonoproof.runfolder import QUARANTINE_COLUMNS
 
+_SHOWN_REASONS = 3
+
 
 @dataclass(frozen=True)
 class Cohort:
@@ -86,7 +88,7 @@ def build_cohort(
     other = _other_folder(test_images, "the test folder", sheet, test_sheet)
     cohort = _join_sheet(sheet, index_images(images), config, origin="sheet", other=other)
     cohort.check_accounts()
-    _require_two_classes(cohort)
+    require_two_classes(cohort.records, cohort.quarantine, classes=cohort.classes)
     return cohort
 
 
@@ -222,14 +224,27 @@ def _unnamable_files(index: FileIndex) -> pd.DataFrame:
     return table.assign(sheet_row=0, origin="test", sheet="", cell="", value="")[list(QUARANTINE_COLUMNS)]
 
 
-def _require_two_classes(cohort: Cohort) -> None:
-    counts = cohort.records["label"].value_counts()
+def require_two_classes(records: pd.DataFrame, quarantine: pd.DataFrame, *, classes: Classes) -> None:
+    """Check that there are rows of both classes to learn from.
+
+    Args:
+        records: The rows of the sheet that can be used.
+        quarantine: Those that cannot.
+        classes: The two classes.
+
+    Raises:
+        CohortError: A class has no row; says how many rows were lost, and why.
+    """
+    counts = records["label"].value_counts()
     if len(counts) == 2:
         return
-    used = ", ".join(f"{count} {label!r}" for label, count in counts.items()) or "none"
-    lacking = " or ".join(repr(name) for name in cohort.classes.names if name not in counts)
-    reasons = cohort.quarantine["reason"].value_counts().head(3)
-    why = "; ".join(f"{count} × {reason}" for reason, count in reasons.items())
+    reasons = quarantine["reason"].value_counts()
+    why = "; ".join(f"{count} × {reason}" for reason, count in reasons.head(_SHOWN_REASONS).items())
+    why += f"; and {len(reasons) - _SHOWN_REASONS} more reasons" if len(reasons) > _SHOWN_REASONS else ""
+    if not len(records):
+        raise CohortError(f"none of the {len(quarantine)} rows can be used: {why}; correct the sheet or the files")
+    used = ", ".join(f"{count} {label!r}" for label, count in counts.items())
+    lacking = " or ".join(repr(name) for name in classes.names if name not in counts)
     raise CohortError(
         f"only one class is left: the usable rows are {used}, and none is {lacking}; a classifier needs frames of both"
         f" classes{f' (quarantined: {why})' if why else ''}"

@@ -18,7 +18,7 @@ def assign_groups(records: pd.DataFrame, *, columns: Sequence[str], by_source: b
     """Join frames that share a value of any grouping column, their source or their pixels.
 
     The groups are the connected components: if a clip joins two patients, both patients are one group. A missing
-    value ("") joins nothing.
+    value ("") joins nothing, nor does the content of a frame whose column ``blank`` is "yes".
 
     Args:
         records: One row per frame with ``image_id``, the grouping columns and, if known, ``sha256``, ``pixel_sha256``
@@ -61,7 +61,18 @@ def shared_keys(records: pd.DataFrame, *, columns: Sequence[str], by_source: boo
         )
     optional = [*(["source"] if by_source else []), *_CONTENT_COLUMNS]
     for column in dict.fromkeys([*columns, *(name for name in optional if name in records.columns)]):
-        yield column, [_text(value) for value in records[column].tolist()]
+        values = content_of(records, column) if column in _CONTENT_COLUMNS else records[column]
+        yield column, [_text(value) for value in values.tolist()]
+
+
+def content_of(records: pd.DataFrame, column: str) -> pd.Series[str]:
+    """A hash of each frame by which it is known to be another one; "" for blank frames, which say nothing.
+
+    Args:
+        records: The frames; those whose column ``blank`` is "yes" have no content.
+        column: ``sha256`` or ``pixel_sha256``.
+    """
+    return records[column].where(records["blank"] != "yes", "") if "blank" in records else records[column]
 
 
 def _text(value: object) -> str:

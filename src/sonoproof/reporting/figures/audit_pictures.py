@@ -195,7 +195,9 @@ def _conflict_matrix(frames: _AuditedFrames) -> list[Path]:
 
 def _identical_pairs(frames: _AuditedFrames) -> list[tuple[str, str]]:
     pairs = []
-    for _, labels in frames.sheet[frames.sheet["label"] != ""].groupby("pixel_sha256")["label"]:
+    labelled = frames.sheet[frames.sheet["label"] != ""]
+    content = content_of(labelled, "pixel_sha256")
+    for _, labels in labelled["label"][content != ""].groupby(content):
         values = sorted(labels)
         pairs += [(one, other) for place, one in enumerate(values) for other in values[place + 1 :]]
     return pairs

@@ -234,6 +234,19 @@ def test_each_detector_finds_what_was_planted_and_only_when_enabled(cohort: Coho
     assert name not in ids(without)
 
 
+def test_blank_frames_join_no_patients_whatever_else_is_equal(cohort: Cohort) -> None:
+    for patient in range(6):
+        cohort.add(f"p{patient:02d}_black.png", np.zeros((120, 120, 3), np.uint8), patient=f"p{patient:02d}")
+    cohort.add("black.png", np.zeros((120, 120, 3), np.uint8), patient="p99", label="unhealthy")
+    outcome = cohort.audit()
+
+    assert finding(outcome, "blank-frames").numbers["frames"] == 7
+    assert outcome.records.groupby("group")["patient_id"].nunique().max() == 1
+    assert outcome.records["blank"].tolist().count("yes") == 7
+    assert len(outcome.quarantined) == 0
+    assert "exact-duplicates" not in ids(outcome)
+
+
 @pytest.mark.parametrize(
     ("name", "series"),
     [
