@@ -110,6 +110,8 @@ class FramesConfig:
             and loses detail.
         aspect: How a frame is made square: ``pad`` keeps its proportions and fills the rest with black, ``crop`` keeps
             them and cuts off the longer side, ``stretch`` distorts it.
+        bits: Bits in use of samples of 16 bits: 8, 10, 12, 14 or 16. If not set, the frames of the sheet decide
+            together. A frame that needs more is quarantined.
         max_pixels: Images with more pixels than this are quarantined without being decoded, because a damaged or
             hostile file can claim any size.
         workers: Threads that decode frames. If not set, one per processor.
@@ -117,6 +119,7 @@ class FramesConfig:
 
     size: Annotated[int | None, Between(1, 2048, unset=0)] = None
     aspect: Literal["pad", "stretch", "crop"] = "pad"
+    bits: Annotated[int | None, Between(8, 16)] = None
     max_pixels: Annotated[int, Between(1, 10**12)] = 100_000_000
     workers: Annotated[int | None, Between(1, 1024, unset=0)] = None
 

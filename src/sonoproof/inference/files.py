@@ -126,7 +126,8 @@ def predict_files(
 
     def read(file: Path) -> _Read:
         try:
-            return _Read(file, engine.spec.preprocessing(decode(file, max_pixels=frames.max_pixels)))
+            pixels = decode(file, max_pixels=frames.max_pixels, bits=engine.spec.preprocessing.bits)
+            return _Read(file, engine.spec.preprocessing(pixels))
         except FrameError as error:
             return _Read(file, None, reason=error.reason)
 

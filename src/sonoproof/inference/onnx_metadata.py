@@ -5,18 +5,22 @@ The descriptions name operations, not intentions: shrinking "by averaging" gives
 
 from __future__ import annotations
 
+from sonoproof.data.frames.depth import OVERLAY_SHARE
 from sonoproof.training.model_spec import ModelSpec
 from sonoproof.training.verdict import NOT_SURE, UNLIKE
 
 _DECODING = (
     "RGB, 8 bits per sample. A grey image has the same value in all three channels; a palette is replaced by its "
-    "colours. Samples of 16 bits: round(sample * 255 / white), where white is the smallest of 255, 4095 and 65535 that "
-    "is not below the largest colour sample of the file; a TIFF in which zero is white is inverted. "
+    "colours. Samples of 16 bits: {samples}; a TIFF in which zero is white is inverted. "
     "Alpha: round(colour * alpha / its largest value), on black; transparent colours become black. "
     "Turned upright by the EXIF or TIFF orientation. Colour profiles and gamma are not applied. JPEG is decoded as "
     "libjpeg does by default (cv2.imread and Pillow give the same bytes); CMYK as by Pillow's convert('RGB'). "
     "Files of several pages, LAB and floating-point pixels are refused. "
     "round() rounds halves to the even number, here and below"
+)
+_OWN_DEPTH = (
+    "round(sample * 255 / white), where white is the smallest of 255, 4095 and 65535 that is not below the largest "
+    "colour sample of the file"
 )
 _RESIZING = (
     "First cv2.resize(image, (min(w, width), min(h, height)), interpolation=cv2.INTER_AREA), "
@@ -46,7 +50,7 @@ def describe(spec: ModelSpec) -> dict[str, str]:
     size, classes = spec.preprocessing.size, spec.classes
     threshold = float(spec.decision.operating_point.threshold)
     return {
-        "decoding": _DECODING,
+        "decoding": _DECODING.format(samples=_describe_depth(spec.preprocessing.bits)),
         "before_input": _describe_canvas(spec),
         "input": f"frames: (n, {size}, {size}, 3) uint8, RGB, upright, not scaled; x/127.5-1 is in the graph",
         "output": f"logit and calibrated probability of the class {classes.positive!r}, (n) each; "
@@ -58,6 +62,16 @@ def describe(spec: ModelSpec) -> dict[str, str]:
         if spec.novelty is not None
         else f"not known: what the training frames look like was not learned; no answer is {UNLIKE!r}",
     }
+
+
+def _describe_depth(bits: int | None) -> str:
+    if bits is None:
+        return _OWN_DEPTH
+    white = 2**bits - 1
+    return (
+        f"round(min(sample, {white}) * 255 / {white}), whatever the file's own largest sample is; a file with more "
+        f"than {100 * OVERLAY_SHARE:g} % of its colour samples above {white} is refused"
+    )
 
 
 def _describe_canvas(spec: ModelSpec) -> str:

@@ -15,6 +15,8 @@ from sonoproof.data.audit.findings import Level
 from sonoproof.data.cohort.cohort import Cohort, build_cohort, build_test_cohort, require_two_classes
 from sonoproof.data.cohort.description import describe_cohort
 from sonoproof.data.frames.facts import decode
+from sonoproof.data.frames.one_pass import find_depth
+from sonoproof.data.frames.store import open_store
 from sonoproof.data.labels.spelling import unify_groups
 from sonoproof.errors import CohortError
 from sonoproof.reporting.figures.audit_pictures import draw_audit
@@ -39,15 +41,7 @@ def audit(context: RunContext) -> list[Path]:
         cohorts.append(_test_cohort(context, cohort))
     for line in describe_cohort(cohort):
         context.say(line)
-    records = pd.concat([part.records for part in cohorts], ignore_index=True).fillna("")
-    examined = examine_frames(
-        unify_groups(records, cohort.group_columns)[0],
-        store=context.store,
-        folder=context.run.store / "examined",
-        lookalikes=context.config.audit.lookalikes,
-        resume=context.resume,
-        progress=context.progress,
-    )
+    examined = _examine(context, cohorts)
     lost = [table for table in (*(part.quarantine for part in cohorts), examined.unreadable) if len(table)]
     unusable = pd.concat(lost, ignore_index=True) if lost else examined.unreadable
     _require_frames(examined.records, unusable, classes=cohort.classes, with_test=len(cohorts) > 1)
@@ -56,11 +50,27 @@ def audit(context: RunContext) -> list[Path]:
     _say_accounts(context, cohorts, records=outcome.records, quarantine=quarantine)
     write_table(context.run.records, outcome.records, columns=RECORD_COLUMNS)
     write_table(context.run.quarantine, quarantine, columns=QUARANTINE_COLUMNS)
-    write_json(context.run.cohort, _cohort_facts(cohorts, outcome.records, quarantine), schema="cohort")
+    write_json(
+        context.run.cohort, _cohort_facts(cohorts, outcome.records, quarantine, bits=examined.bits), schema="cohort"
+    )
     outcome.require_clear()
     # audit.json is added to by the probes, which then answer for it.
     written = [path for path in files_in(context.run.audit_folder) if path.name not in PROBE_FILES]
     return [context.run.records, context.run.quarantine, context.run.cohort, *written]
+
+
+def _examine(context: RunContext, cohorts: Sequence[Cohort]) -> Examination:
+    """Read every frame once, its grey levels scaled by the depth of the cohort."""
+    records = pd.concat([part.records for part in cohorts], ignore_index=True).fillna("")
+    preprocessing = dataclasses.replace(context.preprocessing, bits=_bits(context, cohorts[0]))
+    return examine_frames(
+        unify_groups(records, cohorts[0].group_columns)[0],
+        store=open_store(context.run.store, preprocessing=preprocessing, frames=context.config.frames),
+        folder=context.run.store / "examined",
+        lookalikes=context.config.audit.lookalikes,
+        resume=context.resume,
+        progress=context.progress,
+    )
 
 
 def _audit(context: RunContext, cohort: Cohort, examined: Examination, *, unusable: pd.DataFrame) -> AuditOutcome:
@@ -75,7 +85,7 @@ def _audit(context: RunContext, cohort: Cohort, examined: Examination, *, unusab
     path_of = dict(zip(examined.records["image_id"], examined.records["path"], strict=True))
 
     def load(image_id: str) -> UInt8Array:
-        return decode(path_of[image_id], max_pixels=context.config.frames.max_pixels)
+        return decode(path_of[image_id], max_pixels=context.config.frames.max_pixels, bits=examined.bits)
 
     pictures = draw_audit(outcome, folder=context.run.audit_folder, load=load)
     write_audit(context.run, outcome, pictures=pictures)
@@ -83,6 +93,27 @@ def _audit(context: RunContext, cohort: Cohort, examined: Examination, *, unusab
         if finding.level != Level.INFO:
             context.say(f"{finding.level}: {finding.title}")
     return outcome
+
+
+def _bits(context: RunContext, cohort: Cohort) -> int:
+    """The depth of the frames: as set, else as the frames of the sheet have it.
+
+    Raises:
+        CohortError: They do not have one depth.
+    """
+    if context.config.frames.bits:
+        return context.config.frames.bits
+    paths = cohort.records["path"].tolist()
+    depth = find_depth(paths, config=context.config.frames, progress=context.progress)
+    if not depth.agreed:
+        needs = ", ".join(f"{count:,} need {bits}" for bits, count in depth.needs.items())
+        raise CohortError(
+            f"the 16-bit frames do not have one depth ({needs} of their 16 bits), and scaled alike some would be "
+            "black; convert them to the same depth, or set frames.bits"
+        )
+    if depth.needs:
+        context.say(f"16-bit frames: {depth.bits} bits are in use, white is {2**depth.bits - 1:,}")
+    return depth.bits
 
 
 def _require_frames(records: pd.DataFrame, unusable: pd.DataFrame, *, classes: Classes, with_test: bool) -> None:
@@ -122,9 +153,13 @@ def _say_accounts(
     context.say(f"rows read {read:,} = used {len(records):,} + quarantined {len(quarantine):,}")
 
 
-def _cohort_facts(cohorts: Sequence[Cohort], records: pd.DataFrame, quarantine: pd.DataFrame) -> dict[str, Any]:
+def _cohort_facts(
+    cohorts: Sequence[Cohort], records: pd.DataFrame, quarantine: pd.DataFrame, *, bits: int
+) -> dict[str, Any]:
     first = cohorts[0]
-    facts: dict[str, Any] = {"classes": dataclasses.asdict(first.classes), "group_columns": list(first.group_columns)}
+    facts: dict[str, Any] = {
+        "classes": dataclasses.asdict(first.classes), "group_columns": list(first.group_columns), "bits": bits
+    }  # fmt: skip
     for origin, cohort in zip(("sheet", "test"), cohorts, strict=False):
         facts[origin] = {
             "rows_read": cohort.rows_read,

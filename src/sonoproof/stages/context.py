@@ -115,7 +115,13 @@ class RunContext:
     def preprocessing(self) -> Preprocessing:
         """How a frame is brought to the network's size."""
         size = self.config.frames.size or backbone_image_size(self.config.model)
-        return Preprocessing(size=size, aspect=self.config.frames.aspect)
+        return Preprocessing(size=size, aspect=self.config.frames.aspect, bits=self._bits)
+
+    @property
+    def _bits(self) -> int | None:
+        """The depth of the frames as the audit found it; None in runs of earlier versions."""
+        known = read_json(self.run.cohort, schema="cohort").get("bits") if self.run.cohort.is_file() else None
+        return self.config.frames.bits or known
 
     @cached_property
     def store(self) -> FrameStore:

@@ -70,7 +70,9 @@ def _write_doubts(context: RunContext, outcome: ProbeOutcome) -> list[Path]:
         workbook,
         outcome.doubts.head(outcome.review),
         classes=context.classes.names,
-        load=lambda image_id: decode(paths[image_id], max_pixels=context.config.frames.max_pixels),
+        load=lambda image_id: decode(
+            paths[image_id], max_pixels=context.config.frames.max_pixels, bits=context.preprocessing.bits
+        ),
     )
     return [table, workbook]
 

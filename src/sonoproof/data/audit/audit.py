@@ -16,7 +16,7 @@ from sonoproof.data.audit.appearance import find_appearances, find_properties, p
 from sonoproof.data.audit.balance import class_balance, find_imbalance
 from sonoproof.data.audit.duplicates import find_exact_duplicates
 from sonoproof.data.audit.examination import Examination
-from sonoproof.data.audit.faults import find_blank, find_tiny, find_unreadable, is_blank
+from sonoproof.data.audit.faults import find_blank, find_depths, find_tiny, find_unreadable, is_blank
 from sonoproof.data.audit.findings import Finding, severity
 from sonoproof.data.audit.material import Material
 from sonoproof.data.audit.naming import find_name_series
@@ -39,6 +39,7 @@ DETECTORS: Final[Mapping[str, Detector]] = MappingProxyType(
         "unreadable": find_unreadable,
         "blank": find_blank,
         "tiny": find_tiny,
+        "depth": find_depths,
         "appearances": find_appearances,
         "properties": find_properties,
         "imbalance": find_imbalance,
@@ -106,7 +107,9 @@ def audit_cohort(
     """
     rows = _with_sources(examined.records, examined.lookalikes, blank=is_blank(examined.measures))
     rows["group"] = assign_groups(rows, columns=group_columns)
-    material = Material(rows, examined.measures, quarantine, classes, tuple(group_columns), examined.lookalikes)
+    material = Material(
+        rows, examined.measures, quarantine, classes, tuple(group_columns), examined.lookalikes, examined.bits
+    )
     found = [finding for detect in detectors.values() for finding in detect(material)]
     kept, dropped, decided, blocks = apply_policies(rows, config=config)
     kept["group"] = assign_groups(kept, columns=group_columns)

@@ -35,12 +35,14 @@ class Examination:
         unreadable: The records whose file cannot be used, `QUARANTINE_COLUMNS`.
         measures: ``image_id`` and the measures of `describe_frame`, with the index of `records`.
         lookalikes: What the look-alike search found, or None where it was not run.
+        bits: The depth of the frames; 8 where none has samples of 16 bits.
     """
 
     records: pd.DataFrame
     unreadable: pd.DataFrame
     measures: pd.DataFrame
     lookalikes: LookalikeResult | None
+    bits: int = 8
 
 
 def examine_frames(
@@ -69,7 +71,9 @@ def examine_frames(
     if not resume:
         shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
-    cohort_is = hashlib.sha256("\0".join([__version__, str(lookalikes), *records["image_id"]]).encode()).hexdigest()
+    cohort_is = hashlib.sha256(
+        "\0".join([__version__, str(lookalikes), store.preprocessing.key(), *records["image_id"]]).encode()
+    ).hexdigest()
     views = folder / "views.bin"
     with (
         Journal(folder / "frames.jsonl", of=cohort_is) as journal,
@@ -81,12 +85,13 @@ def examine_frames(
         }
         if lookalikes:
             looks["view"] = spool.look
-        read = read_frames(records, config=store.frames, looks=looks, journal=journal, progress=progress)
+        bits = store.preprocessing.bits
+        read = read_frames(records, config=store.frames, bits=bits, looks=looks, journal=journal, progress=progress)
         found = _search(read, spool, folder, workers=store.frames.workers, progress=progress) if lookalikes else None
     shutil.rmtree(folder)
     measures = pd.DataFrame(read.seen["measures"], index=read.records.index)
     measures.insert(0, "image_id", read.records["image_id"])
-    return Examination(read.records, read.quarantine, measures, found)
+    return Examination(read.records, read.quarantine, measures, found, bits or 8)
 
 
 def _needed_bytes(journal: Journal, views: Path) -> int:

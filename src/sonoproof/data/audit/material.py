@@ -22,6 +22,7 @@ class Material:
         classes: The two classes.
         group_columns: Group columns of the sheet.
         lookalikes: What the look-alike search found, or None where it was not run.
+        bits: The depth of the frames.
     """
 
     records: pd.DataFrame
@@ -30,6 +31,7 @@ class Material:
     classes: Classes
     group_columns: tuple[str, ...]
     lookalikes: LookalikeResult | None
+    bits: int = 8
 
     @property
     def class_names(self) -> tuple[str, str]:

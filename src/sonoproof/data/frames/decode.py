@@ -7,10 +7,8 @@ is ours, checked on the header before any pixel is allocated, without touching P
 
 What a pixel means:
 
-- 16-bit samples are scaled linearly by the smallest depth of 8, 12 and 16 bits that holds the file's largest
-  sample. Scanners write 12-bit (and 8-bit) data into 16-bit files; scaled by the container's depth they
-  would be black. The steps are a factor of 16 apart, so that two frames of one clip do not fall on different
-  sides of one by chance. 16-bit colour is read by OpenCV, for Pillow keeps its high byte only.
+- 16-bit samples are scaled linearly by the depth of the cohort (`sonoproof.data.frames.depth`). 16-bit colour is read
+  by OpenCV, for Pillow keeps its high byte only.
 - Alpha is composited on black, the background of an ultrasound frame.
 - Embedded colour profiles are not applied; CMYK is converted by Pillow's arithmetic.
 - The EXIF (or TIFF) orientation is applied, so that a frame looks as a viewer shows it.
@@ -19,6 +17,7 @@ What a pixel means:
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import struct
 import zlib
@@ -27,13 +26,13 @@ from typing import Final
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageFile
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
+from sonoproof.data.frames.deep import DeepPixels, decode_deep, is_deep
 from sonoproof.data.frames.jpeg import check_jpeg, decode_jpeg
 from sonoproof.errors import FrameError
 from sonoproof.types import UInt8Array
@@ -42,15 +41,17 @@ from sonoproof.types import UInt8Array
 DECODER_VERSION: Final = 1
 
 _JPEG: Final = b"\xff\xd8\xff"
+_PNG: Final = b"\x89PNG\r\n\x1a\n"
 _OPENERS: Final = (
     (_JPEG, JpegImageFile),
-    (b"\x89PNG\r\n\x1a\n", PngImageFile),
+    (_PNG, PngImageFile),
     (b"BM", BmpImageFile),
     (b"II*\x00", TiffImageFile),
     (b"MM\x00*", TiffImageFile),
     (b"II+\x00", TiffImageFile),
     (b"MM\x00+", TiffImageFile),
 )
+_TIFF: Final = tuple(magic for magic, opener in _OPENERS if opener is TiffImageFile)
 _OTHER_KINDS: Final = (
     (0, b"GIF8", "GIF"),
     (8, b"WEBP", "WebP"),
@@ -66,8 +67,6 @@ _DECODER_FAULTS: Final = (
     AssertionError, RuntimeError, Warning, struct.error, zlib.error, cv2.error, Image.DecompressionBombError,
 )  # fmt: skip
 
-_TIFF_PHOTOMETRIC: Final = 262
-_TIFF_BITS_PER_SAMPLE: Final = 258
 _ORIENTATION: Final = 274
 
 
@@ -80,20 +79,25 @@ class DecodedFrame:
         format: ``JPEG``, ``PNG``, ``BMP`` or ``TIFF``.
         mode: Pillow's name of the pixel layout in the file (``L``, ``RGB``, ``P``, ``I;16``, …).
         jpeg_luminance: Quantisation table of a JPEG's luminance, 64 numbers row by row; None for other formats.
+        bits: Bits that the samples need; 8 for files that are not deeper.
+        overlay: Share of the samples above the white of the cohort.
     """
 
     pixels: UInt8Array
     format: str
     mode: str
     jpeg_luminance: tuple[int, ...] | None
+    bits: int = 8
+    overlay: float = 0.0
 
 
-def decode_bytes(data: bytes, *, max_pixels: int) -> DecodedFrame:
+def decode_bytes(data: bytes, *, max_pixels: int, bits: int | None = None) -> DecodedFrame:
     """Decode an image file held in memory.
 
     Args:
         data: The file's bytes.
         max_pixels: Images with more pixels than this are refused from their header alone.
+        bits: The depth of 16-bit samples; None for each file's own, as older models have it.
 
     Raises:
         FrameError: The bytes are no readable image; the reason is short enough for ``quarantine.csv``.
@@ -104,13 +108,30 @@ def decode_bytes(data: bytes, *, max_pixels: int) -> DecodedFrame:
             _check_chunks(image, data)
             mode, tables = image.mode, getattr(image, "quantization", None) or {}
             luminance = tuple(tables[0]) if 0 in tables else None
-            return DecodedFrame(_upright_rgb(image, data), image.format or "", mode, luminance)
+            found = _upright_rgb(image, data, bits=bits)
+            return DecodedFrame(found.rgb, image.format or "", mode, luminance, found.bits, found.overlay)
     except FrameError:
         raise
     except MemoryError as error:
         raise FrameError("does not fit into memory") from error
     except _DECODER_FAULTS as error:
         raise FrameError(_reason(error)) from error
+
+
+def may_be_deep(head: bytes) -> bool:
+    """Whether a file may have more than 8 bits per sample, by its first 32 bytes."""
+    if head.startswith(_PNG):
+        return head[24:25] == b"\x10"  # IHDR: bit depth
+    return head.startswith(_TIFF)
+
+
+def needs_depth(data: bytes) -> bool:
+    """Whether a file has more than 8 bits per sample, by its header; False for what cannot be read."""
+    try:
+        with _open(data) as image:
+            return is_deep(image, data)
+    except (FrameError, *_DECODER_FAULTS):
+        return False
 
 
 def _open(data: bytes) -> ImageFile.ImageFile:
@@ -142,22 +163,23 @@ def _check_chunks(image: ImageFile.ImageFile, data: bytes) -> None:
         PngImageFile(io.BytesIO(data)).verify()
 
 
-def _upright_rgb(image: ImageFile.ImageFile, data: bytes) -> UInt8Array:
+def _upright_rgb(image: ImageFile.ImageFile, data: bytes, *, bits: int | None) -> DeepPixels:
     orientation = image.getexif().get(_ORIENTATION, 1)
+    decoded = _rgb(image, data, bits=bits)
+    turned_already = isinstance(image, TiffImageFile)  # by Pillow and by OpenCV; of other formats by neither
+    upright = decoded.rgb if turned_already else _turn_upright(decoded.rgb, orientation)
+    contiguous = np.require(upright, requirements=["C_CONTIGUOUS", "WRITEABLE"])  # Pillow's own array is read-only
+    return dataclasses.replace(decoded, rgb=contiguous)
+
+
+def _rgb(image: ImageFile.ImageFile, data: bytes, *, bits: int | None) -> DeepPixels:
+    if is_deep(image, data):
+        return decode_deep(image, data, bits=bits)
     pixels = decode_jpeg(data, image) if isinstance(image, JpegImageFile) else None
     if pixels is None:
-        pixels = _by_pillow(image, data)
-    turned_already = isinstance(image, TiffImageFile)  # by Pillow and by OpenCV; of other formats by neither
-    upright = pixels if turned_already else _turn_upright(pixels, orientation)
-    return np.require(upright, requirements=["C_CONTIGUOUS", "WRITEABLE"])  # Pillow's own array is read-only
-
-
-def _by_pillow(image: ImageFile.ImageFile, data: bytes) -> UInt8Array:
-    deep_colour = _is_deep_colour(image, data)
-    image.load()
-    if deep_colour:
-        return _deep_colour_to_rgb(data)
-    return _deep_grey_to_rgb(image) if image.mode.startswith("I") else _eight_bit_to_rgb(image)
+        image.load()
+        pixels = _eight_bit_to_rgb(image)
+    return DeepPixels(pixels, bits=8, overlay=0.0)
 
 
 def _eight_bit_to_rgb(image: Image.Image) -> UInt8Array:
@@ -169,50 +191,6 @@ def _eight_bit_to_rgb(image: Image.Image) -> UInt8Array:
         layer = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", layer.size, (0, 0, 0, 255)), layer)
     return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
-
-
-def _deep_grey_to_rgb(image: Image.Image) -> UInt8Array:
-    samples = np.asarray(image)
-    if samples.min(initial=0) < 0 or samples.max(initial=0) > 65535:
-        raise FrameError("has 32-bit pixels outside 0 to 65535; save it with 8 or 16 bits")
-    transparent = image.info.get("transparency")
-    if isinstance(transparent, int):
-        samples = np.where(samples == transparent, 0, samples)
-    grey: UInt8Array = _to_eight_bits(samples.astype(np.uint16))
-    if isinstance(image, TiffImageFile) and image.tag_v2.get(_TIFF_PHOTOMETRIC) == 0:  # WhiteIsZero
-        grey = 255 - grey
-    return np.repeat(grey[..., None], 3, axis=-1)
-
-
-def _is_deep_colour(image: ImageFile.ImageFile, data: bytes) -> bool:
-    if image.mode.startswith(("I", "F")):
-        return False
-    if isinstance(image, PngImageFile):
-        return data[24] == 16  # IHDR: bit depth
-    if isinstance(image, TiffImageFile):
-        return bool(max(image.tag_v2.get(_TIFF_BITS_PER_SAMPLE, (8,))) == 16)
-    return False
-
-
-def _deep_colour_to_rgb(data: bytes) -> UInt8Array:
-    """Decode 16-bit colour with OpenCV: of 12-bit data Pillow's high byte would leave four bits.
-
-    Pillow has decoded the same bytes before without a complaint, so that nothing truncated comes this far.
-    """
-    samples = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if samples is None or samples.dtype != np.uint16 or samples.ndim != 3 or samples.shape[2] not in (3, 4):
-        raise FrameError("has a 16-bit pixel layout that is not supported; save it as grey or RGB")
-    rgb: UInt8Array = _to_eight_bits(samples[..., 2::-1].astype(np.uint16))
-    if samples.shape[2] == 4:
-        rgb = np.rint(rgb * (samples[..., 3:] / 65535.0)).astype(np.uint8)
-    return rgb
-
-
-def _to_eight_bits(samples: npt.NDArray[np.uint16]) -> UInt8Array:
-    largest = int(samples.max(initial=0))
-    white = next(2**bits - 1 for bits in (8, 12, 16) if largest < 2**bits)
-    scaled: UInt8Array = np.rint(samples * (255.0 / white)).astype(np.uint8)
-    return scaled
 
 
 def _turn_upright(pixels: UInt8Array, orientation: int) -> UInt8Array:

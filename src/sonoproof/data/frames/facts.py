@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from sonoproof.data.frames.decode import DecodedFrame, decode_bytes
+from sonoproof.data.frames.decode import DecodedFrame, decode_bytes, may_be_deep, needs_depth
 from sonoproof.errors import FrameError
 from sonoproof.types import UInt8Array
 
@@ -32,6 +32,8 @@ class FrameFacts:
         format: ``JPEG``, ``PNG``, ``BMP`` or ``TIFF``.
         mode: Pixel layout of the file in Pillow's words (``L``, ``RGB``, ``P``, ``I;16``, …).
         file_bytes: Size of the file in bytes.
+        bits: Bits that its samples need; 8 for files that are not deeper.
+        overlay: Share of its samples above the white of the cohort.
     """
 
     sha256: str
@@ -41,6 +43,8 @@ class FrameFacts:
     format: str
     mode: str
     file_bytes: int
+    bits: int = 8
+    overlay: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -58,12 +62,13 @@ class ReadFrame:
     jpeg_luminance: tuple[int, ...] | None
 
 
-def decode(source: Path | str | bytes, *, max_pixels: int) -> UInt8Array:
+def decode(source: Path | str | bytes, *, max_pixels: int, bits: int | None = None) -> UInt8Array:
     """Decode an image file to upright RGB pixels. See `sonoproof.data.frames.decode` for what a pixel means.
 
     Args:
         source: Path of the file, or its bytes.
         max_pixels: Images with more pixels than this are refused from their header alone.
+        bits: The depth of 16-bit samples; None for each file's own.
 
     Returns:
         RGB pixels, (H, W, 3).
@@ -72,11 +77,23 @@ def decode(source: Path | str | bytes, *, max_pixels: int) -> UInt8Array:
         FrameError: The file cannot be used; says why.
     """
     if isinstance(source, bytes):
-        return decode_bytes(source, max_pixels=max_pixels).pixels
-    return _read(Path(source), max_pixels=max_pixels)[1].pixels
+        return decode_bytes(source, max_pixels=max_pixels, bits=bits).pixels
+    return _read(Path(source), max_pixels=max_pixels, bits=bits)[1].pixels
 
 
-def read_frame(path: Path | str, *, max_pixels: int) -> ReadFrame:
+def bits_of_deep_file(path: Path | str, *, max_pixels: int) -> int | None:
+    """Bits that the samples of a 16-bit file need; None for other files and for those that cannot be read."""
+    try:
+        with Path(path).open("rb") as file:
+            if not may_be_deep(file.read(32)):
+                return None
+        data = _read_bytes(Path(path), most_bytes=_most_bytes(max_pixels))
+        return decode_bytes(data, max_pixels=max_pixels).bits if needs_depth(data) else None
+    except (FrameError, OSError, ValueError):  # reading it again says why
+        return None
+
+
+def read_frame(path: Path | str, *, max_pixels: int, bits: int | None = None) -> ReadFrame:
     """Read and decode an image file once.
 
     Hash and pixels come from the same bytes, so that a file changed meanwhile cannot give one of each.
@@ -84,7 +101,7 @@ def read_frame(path: Path | str, *, max_pixels: int) -> ReadFrame:
     Raises:
         FrameError: The file cannot be used; says why.
     """
-    data, decoded = _read(Path(path), max_pixels=max_pixels)
+    data, decoded = _read(Path(path), max_pixels=max_pixels, bits=bits)
     height, width = decoded.pixels.shape[:2]
     facts = FrameFacts(
         sha256=hashlib.sha256(data).hexdigest(),
@@ -94,6 +111,8 @@ def read_frame(path: Path | str, *, max_pixels: int) -> ReadFrame:
         format=decoded.format,
         mode=decoded.mode,
         file_bytes=len(data),
+        bits=decoded.bits,
+        overlay=decoded.overlay,
     )
     return ReadFrame(facts, decoded.pixels, decoded.jpeg_luminance)
 
@@ -110,12 +129,16 @@ def pixel_sha256(pixels: UInt8Array) -> str:
     return digest.hexdigest()
 
 
-def _read(path: Path, *, max_pixels: int) -> tuple[bytes, DecodedFrame]:
-    data = _read_bytes(path, most_bytes=max_pixels * _MAX_BYTES_PER_PIXEL + _MAX_METADATA_BYTES)
+def _read(path: Path, *, max_pixels: int, bits: int | None) -> tuple[bytes, DecodedFrame]:
+    data = _read_bytes(path, most_bytes=_most_bytes(max_pixels))
     try:
-        return data, decode_bytes(data, max_pixels=max_pixels)
+        return data, decode_bytes(data, max_pixels=max_pixels, bits=bits)
     except FrameError as error:
         raise FrameError(error.reason, path=path) from error
+
+
+def _most_bytes(max_pixels: int) -> int:
+    return max_pixels * _MAX_BYTES_PER_PIXEL + _MAX_METADATA_BYTES
 
 
 def _read_bytes(path: Path, *, most_bytes: int) -> bytes:

@@ -15,7 +15,6 @@ from typing import Final
 import cv2
 import numpy as np
 import simplejpeg
-from scipy.fft import dct
 
 from sonoproof.data.frames.jpeg_segments import QUANTISATION_TABLES, segments
 from sonoproof.types import Float32Array, UInt8Array
@@ -33,7 +32,7 @@ _MOST_SUSPECTS: Final = 48
 _UNSURE_LIMIT: Final = 1.25
 """The same limit where steps of 1 cannot be halved: there the coefficients are known less exactly."""
 
-_DCT: Final = np.kron(*2 * (dct(np.eye(_SIDE), axis=0, norm="ortho").astype(np.float32),))
+_DCT: Final = np.kron(*2 * (cv2.dct(np.eye(_SIDE, dtype=np.float32), flags=cv2.DCT_ROWS).T,))
 """The transform of a block that is written row by row, (64, 64) (ITU-T T.81, A.3.3)."""
 
 

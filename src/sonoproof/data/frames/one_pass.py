@@ -14,7 +14,8 @@ import pandas as pd
 
 from sonoproof.concurrency import map_in_order
 from sonoproof.config import FramesConfig
-from sonoproof.data.frames.facts import FrameFacts, ReadFrame, read_frame
+from sonoproof.data.frames.depth import Depth, agree_on_depth
+from sonoproof.data.frames.facts import FrameFacts, ReadFrame, bits_of_deep_file, read_frame
 from sonoproof.data.frames.journal import Journal
 from sonoproof.errors import FrameError
 from sonoproof.progress import SILENT, Progress
@@ -43,6 +44,7 @@ def read_frames(
     records: pd.DataFrame,
     *,
     config: FramesConfig,
+    bits: int | None = None,
     looks: Mapping[str, Look] = MappingProxyType({}),
     journal: Journal | None = None,
     progress: Progress = SILENT.progress,
@@ -55,6 +57,7 @@ def read_frames(
         records: One row per frame with at least ``image_id`` and ``path``; ``sheet_row``, ``reference``, ``origin``,
             ``sheet`` and ``cell`` go into the quarantine row where they are there.
         config: Size limit and number of threads.
+        bits: The depth of the cohort's 16-bit samples (`find_depth`); None for each file's own.
         looks: What is done with each usable frame, by name.
         journal: Keeps what was seen of each frame; frames that an earlier attempt saw are not read again.
         progress: Called with (frames done, frames in all).
@@ -65,7 +68,7 @@ def read_frames(
 
     def read(path: str) -> dict[str, Any]:
         try:
-            frame = read_frame(path, max_pixels=config.max_pixels)
+            frame = read_frame(path, max_pixels=config.max_pixels, bits=bits)
         except FrameError as error:
             return {"unusable": error.reason}
         return {"facts": asdict(frame.facts), **{name: look(frame) for name, look in looks.items()}}
@@ -79,6 +82,22 @@ def read_frames(
             journal.append(outcome)
         outcomes.append(outcome)
     return _joined(records, outcomes, looks=list(looks))
+
+
+def find_depth(paths: Sequence[str], *, config: FramesConfig, progress: Progress = SILENT.progress) -> Depth:
+    """The depth of a cohort's frames; only files with samples of 16 bits are decoded.
+
+    Args:
+        paths: The files.
+        config: Size limit and number of threads.
+        progress: Called with (files done, files in all).
+    """
+
+    def bits(path: str) -> int | None:
+        return bits_of_deep_file(path, max_pixels=config.max_pixels)
+
+    needs = map_in_order(bits, paths, workers=config.workers, progress=progress)
+    return agree_on_depth([need for need in needs if need is not None])
 
 
 def _joined(records: pd.DataFrame, outcomes: Sequence[Mapping[str, Any]], *, looks: Sequence[str]) -> FramesRead:

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from sonoproof.data.frames.decode import DECODER_VERSION
+from sonoproof.data.frames.depth import DEPTHS
 from sonoproof.errors import BundleError, ConfigError
 from sonoproof.types import UInt8Array
 
@@ -50,11 +51,14 @@ class Preprocessing:
         aspect: ``pad`` keeps the aspect ratio and fills with black on both sides, ``stretch`` does not keep
             it, ``crop`` keeps it and cuts the longer side at both ends.
         scaling: How bytes become numbers; ``x/127.5-1`` is what MobileNet's published weights expect.
+        bits: Bits in use of samples of 16 bits (8 where no frame had such samples); None, as in models of earlier
+            versions, for each file's own.
     """
 
     size: int
     aspect: Aspect = "pad"
     scaling: Literal["x/127.5-1"] = "x/127.5-1"
+    bits: int | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.size, int) or isinstance(self.size, bool) or self.size < 1:
@@ -63,6 +67,8 @@ class Preprocessing:
             raise ConfigError(f"frames.aspect must be one of {', '.join(get_args(Aspect))}, not {self.aspect!r}")
         if self.scaling != "x/127.5-1":
             raise ConfigError(f"scaling must be x/127.5-1, not {self.scaling!r}")
+        if self.bits not in (None, *DEPTHS):
+            raise ConfigError(f"frames.bits must be one of {', '.join(map(str, DEPTHS))}, not {self.bits!r}")
 
     def __call__(self, image: UInt8Array) -> UInt8Array:
         """Bring a frame to the canvas.
@@ -104,7 +110,8 @@ class Preprocessing:
 
     def to_dict(self) -> dict[str, Any]:
         """The settings as a JSON object that `from_dict` reads back to an equal object."""
-        return asdict(self)
+        settings = asdict(self)
+        return settings if self.bits is not None else {name: settings[name] for name in settings if name != "bits"}
 
     @classmethod
     def from_dict(cls, settings: Mapping[str, Any]) -> Preprocessing:
@@ -114,7 +121,7 @@ class Preprocessing:
             BundleError: A setting is missing, unknown or not valid.
         """
         known = {field.name for field in fields(cls)}
-        if set(settings) != known:
+        if set(settings) | {"bits"} != known:
             raise BundleError(f"preprocessing must have exactly {sorted(known)}, not {sorted(settings)}")
         try:
             return cls(**settings)
@@ -123,7 +130,14 @@ class Preprocessing:
 
     def key(self) -> str:
         """A short name for everything that decides the bytes of a canvas; names the folder of the store."""
-        decides = {"size": self.size, "aspect": self.aspect, "decoder": DECODER_VERSION, "resize": RESIZE_VERSION}
+        decides: dict[str, Any] = {
+            "size": self.size,
+            "aspect": self.aspect,
+            "decoder": DECODER_VERSION,
+            "resize": RESIZE_VERSION,
+        }
+        if self.bits not in (None, 8):
+            decides["bits"] = self.bits
         return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -167,7 +167,8 @@ class FrameStore:
 
     def _decode(self, keys: Sequence[str], *, progress: Progress = SILENT.progress) -> None:
         def decode(key: str) -> None:
-            frame = read_frame(self._paths[key], max_pixels=self.frames.max_pixels)
+            limit, bits = self.frames.max_pixels, self.preprocessing.bits
+            frame = read_frame(self._paths[key], max_pixels=limit, bits=bits)
             if frame.facts.sha256 != key:
                 raise FrameError("has changed since the cohort was read; start a new run", path=self._paths[key])
             self._write(key, self.preprocessing(frame.pixels))

@@ -16,6 +16,7 @@ from PIL import Image
 from sonoproof.data.audit import AuditOutcome
 from sonoproof.data.audit.duplicates import conflicting_duplicates
 from sonoproof.data.audit.sources import mixed_sources
+from sonoproof.data.cohort.grouping import content_of
 from sonoproof.data.lookalike import Link, align
 from sonoproof.reporting.figures.audit_figures import conflict_figure, mixed_sources_figure
 from sonoproof.reporting.figures.contact_sheet import Tile, contact_sheet

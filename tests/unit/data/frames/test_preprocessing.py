@@ -138,19 +138,29 @@ def test_a_needle_of_a_frame_needs_no_huge_buffer() -> None:
 
 
 def test_the_settings_survive_json() -> None:
-    preprocessing = Preprocessing(160, "crop")
-    assert Preprocessing.from_dict(json.loads(json.dumps(preprocessing.to_dict()))) == preprocessing
+    for preprocessing in (Preprocessing(160, "crop"), Preprocessing(160, bits=12)):
+        assert Preprocessing.from_dict(json.loads(json.dumps(preprocessing.to_dict()))) == preprocessing
+    assert "bits" not in Preprocessing(160).to_dict()  # as models of earlier versions have it
 
 
 def test_the_key_changes_with_whatever_changes_a_canvas() -> None:
     keys = {Preprocessing(size, aspect).key() for size in (128, 224) for aspect in get_args(Aspect)}
     assert len(keys) == 6
+    assert Preprocessing(224, bits=12).key() not in keys
+    assert Preprocessing(224, bits=8).key() == Preprocessing(224).key()  # of frames without deeper samples
     assert Preprocessing(224, "pad").key() == replace(Preprocessing(224, "crop"), aspect="pad").key()
 
 
 @pytest.mark.parametrize(
     "settings_",
-    [{"size": 0}, {"size": 2.5}, {"size": True}, {"size": 8, "aspect": "squash"}, {"size": 8, "scaling": "x/255"}],
+    [
+        {"size": 0},
+        {"size": 2.5},
+        {"size": True},
+        {"size": 8, "aspect": "squash"},
+        {"size": 8, "scaling": "x/255"},
+        {"size": 8, "bits": 9},
+    ],
 )
 def test_invalid_settings_are_errors(settings_: dict[str, object]) -> None:
     with pytest.raises(ConfigError):
