@@ -24,7 +24,8 @@ from sonoproof.data.labels.columnnames import (
     is_label_name,
     is_named_for_health_or_disease,
 )
-from sonoproof.data.labels.givensplit import holds_parts
+from sonoproof.data.labels.givensplit import PART_WORDS, holds_parts
+from sonoproof.data.labels.groupcolumns import GROUP_RULES
 from sonoproof.data.labels.notknown import find_codes, says_not_known
 from sonoproof.data.labels.purposes import PURPOSES, SPLIT, find_purpose
 from sonoproof.data.labels.vocabulary import OF_ANY_FINDING, Meaning, find_concept, find_meaning, folded, squeezed
@@ -155,7 +156,7 @@ LABEL_RULES = (
 )
 
 # Everything that decides which column is what; docs/data.md shows it in this order.
-RULES = {"image": IMAGE_RULES, "label": LABEL_RULES, "other": PURPOSES}
+RULES = {"image": IMAGE_RULES, "label": LABEL_RULES, "other": PURPOSES, "split": PART_WORDS, "group": GROUP_RULES}
 
 
 def find_rule(rules: Sequence[ColumnRule], facts: Fact) -> ColumnRule | None:

@@ -15,9 +15,9 @@ from openpyxl.utils import get_column_letter
 
 from sonoproof.config import SheetConfig
 from sonoproof.data.folder.imagefolder import has_image_suffix
-from sonoproof.data.labels.columnnames import IMAGE_NAMES, group_level, is_identifier, is_known_name
+from sonoproof.data.labels.columnnames import IMAGE_NAMES, is_known_name
 from sonoproof.data.labels.columnrules import IMAGE_RULES, LabelEvidence, image_facts, is_split_column
-from sonoproof.data.labels.groupcolumns import find_groups, may_group
+from sonoproof.data.labels.groupcolumns import find_groups
 from sonoproof.data.labels.labelcolumn import choose_label, is_reader, label_candidates
 from sonoproof.data.labels.purposes import EXCLUSION, find_purpose
 from sonoproof.data.labels.sheetcolumns import Candidate, NoSuchColumns, SheetColumns
@@ -170,11 +170,8 @@ class _Finder:
 
     def groups(self, *, taken: Sequence[int]) -> dict[int, str]:
         """The columns that are nothing else and may be group columns -> why they are not taken, "" if they are."""
-        columns, free = self.columns, self.columns.free(taken)
-        names = {index: columns.names[index] for index in free if group_level(columns.names[index]) is not None}
-        found = find_groups(names, {index: columns.cells(index) for index in names})
-        unclear = [index for index in free if is_identifier(columns.names[index]) and may_group(columns.values(index))]
-        return {**found, **dict.fromkeys(unclear, "does not say by its name what it identifies")}
+        free = self.columns.free(taken)
+        return find_groups({at: self.columns.names[at] for at in free}, {at: self.columns.cells(at) for at in free})
 
     def set_aside(self, *, taken: Sequence[int]) -> dict[int, str]:
         """The columns that give a split or say which rows to exclude -> what they are."""

@@ -16,22 +16,20 @@ from sonoproof.data.labels.vocabulary import find_concept, folded, name_tokens, 
 # The column of the records that holds it.
 GIVEN_SPLIT = "given_split"
 # Part -> what people call it.
-PART_WORDS: Mapping[str, frozenset[str]] = {
-    "fit": word_set(
+PART_WORDS: Mapping[str, str] = {
+    "fit": (
         "train training trainset trn tr fit learn learning trainval development entrenamiento apprentissage"
         " entrainement addestramento treinamento 训练 训练集"
     ),
-    "val": word_set(
+    "val": (
         "val valid validation validate valset dev tune tuning validierung validacion validazione validacao 验证 验证集"
     ),
-    "test": word_set(
-        "test testing testset tst holdout eval evaluation prueba teste prova external heldout 测试 测试集"
-    ),
+    "test": ("test testing testset tst holdout eval evaluation prueba teste prova external heldout 测试 测试集"),
 }
 FOLD_WORDS = word_set("fold folds kfold cv")
 FLAG_PARTS: Mapping[str, tuple[str, str]] = {"fit": ("fit", "test"), "val": ("val", "fit"), "test": ("test", "fit")}
 
-_PART_OF_WORD = {word: part for part, words in PART_WORDS.items() for word in words}
+_PART_OF_WORD = {word: part for part, words in PART_WORDS.items() for word in words.split()}
 _FOLD = re.compile(r"((?:k?fold|cv)[ _-]*)?(\d{1,3})")
 
 

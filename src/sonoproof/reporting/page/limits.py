@@ -26,6 +26,7 @@ def limits(files: RunFiles) -> list[str]:
         _few_units,
         _undefined_metrics,
         _no_patients,
+        _columns_not_used,
         _rows_left_out,
         _not_audited,
         _maps_that_failed,
@@ -77,6 +78,18 @@ def _no_patients(files: RunFiles) -> Iterator[str]:
             "The sheet identifies no patients or clips: frames of one patient that do not look alike may be in two "
             "parts, which would make the results optimistic."
         )
+
+
+def _columns_not_used(files: RunFiles) -> Iterator[str]:
+    unused: dict[str, str] = (files.cohort.get("inferred") or {}).get("unused_columns") or {}
+    splits = [f"“{name}”" for name, what in unused.items() if what == "split"]
+    if splits:
+        yield (
+            f"The sheet gives a split (column {' and '.join(splits)}), which was not used: the results cannot be "
+            "compared with those of others on that split."
+        )
+    for name in (name for name, what in unused.items() if what == "exclusion"):
+        yield f"The column “{name}” seems to say which rows to leave out; it was not heeded."
 
 
 def _rows_left_out(files: RunFiles) -> Iterator[str]:

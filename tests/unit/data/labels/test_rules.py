@@ -17,6 +17,8 @@ from sonoproof.data.labels.columnrules import (
     image_facts,
     label_facts,
 )
+from sonoproof.data.labels.givensplit import PART_WORDS
+from sonoproof.data.labels.groupcolumns import GROUP_RULES
 from sonoproof.data.labels.openquestions import QUESTIONS
 from sonoproof.data.labels.purposes import PURPOSES
 from sonoproof.data.labels.valuerules import VALUE_RULES
@@ -39,7 +41,10 @@ def test_the_page_shows_the_rules_of_the_code() -> None:
     assert tables("| evidence | because |") == [as_rows(IMAGE_RULES), as_rows(LABEL_RULES)]
     words = [(purpose.title, ", ".join((purpose.words + " " + purpose.whole).split()) or "–") for purpose in PURPOSES]
     assert tables("| a column for | has one of these words in its name |") == [words]
-    assert set(RULES) == {"image", "label", "other"}
+    parts = [(f"`{part}`", ", ".join(words.split())) for part, words in PART_WORDS.items()]
+    assert tables("| part | its names |") == [parts]
+    assert tables("| a group column is not used if |") == [[(rule.when,) for rule in GROUP_RULES]]
+    assert list(RULES) == ["image", "label", "other", "split", "group"]
     assert f"Evidence of {min(e for e in LabelEvidence if e.is_reason)} or more is enough" in PAGE.read_text("utf-8")
     assert tables("| the label column | what its values mean |") == [
         [(rule.column, rule.meaning) for rule in CODING_RULES]
