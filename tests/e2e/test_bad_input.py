@@ -29,7 +29,7 @@ def one_class(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def two_label_columns(table: pd.DataFrame) -> pd.DataFrame:
-    return table.drop(columns="Healthy").assign(label=table["Healthy"], **{"class": table["Healthy"]})
+    return table.drop(columns="Healthy").assign(label=table["Healthy"], **{"class": table["Healthy"][::-1].to_numpy()})
 
 
 def no_image(table: pd.DataFrame) -> pd.DataFrame:
