@@ -194,8 +194,9 @@ class FitConfig(_Seeded):
     Attributes:
         recipe: ``classic``: frozen base, one sigmoid unit, Adam, checkpoint and early stopping on validation.
             ``default``: first the head on cached features, then the whole network at a lower rate, with class weights
-            and a cosine schedule; the checkpoint is chosen on rows set aside from the fit part.
-        epochs: Maximum number of epochs of gradient training. If not set, the recipe's own.
+            and a cosine schedule; the checkpoint is chosen on rows set aside from the fit part. ``features``: no
+            training of the network; a regularised logistic regression on its features, in seconds.
+        epochs: Maximum number of epochs of gradient training; ``features`` has none. If not set, the recipe's own.
         batch: Frames per step. Lower it when memory runs out.
         learning_rate: Peak learning rate of Adam. If not set, the recipe's own.
         weight_decay: Decoupled weight decay (recipe ``default``). If not set, the recipe's own.
@@ -217,6 +218,8 @@ class FitConfig(_Seeded):
         blur_px: Largest standard deviation of a Gaussian blur, in pixels of the network's input.
         changed_share: Share of the frames that each change from ``rotation_degrees`` on is made to, drawn for each
             change on its own.
+        views: Views of each training frame that the recipe ``features`` learns from: the frame itself, and augmented
+            ones. If not set, the recipe's own.
         seeds: Number of trainings on the same split, each with the next seed. The first one is saved and reported; the
             others show how much the result depends on chance.
         ensemble: Average ``split.folds`` models, each trained without one fold of the fit part.
@@ -224,7 +227,7 @@ class FitConfig(_Seeded):
             same result, bit for bit.
     """
 
-    recipe: Literal["default", "classic"] = "default"
+    recipe: Literal["default", "classic", "features"] = "default"
     epochs: Annotated[int | None, Between(1, 10_000, unset=0)] = None
     batch: Annotated[int, Between(1, 4096)] = 32
     learning_rate: Annotated[float | None, Between(1e-9, 10, unset=0)] = None
@@ -244,6 +247,7 @@ class FitConfig(_Seeded):
     speckle: Annotated[float | None, Between(0, 0.5)] = None
     blur_px: Annotated[float | None, Between(0, 5)] = None
     changed_share: Annotated[float | None, Between(0, 1)] = None
+    views: Annotated[int | None, Between(1, 64)] = None
     seeds: Annotated[int, Between(1, 100)] = 1
     ensemble: bool = False
     threads: Annotated[int | None, Between(1, 1024, unset=0)] = None

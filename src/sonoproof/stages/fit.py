@@ -13,6 +13,8 @@ def fit(context: RunContext) -> list[Path]:
     """Records, split and frames to a model."""
     run, bundle = context.run, train(context, context.split_records, into=context.run)
     kept = f"weights: {bundle.classifier.architecture.origin}; kept epoch"
+    if context.config.fit.recipe == "features":
+        context.say(f"the last layer is fitted on features of {bundle.training['views']} views of each frame")
     if not context.config.fit.ensemble:
         context.say(f"{kept} {bundle.training['epoch_chosen']}")
         return [run.history, *files_in(run.model)]

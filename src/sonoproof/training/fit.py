@@ -7,17 +7,12 @@ optimiser, the schedule, early stopping and the history are all part of the chec
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import logging
-import os
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
-import lightning.pytorch as pl
 import numpy as np
 import torch
 
@@ -26,6 +21,8 @@ from sonoproof.errors import CohortError
 from sonoproof.progress import SILENT, Progress
 from sonoproof.runfolder import RunFolder
 from sonoproof.sampling import evenly_spread
+from sonoproof.training.augmentation import draw
+from sonoproof.training.augmenting import augment
 from sonoproof.training.backbone import load_backbone
 from sonoproof.training.batches import FeatureBatches, OrderedBatches, Rows, ShuffledBatches
 from sonoproof.training.bundle import ModelBundle, save_bundle
@@ -45,7 +42,8 @@ from sonoproof.training.model import BinaryClassifier, resolve_device
 from sonoproof.training.model_spec import ModelSpec
 from sonoproof.training.module import TrainingModule, epoch_metrics
 from sonoproof.training.recipes import BETTER, Recipe, recipe_for
-from sonoproof.types import LoadFrames
+from sonoproof.training.trainer import needless_warnings_off, quiet_trainer, threads
+from sonoproof.types import Float32Array, LoadFrames, UInt8Array
 
 
 @dataclass(frozen=True)
@@ -105,7 +103,7 @@ def fit(job: TrainingJob, run: RunFolder, *, resume: bool = False, progress: Pro
     """
     _check_two_classes(job)
     device = resolve_device(job.model.device)
-    with _threads(job.config.threads), torch.random.fork_rng():
+    with threads(job.config.threads), torch.random.fork_rng():
         classifier = load_backbone(job.model, seed=job.seed, image_size=job.spec.preprocessing.size).to(device)
         recipe = recipe_for(job.config, pretrained=classifier.architecture.pretrained)
         if not len(job.parts.val):
@@ -149,7 +147,9 @@ class Training:
 
     @cached_property
     def monitor(self) -> str | None:
-        """The metric by which the epoch is chosen, as ``part_metric``; None where there are no rows to choose on."""
+        """The metric by which the epoch is chosen, as ``part_metric``; None where there is nothing to choose by."""
+        if not self.recipe.epochs:
+            return None
         chosen_on = self.recipe.chosen_on
         return f"{chosen_on}_{self.job.config.monitor}" if chosen_on in self.measured else None
 
@@ -163,17 +163,21 @@ class Training:
         rows = [self._fit_head()] if self.recipe.head_first else []
         start = {name: tensor.detach().clone() for name, tensor in self.classifier.state_dict().items()}
         history = History(self.run.history, rows=rows, progress=progress)
-        self._train_network(history)
+        if self.recipe.epochs:
+            self._train_network(history)
         chosen = self._best_epoch(history.rows)
         self.classifier.load_state_dict(start if chosen == 0 else self._kept_state())
         history.write(chosen=chosen)
         return chosen
 
     def _fit_head(self) -> dict[str, Any]:
-        """Fit the last layer on cached features, and measure it as epoch 0."""
+        """Fit the last layer on features, and measure it as epoch 0."""
         rows = {"fit": self.job.parts.train, **self.measured}
-        features = {part: self.job.load_features(of_part.image_ids) for part, of_part in rows.items()}
-        weight, bias = fit_head(features["fit"], rows["fit"], balanced=self.recipe.balanced, seed=self.job.seed)
+        features = {part: self._features(of_part) for part, of_part in rows.items()}
+        views = [self._features_of_view(rows["fit"], view) for view in range(self.recipe.views - 1)]
+        weight, bias = fit_head(
+            features["fit"], rows["fit"], balanced=self.recipe.balanced, seed=self.job.seed, views=views
+        )
         with torch.no_grad():
             self.classifier.head.weight.copy_(torch.from_numpy(weight)[None, :])
             self.classifier.head.bias.fill_(bias)
@@ -193,7 +197,7 @@ class Training:
             if is_finished(checkpoint, epochs=self.recipe.epochs):
                 history.load_state_dict(checkpoint["callbacks"][History.__qualname__])
                 return
-        trainer = _quiet_trainer(
+        trainer = quiet_trainer(
             max_epochs=self.recipe.epochs,
             accelerator="gpu" if self.device.type == "cuda" else "cpu",
             devices=1,
@@ -207,7 +211,7 @@ class Training:
         # Lightning's own count of epochs is one behind when it asks for the first batches after a resume; its count
         # of steps is not.
         batches = self._shuffled(lambda: trainer.global_step // len(batches))
-        with _needless_warnings_off():
+        with needless_warnings_off():
             trainer.fit(
                 self._module(steps=self.recipe.epochs * len(batches)),
                 train_dataloaders=batches,
@@ -250,13 +254,23 @@ class Training:
 
     def _measuring(self, rows: Rows) -> OrderedBatches | FeatureBatches:
         """What every epoch is measured on; under a base that is not trained, the features, which do not change."""
-        if self.recipe.train_base:
-            return self._ordered(rows)
+        return self._ordered(rows) if self.recipe.train_base else FeatureBatches(self._features(rows), rows.targets)
+
+    def _features(self, rows: Rows) -> Float32Array:
+        """The features of rows under the base as it was at the start, (N, D)."""
         if self.classifier.architecture.pretrained:
-            features = self.job.load_features(rows.image_ids)
-        else:
-            features = extract_features(self.classifier, rows.image_ids, load=self.job.load, device=self.device)
-        return FeatureBatches(features, rows.targets)
+            return self.job.load_features(rows.image_ids)
+        return extract_features(self.classifier, rows.image_ids, load=self.job.load, device=self.device)
+
+    def _features_of_view(self, rows: Rows, view: int) -> Float32Array:
+        """The features of rows that are changed as in an epoch of training, (N, D)."""
+
+        def load(image_ids: Sequence[str]) -> UInt8Array:
+            frames, augmentation = self.job.load(image_ids), self.recipe.augmentation
+            changes = draw(image_ids, augmentation=augmentation, seed=self.job.seed, epoch=view, size=frames.shape[1])
+            return augment(frames, changes)
+
+        return extract_features(self.classifier, rows.image_ids, load=load, device=self.device)
 
     def _best_epoch(self, rows: list[dict[str, Any]]) -> int:
         """The epoch to keep: the best of the monitored metric, the earliest where equal; else the last."""
@@ -282,40 +296,3 @@ def _check_two_classes(job: TrainingJob) -> None:
     for target, name in enumerate(job.spec.classes.names):
         if not (job.parts.train.targets == target).any():
             raise CohortError(f"there is no training row of the class {name!r}; nothing can be learned")
-
-
-def _quiet_trainer(**settings: Any) -> pl.Trainer:
-    """A trainer that leaves the terminal to us."""
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    return pl.Trainer(
-        logger=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        inference_mode=False,
-        **settings,
-    )
-
-
-@contextlib.contextmanager
-def _needless_warnings_off() -> Iterator[None]:
-    """Silence three warnings that nobody who trains can act on.
-
-    Lightning up to 2.6 calls what PyTorch 2.13 deprecates; it finds the checkpoints that it is to resume from; and it
-    finds the network in evaluation mode after measuring it, and then puts it into training mode itself.
-    """
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Found .* module.s. in eval mode at the start of training")
-        warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
-        warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec", category=FutureWarning)
-        yield
-
-
-@contextlib.contextmanager
-def _threads(count: int | None) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count or os.cpu_count() or 1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -1,4 +1,4 @@
-"""The two recipes: ``classic`` trains the last layer alone; ``default`` does better on grouped validation."""
+"""The recipes: ``default`` trains the whole network, ``classic`` its last layer; ``features`` fits a regression."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ class Recipe:
     The defaults are those that fine-tune a pretrained network.
 
     Attributes:
-        name: ``classic`` or ``default``.
+        name: ``default``, ``classic`` or ``features``.
         head_first: Whether the last layer is first fitted on cached features.
         train_base: Whether the base is trained; else only the last layer is.
-        epochs: Most epochs of gradient training.
+        epochs: Most epochs of gradient training; 0 leaves the network with the last layer that was fitted.
         base_rate: Peak step size of the base.
         head_rate: Peak step size of the last layer.
         weight_decay: Decoupled weight decay.
@@ -57,6 +57,7 @@ class Recipe:
         batch_norm: ``frozen`` keeps the learned statistics; ``learned`` trains them and estimates them again on the
             training frames before every evaluation.
         augmentation: How training frames are changed.
+        views: Views of each training frame that the last layer is fitted on: the frame itself, and changed ones.
     """
 
     name: str = "default"
@@ -72,6 +73,7 @@ class Recipe:
     chosen_on: Literal["val", "stop"] = "stop"
     batch_norm: Literal["frozen", "learned"] = "frozen"
     augmentation: Augmentation = VARIED
+    views: int = 1
 
 
 _FINE_TUNE = Recipe()
@@ -101,6 +103,11 @@ _CLASSIC = Recipe(
 )
 
 
+_FEATURES = Recipe(
+    name="features", train_base=False, epochs=0, base_rate=0.0, head_rate=0.0, weight_decay=0.0, patience=0, views=3
+)
+
+
 def recipe_for(config: FitConfig, *, pretrained: bool) -> Recipe:
     """Fill in the recipe's own numbers where the configuration leaves them open.
 
@@ -108,20 +115,25 @@ def recipe_for(config: FitConfig, *, pretrained: bool) -> Recipe:
         config: The training configuration.
         pretrained: Whether the backbone was learned before.
     """
-    if config.recipe == "classic":
-        recipe = _CLASSIC
-    else:
-        recipe = _FINE_TUNE if pretrained else _FROM_SCRATCH
+    recipe = _recipe_of(config.recipe, pretrained=pretrained)
+    filled = replace(recipe, augmentation=_augmentation(config, recipe.augmentation))
+    if not recipe.epochs:
+        return replace(filled, views=config.views or recipe.views)
     rate, decay = config.learning_rate, None if recipe is _CLASSIC else config.weight_decay
     return replace(
-        recipe,
+        filled,
         epochs=config.epochs or recipe.epochs,
         base_rate=(rate or recipe.base_rate) if recipe.train_base else 0.0,
         head_rate=rate or recipe.head_rate,
         weight_decay=recipe.weight_decay if decay is None else decay,
         patience=config.patience or recipe.patience,
-        augmentation=_augmentation(config, recipe.augmentation),
     )
+
+
+def _recipe_of(name: str, *, pretrained: bool) -> Recipe:
+    if name == "default":
+        return _FINE_TUNE if pretrained else _FROM_SCRATCH
+    return {"classic": _CLASSIC, "features": _FEATURES}[name]
 
 
 def _augmentation(config: FitConfig, own: Augmentation) -> Augmentation:

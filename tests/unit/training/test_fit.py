@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
 from tests.support.forked import fork
 from tests.support.toy import Toy, make_toy
 
@@ -23,6 +24,7 @@ from sonoproof.training.bundle import load_bundle
 from sonoproof.training.checkpoints import HISTORY_COLUMNS, History
 from sonoproof.training.features import LoadFeatures
 from sonoproof.training.fit import fit
+from sonoproof.training.head import PENALTIES, fit_head
 from sonoproof.training.layers import settle_batch_norm
 from sonoproof.training.module import epoch_metrics
 from sonoproof.training.recipes import BETTER, recipe_for
@@ -240,3 +242,36 @@ def test_the_bundle_comes_back_as_it_was(toy: Toy, tmp_path: Path) -> None:
     with torch.inference_mode():
         frames = to_network(toy.frames[:5])
         assert torch.equal(loaded.classifier(frames), saved.classifier(frames))
+
+
+def test_the_recipe_features_fits_the_last_layer_and_trains_no_network(toy: Toy, tmp_path: Path) -> None:
+    bundle = toy.fit(tmp_path / "a", FitConfig(recipe="features"))
+    history = read_table(tmp_path / "a" / "history.csv", columns=HISTORY_COLUMNS)
+    assert history[["epoch", "phase", "chosen"]].to_numpy().tolist() == [[0, "head", "1"]]
+    assert not (tmp_path / "a" / "checkpoints").exists()
+    assert bundle.training["monitor"] is None
+    with torch.inference_mode():
+        logits = bundle.classifier(to_network(toy.frames[88:120])).numpy()
+    for metric, value in epoch_metrics(logits, toy.targets[88:120]).items():
+        assert float(history[f"val_{metric}"].iloc[0]) == pytest.approx(value, rel=1e-4), metric
+    toy.fit(tmp_path / "b", FitConfig(recipe="features"))
+    assert weights(tmp_path / "a") == weights(tmp_path / "b")
+
+
+def test_the_last_layer_is_the_logistic_regression_of_all_views(toy: Toy) -> None:
+    rows = toy.rows(0, 64)
+    plain = toy.load_features(rows.image_ids)[:, ::40]
+    views = [plain + np.random.default_rng(k).normal(0, 20, plain.shape).astype(np.float32) for k in range(2)]
+    weight, bias = fit_head(plain, rows, balanced=True, seed=0, views=views)
+    mean, spread = plain.mean(axis=0), plain.std(axis=0)
+    every = np.concatenate([(some - mean) / spread for some in (plain, *views)])
+    independent = [
+        LogisticRegression(C=penalty / 3, class_weight="balanced", solver="newton-cholesky", tol=1e-8).fit(
+            every, np.tile(rows.targets, 3)
+        )
+        for penalty in PENALTIES
+    ]
+    expected = [model.decision_function((plain - mean) / spread) for model in independent]
+    assert min(np.abs(plain @ weight + bias - logits).max() for logits in expected) < 1e-2
+    alone, _ = fit_head(plain, rows, balanced=True, seed=0)
+    assert not np.allclose(weight, alone, rtol=0.05)
