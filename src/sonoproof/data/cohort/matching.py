@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import posixpath
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ from sonoproof.data.folder.references import (
     names_root,
     suggest_file,
 )
+from sonoproof.data.spreadsheets.visible import visible
 
 # Each suggestion compares a reference with every file name.
 MAX_SUGGESTIONS = 20
@@ -118,16 +120,23 @@ def _against_other(match: Match, reference: str, index: FileIndex, other: OtherF
 
 def _against_link(match: Match, reference: str, link: str, index: FileIndex) -> Match:
     """The match, unless the cell's link leads to another file."""
-    if not link or not has_image_suffix(posixpath.basename(link.replace("\\", "/"))):
+    path = re.sub(r"^(\.\.?/)+", "", link.replace("\\", "/"))  # a link is relative to the sheet
+    if not path or not has_image_suffix(path):
         return match
-    target = match_reference(index, link)
     if not match.file:
         return dataclasses.replace(match, problem=f"{match.problem}; its link leads to {link!r}")
-    same_name = match_reference(index, posixpath.basename(link.replace("\\", "/"))).files
-    if target.file == match.file or (not target.file and match.file in same_name):
+    target = match_reference(index, path)
+    if target.file == match.file or (not target.file and _end_alike(path, match.file)):
         return match
     problem = f"shows {reference!r}, but its link leads to {link!r}; remove the link or correct the name"
     return Match((match.file,), match.how, problem)
+
+
+def _end_alike(first: str, second: str) -> bool:
+    """Whether two paths have the same name and, where both have one, the same folder before it."""
+    parts = [visible(path).casefold().split("/")[-2:] for path in (first, second)]
+    parts = [[*folders, posixpath.splitext(name)[0]] for *folders, name in parts]
+    return all(one == other for one, other in zip(reversed(parts[0]), reversed(parts[1]), strict=False))
 
 
 def _add_near_names(

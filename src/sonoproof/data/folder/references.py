@@ -2,9 +2,9 @@
 
 A reference and a file belong together if the file's path ends in the reference or, failing that, the reference ends
 in the file's path. They are compared first as written, then ignoring case, then ignoring the suffix, and last, for
-cells that hold a number, as numbers; Unicode forms and invisible characters never matter. The first of these steps that
-finds files decides: one file is the match, several are ambiguous. A number that several file names are equal to (7 and
-``7.jpg``, ``007.jpg``; 1.1 and ``1.1.jpg``, ``1.10.jpg``) is ambiguous too, unless the cell shows one of them.
+cells that hold a number, ignoring leading zeros; Unicode forms and invisible characters never matter. The first of
+these steps that finds files decides: one file is the match, several are ambiguous. A number that several file names are
+equal to (7 and ``7.jpg``, ``007.jpg``; 1.1 and ``1.1.jpg``, ``1.10.jpg``) is ambiguous too, unless the cell shows one.
 Nothing outside the folder is ever matched, whatever a reference or a link says.
 """
 
@@ -17,7 +17,7 @@ import re
 import unicodedata
 import urllib.parse
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,8 +33,8 @@ URL_START = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 LINK_LEADS_OUT = "is a link that leads out of the image folder or nowhere; copy the image into the folder"
 DRIVE_START = re.compile(r"^[a-zA-Z]:")
 EXACT, CASE, SUFFIX, ZEROS = "as written", "ignoring case", "ignoring the suffix", "ignoring leading zeros"
-SHOWN = "as the cell shows it"
-NUMBER = re.compile(r"0*(\d+?)(?:\.(\d*?)0*)?", re.ASCII)
+EQUAL, SHOWN = "as a number", "as the cell shows it"
+NUMBER = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def index_images(images: Path) -> FileIndex:
         unwritable=tuple(sorted(printable_name(name) for name in contents.images if not is_valid_text(name))),
         others=frozenset(contents.others),
         linked_folders=contents.linked_folders,
-        endings={how: _group_by_ending(files, how) for how in (EXACT, CASE, SUFFIX, ZEROS)},
+        endings={how: _group_by_ending(files, how) for how in (EXACT, CASE, SUFFIX, ZEROS, EQUAL)},
     )
 
 
@@ -138,33 +138,43 @@ def match_reference(
     if not path:
         return Match(problem="is not the name of a file")
     ways = (EXACT, CASE, SUFFIX, *((ZEROS,) if is_number else ()))
-    whole = [(how, _find_by_ending) for how in ways]
-    for how, find in whole + [(how, _find_longest_tail) for how in ways]:
-        if find is _find_longest_tail and (several := find_several(reference, index.names_file)):
-            return Match(problem=f"names several files ({several}); {USE_ROWS}")
+    match = _match_path(index, path, ways, find=_find_by_ending)
+    if match is None and (several := find_several(reference, index.names_file)):
+        return Match(problem=f"names several files ({several}); {USE_ROWS}")
+    match = match or _match_path(index, path, ways, find=_find_longest_tail)
+    if match is not None:
+        return match
+    if path in index.escaping:
+        return Match(problem=LINK_LEADS_OUT)
+    return Match(problem=_explain_no_file(index, path))
+
+
+def _match_path(
+    index: FileIndex, path: str, ways: Sequence[str], *, find: Callable[[dict[str, list[str]], str], list[str]]
+) -> Match | None:
+    """The match of a path by the first way of comparing that finds files; None if none does."""
+    for how in ways:
         files = tuple(find(index.endings[how], _comparable(path, how)))
         if len(files) > 1:
             problem = f"matches {len(files)} files: {_name_files(files)}; write the path with its folder and suffix"
             return Match(files, how, problem)
         if files:
             return Match(files, how, less_folders=find is _find_longest_tail)
-    if path in index.escaping:
-        return Match(problem=LINK_LEADS_OUT)
-    return Match(problem=_explain_no_file(index, path))
+    return None
 
 
 def _match_number(index: FileIndex, reference: str, *, shown: str) -> Match | None:
-    """The match of a number that several file names are equal to; None if it is not such a number."""
+    """The match of a number that its cell shows, or that several file names are equal to; None if there is neither."""
     if not NUMBER.fullmatch(reference):
         return None
-    files = _find_by_ending(index.endings[ZEROS], _comparable(reference, ZEROS))
-    if len(files) < 2:
-        return None
+    files = _find_by_ending(index.endings[EQUAL], _comparable(reference, EQUAL))
     as_shown = [file for file in files if _comparable(posixpath.basename(file), SUFFIX) == shown.casefold()]
     if len(as_shown) == 1:
         return Match((as_shown[0],), SHOWN)
+    if len(files) < 2:
+        return None
     problem = f"is a number that may mean {_name_files(files)}; format the column as text and write the file names"
-    return Match(tuple(files), ZEROS, problem)
+    return Match(tuple(files), EQUAL, problem)
 
 
 def are_shown_as_named(index: FileIndex, numbers: Iterable[tuple[str, str]]) -> bool:
@@ -175,7 +185,7 @@ def are_shown_as_named(index: FileIndex, numbers: Iterable[tuple[str, str]]) -> 
         numbers: Each number, and what its cell shows.
     """
     for number, shown in numbers:
-        files = _find_by_ending(index.endings[ZEROS], _comparable(number, ZEROS))
+        files = _find_by_ending(index.endings[EQUAL], _comparable(number, EQUAL))
         if files and all(_comparable(posixpath.basename(file), SUFFIX) != shown.casefold() for file in files):
             return False
     return True
@@ -240,7 +250,11 @@ def _comparable(path: str, how: str) -> str:
         return stem
     folder, slash, name = stem.rpartition("/")
     number = NUMBER.fullmatch(name)
-    return folder + slash + (number[1] + (f".{number[2]}" if number[2] else "") if number else name)
+    if number is None:
+        return folder + slash + name
+    whole, dot, decimals = name.partition(".")
+    decimals = decimals.rstrip("0") if how == EQUAL else decimals
+    return folder + slash + (whole.lstrip("0") or "0") + (f"{dot}{decimals}" if decimals else "")
 
 
 def _group_by_ending(files: Sequence[str], how: str) -> dict[str, list[str]]:

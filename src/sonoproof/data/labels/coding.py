@@ -20,6 +20,9 @@ from sonoproof.data.labels.spelling import did_you_mean
 from sonoproof.data.labels.vocabulary import Meaning, find_concept, find_meaning, folded
 from sonoproof.errors import CohortError, ConfigError, SheetError
 
+# A word whose meaning is not known is the opposite of one that is known only if it is not rarer than this.
+MIN_SHARE = 0.05
+
 
 @dataclass(frozen=True)
 class LabelCoding:
@@ -161,8 +164,8 @@ def _code_against(values: ColumnValues, positive: Sequence[str], negative: Seque
 
 
 def _find_diseased(values: ColumnValues) -> str:
-    """Which of two concepts is the diseased one, "" if neither says so, or if there are more than two."""
-    if len(values.groups) != 2:
+    """Which of two concepts is the diseased one, "" if neither says so, or if there are more than two labels."""
+    if len(values.groups) != 2 or not all(_is_label(concept, values) for concept in values.groups):
         return ""
     first, second = values.groups
     for one, other in ((first, second), (second, first)):
@@ -171,6 +174,13 @@ def _find_diseased(values: ColumnValues) -> str:
         if find_meaning(one) is Meaning.NONE and (find_meaning(other) is Meaning.HEALTH or other == f"not {one}"):
             return one
     return ""
+
+
+def _is_label(concept: str, values: ColumnValues) -> bool:
+    """Whether a concept is known, or a word that is not rare: a number or a note is not the opposite of a disease."""
+    if find_meaning(concept) is not Meaning.NONE or concept.startswith("not "):
+        return True
+    return not any(map(str.isdigit, concept)) and values.rows_of(concept) >= MIN_SHARE * values.rows
 
 
 def _ask(values: ColumnValues) -> LabelCoding:

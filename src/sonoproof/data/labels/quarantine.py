@@ -41,9 +41,10 @@ def quarantine_failed(
     Returns:
         The table, indexed like the rows it holds.
     """
-    failures = pd.concat([_find_failures(rows, check) for check in checks])
-    if failures.empty:
+    tables = [_find_failures(rows, check) for check in checks if check.failed.any()]
+    if not tables:
         return empty_quarantine()
+    failures = pd.concat(tables)
     failed = failures[~failures.index.duplicated()].sort_index()
     several = failures.loc[failures.index.duplicated(keep=False), "reason"].groupby(level=0).agg("; ".join)
     failed.loc[several.index, "reason"] = several

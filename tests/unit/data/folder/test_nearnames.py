@@ -102,13 +102,15 @@ def test_a_cell_with_several_names_matches_none_of_them(tmp_path: Path, cell: st
         (["1.1.jpg", "1.10.jpg"], "1.1", "1.10", "1.10.jpg"),
         (["1.1.jpg", "1.10.jpg"], "1.1", "1.1", "1.1.jpg"),
         (["1.1.jpg", "1.10.jpg"], "1.1", "1.100", ""),
-        (["1.10.jpg", "1.2.jpg"], "1.1", "", "1.10.jpg"),
+        (["1.10.jpg", "1.2.jpg"], "1.1", "", ""),  # 1.1.jpg may be missing
+        (["1.10.jpg", "1.2.jpg"], "1.1", "1.10", "1.10.jpg"),
+        (["01.1.jpg"], "1.1", "", "01.1.jpg"),
         (["7.jpg", "007.jpg"], "7", "", ""),
         (["7.jpg", "007.jpg"], "7", "007", "007.jpg"),
         (["1.jpg", "1.0.jpg"], "1", "", ""),
         (["1.jpg", "1.0.jpg"], "1", "1.0", "1.0.jpg"),
         (["sub/007.jpg", "8.jpg"], "7", "", "sub/007.jpg"),
-        (["3.50.jpg"], "3.5", "", "3.50.jpg"),
+        (["3.50.jpg"], "3.5", "3.50", "3.50.jpg"),
     ],
 )
 def test_a_number_that_several_names_are_equal_to(
@@ -119,6 +121,6 @@ def test_a_number_that_several_names_are_equal_to(
         (tmp_path / name).touch()
     index = index_images(tmp_path)
     assert match_reference(index, number, is_number=True, shown=shown).file == file
-    if not shown and not file:
+    if not shown and not file and f"{number}.jpg" in files:
         assert "may mean" in match_reference(index, number, lost_zeros=True).problem
         assert match_reference(index, number).file == f"{number}.jpg"

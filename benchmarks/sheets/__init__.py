@@ -1,0 +1,1 @@
+"""Random label sheets whose truth is known."""
