@@ -98,12 +98,6 @@ def _refuse_strangers(rows: pd.DataFrame, matches: Sequence[Match], sheet: Label
     refuse_empty_folder(index)
     if (rows["file"] != "").any():
         return
-    if rows.empty:
-        reasons = sheet.faults["reason"].value_counts()
-        raise CohortError(
-            f"worksheet {sheet.worksheet!r}: none of its {sheet.rows_read} rows can be used:"
-            f" {'; '.join(f'{count} × {reason}' for reason, count in reasons.head(3).items())}"
-        )
     first = rows.iloc[0]
     cell = f"{sheet.letters['reference']}{first['sheet_row']}"
     near = sum("--near-names" in match.problem for match in matches)

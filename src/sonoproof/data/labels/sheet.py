@@ -32,6 +32,7 @@ from sonoproof.data.labels.vocabulary import word_set
 from sonoproof.data.labels.worksheets import choose_worksheet
 from sonoproof.data.spreadsheets.grid import Grid
 from sonoproof.data.spreadsheets.workbook import read_grids
+from sonoproof.errors import CohortError
 from sonoproof.runfolder import RECORD_COLUMNS
 
 # Group column of the rows whose cell listed several images: they stay on one side of the split.
@@ -77,7 +78,15 @@ class LabelSheet:
     inferred: dict[str, Any] = field(default_factory=dict)
 
     def code_labels(self, config: SheetConfig, *, classes: Classes | None = None) -> LabelCoding:
-        """Settle the classes and what each value of the label column says; see `coding.code_labels`."""
+        """Settle the classes and what each value of the label column says; see `coding.code_labels`.
+
+        Raises:
+            CohortError: No row can be used.
+        """
+        if self.rows.empty and self.rows_read:
+            reasons = self.faults["reason"].value_counts().head(3)
+            why = "; ".join(f"{count} × {reason}" for reason, count in reasons.items())
+            raise CohortError(f"worksheet {self.worksheet!r}: none of its {self.rows_read} rows can be used: {why}")
         return code_labels(
             label_values(self.rows),
             column=LabelColumn(self.label_column, self.letters["value"], self.worksheet),
