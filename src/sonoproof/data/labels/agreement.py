@@ -13,7 +13,7 @@ import pandas as pd
 
 from sonoproof.data.labels.columnnames import column_meaning, is_named_for_health_or_disease
 from sonoproof.data.labels.notknown import says_not_known
-from sonoproof.data.labels.vocabulary import Meaning, find_concept, find_meaning, word_set
+from sonoproof.data.labels.vocabulary import Meaning, as_concepts, find_concept, find_meaning, word_set
 
 # Columns are compared by what their values mean or, where that is not known, by which values usually go together.
 MIN_ROWS = 10
@@ -40,7 +40,13 @@ _CLAIMS = {
     Claim.BENIGN: frozenset({"benign"}),
     Claim.MALIGNANT: frozenset({"malignant", "cancer"}),
 }
-_CONTRADICTIONS = ({Claim.HEALTHY, Claim.ILL}, {Claim.HEALTHY, Claim.MALIGNANT}, {Claim.BENIGN, Claim.MALIGNANT})
+# What each of them contradicts.
+_OPPOSITES = {
+    Claim.HEALTHY: (Claim.ILL, Claim.MALIGNANT),
+    Claim.ILL: (Claim.HEALTHY,),
+    Claim.BENIGN: (Claim.MALIGNANT,),
+    Claim.MALIGNANT: (Claim.HEALTHY, Claim.BENIGN),
+}
 
 
 def find_contradictions(label: pd.Series[str], other: pd.Series[str], *, names: tuple[str, str]) -> pd.Series[bool]:
@@ -52,11 +58,11 @@ def find_contradictions(label: pd.Series[str], other: pd.Series[str], *, names: 
         names: The names of the two.
     """
     both = (_known(label) & _known(other)).to_numpy()
-    first, second = label[both].map(find_concept), other[both].map(find_concept)
-    claims = [_claims(column.unique(), name) for column, name in zip((first, second), names, strict=True)]
-    by_meaning = pd.Series(
-        [_contradict(claims[0][a], claims[1][b]) for a, b in zip(first, second, strict=True)], index=first.index
-    )
+    first, second = as_concepts(label[both]), as_concepts(other[both])
+    ours, theirs = (_claims(column.unique(), name) for column, name in zip((first, second), names, strict=True))
+    by_meaning = pd.Series(False, index=first.index)
+    for claim, opposites in _OPPOSITES.items():
+        by_meaning |= (first.map(ours) == claim) & second.map(theirs).isin(opposites)
     found = by_meaning | _unusual(first, second)
     return found.astype(bool).reindex(label.index, fill_value=False)
 
@@ -82,10 +88,6 @@ def _claim(concept: str) -> Claim | None:
             return claim
     # That it is not the one disease leaves all others open.
     return Claim.ILL if find_meaning(concept) is Meaning.DISEASE and not concept.startswith("not ") else None
-
-
-def _contradict(first: Claim | None, second: Claim | None) -> bool:
-    return {first, second} in _CONTRADICTIONS
 
 
 def _unusual(label: pd.Series[str], other: pd.Series[str]) -> pd.Series[bool]:

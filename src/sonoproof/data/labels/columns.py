@@ -15,7 +15,7 @@ from openpyxl.utils import get_column_letter
 
 from sonoproof.config import SheetConfig
 from sonoproof.data.folder.imagefolder import has_image_suffix
-from sonoproof.data.labels.columnnames import IMAGE_NAMES, is_known_name
+from sonoproof.data.labels.columnnames import IMAGE_NAMES, group_level, is_identifier, is_known_name
 from sonoproof.data.labels.columnrules import IMAGE_RULES, LabelEvidence, image_facts, is_split_column
 from sonoproof.data.labels.groupcolumns import find_groups
 from sonoproof.data.labels.labelcolumn import choose_label, is_reader, label_candidates
@@ -170,8 +170,9 @@ class _Finder:
 
     def groups(self, *, taken: Sequence[int]) -> dict[int, str]:
         """The columns that are nothing else and may be group columns -> why they are not taken, "" if they are."""
-        free = self.columns.free(taken)
-        return find_groups({at: self.columns.names[at] for at in free}, {at: self.columns.cells(at) for at in free})
+        names = {at: self.columns.names[at] for at in self.columns.free(taken)}
+        names = {at: name for at, name in names.items() if group_level(name) is not None or is_identifier(name)}
+        return find_groups(names, {at: self.columns.cells(at) for at in names})
 
     def set_aside(self, *, taken: Sequence[int]) -> dict[int, str]:
         """The columns that give a split or say which rows to exclude -> what they are."""

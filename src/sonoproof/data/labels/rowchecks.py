@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 from openpyxl.utils import get_column_letter
@@ -37,10 +37,19 @@ class SheetRows:
     layout: Layout
     rows: pd.DataFrame
     columns: Mapping[str, int]
+    _contradictions: dict[int, pd.Series[bool]] = field(default_factory=dict, repr=False, compare=False)
 
     def cells(self, column: int) -> pd.Series[str]:
         """A further column of these rows, as text."""
         return self.grid.cleaned(column).loc[self.rows.index]
+
+    def contradictions(self, column: int) -> pd.Series[bool]:
+        """Which rows another column of labels contradicts."""
+        if column not in self._contradictions:
+            names = (self.layout.names[self.layout.label], self.layout.names[column])
+            found = find_contradictions(self.rows["value"], self.cells(column), names=names)
+            self._contradictions[column] = found
+        return self._contradictions[column]
 
     def letters(self, column: int) -> str:
         """The letters of a column in the spreadsheet program."""
@@ -97,12 +106,6 @@ def read_split(sheet: SheetRows) -> pd.Series[str]:
     return read_given_parts(sheet.layout.names[column], sheet.cells(column))
 
 
-def contradictions(sheet: SheetRows, column: int) -> pd.Series[bool]:
-    """Which rows another column of labels contradicts."""
-    names = (sheet.layout.names[sheet.layout.label], sheet.layout.names[column])
-    return find_contradictions(sheet.rows["value"], sheet.cells(column), names=names)
-
-
 def _repeats_header(sheet: SheetRows) -> pd.Series[bool]:
     layout, rows = sheet.layout, sheet.rows
     if layout.header_row is None:
@@ -116,9 +119,11 @@ def _find_contradicted(sheet: SheetRows, *, hidden: pd.Series[bool], config: She
     if config.label_conflicts == "keep":
         return reasons
     for column in sheet.layout.other_labels:
-        wrong = contradictions(sheet, column) & ~hidden
+        wrong = sheet.contradictions(column) & ~hidden
         if config.label_conflicts == "ask" or wrong.sum() > MAX_CONTRADICTED * len(wrong):
             _ask_about(sheet, column, wrong)
+        if not wrong.any():
+            continue
         said = sheet.cells(column).map(repr) + f" in {sheet.letters(column)}" + sheet.rows["sheet_row"].astype("str")
         found = f"label contradicts {sheet.layout.names[column]!r}, which says " + said
         reasons = reasons.where(~wrong, reasons.where(reasons == "", reasons + "; ") + found)

@@ -26,7 +26,7 @@ from sonoproof.data.labels.columns import Layout, find_layout
 from sonoproof.data.labels.givensplit import GIVEN_SPLIT
 from sonoproof.data.labels.labelvalues import LabelColumn
 from sonoproof.data.labels.quarantine import quarantine_failed
-from sonoproof.data.labels.rowchecks import SheetRows, check_rows, contradictions, read_split
+from sonoproof.data.labels.rowchecks import SheetRows, check_rows, read_split
 from sonoproof.data.labels.spelling import unify_groups
 from sonoproof.data.labels.vocabulary import word_set
 from sonoproof.data.labels.worksheets import choose_worksheet
@@ -205,5 +205,5 @@ def _describe(sheet: SheetRows, groups: Sequence[str], config: SheetConfig) -> d
 
 def _count_contradictions(sheet: SheetRows, columns: Sequence[int]) -> dict[str, int]:
     """For each column of labels that contradicts the chosen one, in how many rows it does."""
-    counts = {sheet.layout.names[column]: int(contradictions(sheet, column).sum()) for column in columns}
+    counts = {sheet.layout.names[column]: int(sheet.contradictions(column).sum()) for column in columns}
     return {name: count for name, count in counts.items() if count}

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from openpyxl.utils import get_column_letter
 
 from sonoproof.data.labels.columnrules import ColumnRule, Fact, find_rule
-from sonoproof.data.labels.vocabulary import find_concept
+from sonoproof.data.labels.vocabulary import as_concepts
 from sonoproof.data.spreadsheets.grid import Grid
 from sonoproof.data.spreadsheets.visible import visible
 from sonoproof.errors import SheetError, SheetFault
@@ -41,6 +42,7 @@ class SheetColumns:
 
     grid: Grid
     header_row: int | None
+    _cells: dict[int, pd.Series[str]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def first_row(self) -> int:
@@ -62,17 +64,18 @@ class SheetColumns:
 
     def cells(self, column: int) -> pd.Series[str]:
         """A column's cells on the rows that have a value anywhere, as text; "" where empty."""
-        rows = np.flatnonzero(self.grid.kinds.any(axis=1))
-        return self.grid.cleaned(column).iloc[rows[rows >= self.first_row]]
+        if column not in self._cells:
+            self._cells[column] = self.grid.cleaned(column).iloc[self._rows]
+        return self._cells[column]
 
     def values(self, column: int) -> pd.Series[str]:
         """A column's cells that are not empty, as text."""
-        values = self.grid.cleaned(column).iloc[self.first_row :]
-        return values[values != ""]
+        cells = self.cells(column)
+        return cells[cells != ""]
 
     def concepts(self, column: int) -> pd.Series[str]:
         """What a column's cells say, whatever their spelling."""
-        return self.cells(column).map(find_concept)
+        return as_concepts(self.cells(column))
 
     def weigh(
         self, rules: Sequence[ColumnRule], see: Callable[[str, pd.Series[str]], Fact], *, taken: Sequence[int]
@@ -95,6 +98,11 @@ class SheetColumns:
     def list_names(self) -> str:
         """The names for a message."""
         return ", ".join(repr(name) for name in self.names[:30]) or "none"
+
+    @cached_property
+    def _rows(self) -> npt.NDArray[np.intp]:
+        rows = np.flatnonzero(self.grid.kinds.any(axis=1))
+        return rows[rows >= self.first_row]
 
     @cached_property
     def _filled(self) -> list[int]:

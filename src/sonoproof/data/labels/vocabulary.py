@@ -10,6 +10,8 @@ import re
 import unicodedata
 from enum import Enum
 
+import pandas as pd
+
 from sonoproof.data.spreadsheets.visible import visible
 
 
@@ -109,6 +111,11 @@ def find_concept(text: str) -> str:
         if spaced.startswith(negation) and spaced != negation:
             return f"not {find_concept(spaced.removeprefix(negation))}"
     return _CONCEPT_OF_WORD.get(spaced, word)
+
+
+def as_concepts(values: pd.Series[str]) -> pd.Series[str]:
+    """The concept of each label; each different one is looked up once."""
+    return values.map({value: find_concept(value) for value in values.unique()}).astype("str")
 
 
 def find_meaning(concept: str) -> Meaning:
