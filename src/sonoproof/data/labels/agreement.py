@@ -58,6 +58,8 @@ def find_contradictions(label: pd.Series[str], other: pd.Series[str], *, names: 
         names: The names of the two.
     """
     both = (_known(label) & _known(other)).to_numpy()
+    if not both.any():
+        return pd.Series(False, index=label.index)
     first, second = as_concepts(label[both]), as_concepts(other[both])
     ours, theirs = (_claims(column.unique(), name) for column, name in zip((first, second), names, strict=True))
     by_meaning = pd.Series(False, index=first.index)
