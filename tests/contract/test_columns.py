@@ -107,6 +107,7 @@ NEAR_MISSES: dict[str, Mapping[str, Any]] = {
     "the result of a laboratory": {"hCG result": "normal abnormal"},
     "a check-up visit": {"Kontrolle": "ja nein"},
     "whether a frame is of use": {"diagnostic": "1 0"},
+    "coordinates": {"x": range(ROWS), "y": "0 1"},
     "both sides in one name": {"normal/abnormal": "0 1"},
     "a disease that is negative": {"PCOS negative": "1 0"},
     "a legend that turns the values round": {"Healthy (1 = no, 0 = yes)": "1 0"},
@@ -187,6 +188,12 @@ def test_one_column_for_each_class_is_a_question(names: tuple[str, ...]) -> None
     columns = {name: ["1" if at == row else "0" for row in range(len(names))] for at, name in enumerate(names)}
     with pytest.raises(SheetError, match="--label-column"):
         layout(columns)
+
+
+def test_a_second_column_of_labels_that_differs_is_a_question() -> None:
+    assert label_of({"label": "0 1", "label_2": "0 1"}) == "label"
+    with pytest.raises(SheetError, match="several columns may be the label column"):
+        layout({"label": "0 1", "label2": "0 1 1"})
 
 
 def test_a_classification_comes_before_findings_masks_and_types() -> None:

@@ -93,15 +93,22 @@ def _claim(concept: str) -> Claim | None:
 
 
 def _unusual(label: pd.Series[str], other: pd.Series[str]) -> pd.Series[bool]:
-    """Rows whose values do not go together as in nearly all others; none if the columns say different things."""
-    nothing = pd.Series(False, index=label.index)
+    """Rows whose two values both usually go with another one; none if the columns say different things.
+
+    Where one column divides further what the other says (kinds of tumour beside benign and malignant), only its rarer
+    kinds go with another value than usual, and they do so always; that is no contradiction.
+    """
     table = pd.crosstab(other, label)
-    table = table[table.sum(axis=1) >= MIN_ROWS_PER_VALUE]
-    if table.size == 0 or table.to_numpy().sum() < MIN_ROWS:
-        return nothing
-    usual, most = table.idxmax(axis=1), table.max(axis=1)
-    if usual.nunique() < 2 or most.sum() < MIN_AGREEMENT * table.to_numpy().sum():
-        return nothing
-    usual = usual[most >= MIN_AGREEMENT_PER_VALUE * table.sum(axis=1)]
-    expected = other.map(usual)
-    return expected.notna() & (expected != label)
+    usual = table.idxmax(axis=1)
+    agreeing = int(table.max(axis=1).sum())
+    if len(label) < MIN_ROWS or usual.nunique() < 2 or agreeing < MIN_AGREEMENT * len(label):
+        return pd.Series(False, index=label.index)
+    return _goes_elsewhere(label, other, table) & _goes_elsewhere(other, label, table.T)
+
+
+def _goes_elsewhere(values: pd.Series[str], given: pd.Series[str], table: pd.DataFrame) -> pd.Series[bool]:
+    """Which values differ from what usually goes with the given one; `table` counts (given, value)."""
+    rows, most = table.sum(axis=1), table.max(axis=1)
+    clear = (rows >= MIN_ROWS_PER_VALUE) & (most >= MIN_AGREEMENT_PER_VALUE * rows)
+    expected = given.map(table.idxmax(axis=1)[clear])
+    return expected.notna() & (expected != values)

@@ -96,13 +96,13 @@ def is_named_for_health_or_disease(name: str) -> bool:
 
 
 def is_label_name(name: str, *, yes_no: bool) -> bool:
-    """Whether a name says label, and nothing else beside it: ``class``, ``Final diagnosis``, ``label_id``.
+    """Whether a name says label, and nothing else beside it: ``class``, ``Final diagnosis``, ``label 2``.
 
     Args:
         name: The name.
         yes_no: Whether the values are yes and no.
     """
-    tokens = set(name_tokens(name))
+    tokens = {token.rstrip("0123456789") for token in name_tokens(name)} - {""}
     if yes_no and tokens & LABELS_ONLY_WITH_WORDS:
         return False
     if squeezed(name) in LABEL_NAMES or (

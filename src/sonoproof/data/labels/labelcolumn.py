@@ -14,6 +14,7 @@ from sonoproof.data.labels.columnnames import group_level, is_named_for_health_o
 from sonoproof.data.labels.columnrules import LABEL_RULES, LabelEvidence, label_facts, other_purpose
 from sonoproof.data.labels.purposes import READER, find_purpose
 from sonoproof.data.labels.sheetcolumns import Candidate, NoSuchColumns, SheetColumns
+from sonoproof.data.labels.vocabulary import squeezed
 from sonoproof.errors import SheetError
 
 VALUES_SHOWN = 6
@@ -85,7 +86,10 @@ def _says_anything(columns: SheetColumns, candidate: Candidate) -> bool:
 
 def _reconsidered(columns: SheetColumns, candidate: Candidate) -> Candidate:
     """The candidate, or what it is if it is for something else."""
-    why = other_purpose(columns.names[candidate.column], columns.values(candidate.column))
+    name = columns.names[candidate.column]
+    why = other_purpose(name, columns.values(candidate.column))
+    if squeezed(name) == "y" and "x" in map(squeezed, columns.names):
+        why = "there is a column x as well, as for coordinates"
     return Candidate(candidate.column, LabelEvidence.OTHER_PURPOSE, why) if why else candidate
 
 

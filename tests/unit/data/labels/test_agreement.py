@@ -59,6 +59,7 @@ def test_without_meaning_the_few_rows_that_do_not_go_together_are_found() -> Non
         (["a", "b"] * 20, ["x", "x", "y", "y"] * 10),  # another question
         (["a"] * 36 + ["b"] * 4, ["x", "y"] * 20),  # one class is rare
         (["a", "b"] * 4, ["x", "y"] * 3 + ["y", "x"]),  # few rows
+        (["cyst"] * 5 + ["adenoma"] * 25 + ["cancer"] * 30, ["x"] * 30 + ["y"] * 30),  # one divides the other further
         (["a", "b"] * 20, [str(number) for number in range(40)]),  # an identifier
     ],
 )
