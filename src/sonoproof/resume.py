@@ -84,7 +84,8 @@ def _change(name: str, before: Any, now: Any) -> str:
 def _content(path: Path) -> str:
     if not path.is_dir():
         return sha256_of_file(path) if path.is_file() else ""
-    names = search_folder(path).images
+    contents = search_folder(path)
+    names = sorted({*contents.images, *(item.path for item in contents.left_out if item.frame)})
     return fingerprint(list(zip(names, _hashes(path / name for name in names), strict=True)))
 
 

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 import pytest
 from tests.support.shared import SHARED
 
-from sonoproof.config import SheetConfig
+from sonoproof.config import FramesConfig, SheetConfig
 from sonoproof.data.cohort.cohort import Cohort, build_cohort
+from sonoproof.data.folder.imagefolder import search_folder
+from sonoproof.data.frames.one_pass import FramesRead, find_depth, read_frames
 from sonoproof.errors import SonoproofError
 
 CASES = SHARED.parent / "cases"
@@ -109,3 +111,55 @@ def _assert_in_order(text: str, parts: Sequence[str]) -> None:
     for part in parts:
         at = text.find(part, at)
         assert at >= 0, f"{part!r} is missing, or comes too early, in: {text}"
+
+
+def frames_of(folder: str, sheet: str, images: str = "images") -> FramesRead:
+    """The frames of a case, each read once."""
+    cohort = build_cohort(CASES / folder / sheet, images=CASES / folder / images, config=SheetConfig())
+    return read_frames(cohort.records, config=FramesConfig(workers=1), bits=12)
+
+
+@pytest.mark.skipif(not CASES.is_dir(), reason="../shared/cases is not on this machine")
+def test_damaged_frames_are_quarantined() -> None:
+    read = frames_of("12-jpeg-damaged-inside", "a.xlsx")
+    assert len(read.quarantine) == 6
+    assert read.quarantine["reason"].str.startswith("is damaged (").all()
+
+
+@pytest.mark.skipif(not CASES.is_dir(), reason="../shared/cases is not on this machine")
+def test_one_depth_for_all_frames_of_a_clip() -> None:
+    files = sorted(str(path) for path in (CASES / "14-sixteen-bit-depth" / "images").iterdir())
+    depth = find_depth(files, config=FramesConfig(workers=1))
+    assert (depth.bits, depth.agreed) == (12, True)
+    read = frames_of("14-sixteen-bit-depth", "equal.xlsx")
+    assert (read.records["overlay"] > 0.01).sum() == 12
+    assert len(read.quarantine) == 0
+
+
+@pytest.mark.skipif(not CASES.is_dir(), reason="../shared/cases is not on this machine")
+def test_companions_and_litter_are_no_samples() -> None:
+    masks = build_cohort(
+        CASES / "15-masks-beside-frames" / "a.xlsx",
+        images=CASES / "15-masks-beside-frames" / "images",
+        config=SheetConfig(),
+    )
+    assert masks.inferred["images_not_in_sheet"] == 0
+    assert masks.inferred["left_out"]["masks"].startswith("28: ")
+    contents = search_folder(CASES / "16-thumbnails-of-drives" / "test")
+    assert all(name.startswith("p0") for name in contents.images)
+    assert len(contents.images) == 12
+
+
+@pytest.mark.skipif(not CASES.is_dir(), reason="../shared/cases is not on this machine")
+@pytest.mark.parametrize(("sheet", "images"), [("dic.xlsx", "alldicom"), ("dic2.xlsx", "alldicom")])
+def test_dicom_is_named_whatever_the_file_is_called(sheet: str, images: str) -> None:
+    read = frames_of("18-archive-without-suffix", sheet, images)
+    assert len(read.records) == 0
+    assert set(read.quarantine["reason"]) == {"is a DICOM file; save it as PNG"}
+
+
+@pytest.mark.skipif(not CASES.is_dir(), reason="../shared/cases is not on this machine")
+def test_content_decides_where_there_is_no_suffix() -> None:
+    assert len(frames_of("18-archive-without-suffix", "vi.xlsx", "allnosuffix").quarantine) == 0
+    reasons = set(frames_of("18-archive-without-suffix", "a.xlsx").quarantine["reason"])
+    assert {reason.partition(",")[0] for reason in reasons} >= {"is a JPEG of 12 bits per sample", "is a lossless JPEG"}

@@ -14,7 +14,13 @@ import numpy as np
 
 from sonoproof.concurrency import map_in_order
 from sonoproof.config import FramesConfig
-from sonoproof.data.folder.imagefolder import IMAGE_SUFFIXES, FolderContents, printable_name, search_folder
+from sonoproof.data.folder.imagefolder import (
+    IMAGE_SUFFIXES,
+    FolderContents,
+    describe_left_out,
+    printable_name,
+    search_folder,
+)
 from sonoproof.data.frames.facts import decode
 from sonoproof.errors import CohortError, FrameError
 from sonoproof.inference.engines import Engine, processors
@@ -88,6 +94,7 @@ def _images_of(folder: Path, *, say: Say) -> list[Path]:
 def _passed_over(folder: str, contents: FolderContents) -> list[str]:
     links = (f"{folder}/{printable_name(link)}" for link in contents.linked_folders)
     lines = [f"{link}: is a link to a folder, which is not followed; name the folder itself" for link in links]
+    lines += [f"left out in {folder}: {kind}, {named}" for kind, named in describe_left_out(contents.left_out).items()]
     if contents.others:
         others = counted(len(contents.others), "other file")
         lines.insert(0, f"{others} in {folder} {'was' if len(contents.others) == 1 else 'were'} not looked at")

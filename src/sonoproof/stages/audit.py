@@ -41,6 +41,9 @@ def audit(context: RunContext) -> list[Path]:
         cohorts.append(_test_cohort(context, cohort))
     for line in describe_cohort(cohort):
         context.say(line)
+    if len(cohorts) > 1 and (left_out := cohorts[1].inferred["left_out"]):
+        context.say(f"left out of the test folder: {', '.join(f'{kind} {named}' for kind, named in left_out.items())}")
+    _check_masks(context, cohorts)
     examined = _examine(context, cohorts)
     lost = [table for table in (*(part.quarantine for part in cohorts), examined.unreadable) if len(table)]
     unusable = pd.concat(lost, ignore_index=True) if lost else examined.unreadable
@@ -57,6 +60,14 @@ def audit(context: RunContext) -> list[Path]:
     # audit.json is added to by the probes, which then answer for it.
     written = [path for path in files_in(context.run.audit_folder) if path.name not in PROBE_FILES]
     return [context.run.records, context.run.quarantine, context.run.cohort, *written]
+
+
+def _check_masks(context: RunContext, cohorts: Sequence[Cohort]) -> None:
+    """Say how many frames have a truth mask, and refuse a folder that fits none before anything is computed."""
+    if context.masks is not None:
+        image_ids = [image_id for cohort in cohorts for image_id in cohort.records["image_id"]]
+        masked = context.masks.check_fit(image_ids)
+        context.say(f"masks: {masked:,} of {len(image_ids):,} frames have one")
 
 
 def _examine(context: RunContext, cohorts: Sequence[Cohort]) -> Examination:

@@ -10,7 +10,8 @@ import pandas as pd
 
 from sonoproof.classes import Classes
 from sonoproof.config import Config
-from sonoproof.data.frames.frames import Frames, Masks
+from sonoproof.data.frames.frames import Frames
+from sonoproof.data.frames.masks import Masks
 from sonoproof.data.frames.preprocessing import Preprocessing
 from sonoproof.data.frames.store import FrameStore, open_store
 from sonoproof.data.split.leakage import check_no_leak

@@ -18,6 +18,7 @@ from sonoproof.config import SheetConfig
 from sonoproof.data.cohort.image_id import TEST_PREFIX
 from sonoproof.data.cohort.joining import join_images, refuse_empty_folder
 from sonoproof.data.cohort.matching import OtherFolder
+from sonoproof.data.folder.imagefolder import describe_left_out
 from sonoproof.data.folder.references import LINK_LEADS_OUT, FileIndex, index_images
 from sonoproof.data.labels.givensplit import GIVEN_SPLIT
 from sonoproof.data.labels.quarantine import empty_quarantine
@@ -167,7 +168,12 @@ def _join_sheet(
 
 def _empty_cohort(index: FileIndex, config: SheetConfig, classes: Classes) -> Cohort:
     groups = tuple(map(table_name, config.group_columns))
-    facts = {"images_folder": str(index.root), "images_in_folder": len(index.files), "other_files": len(index.others)}
+    facts = {
+        "images_folder": str(index.root),
+        "images_in_folder": len(index.files),
+        "left_out": describe_left_out(index.left_out),
+        "other_files": len(index.others),
+    }
     records = _file_records(index, groups).iloc[:0]
     return Cohort(records, empty_quarantine(), classes, groups, 0, group_headers=config.group_columns, inferred=facts)
 

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from sonoproof.data.cohort.matching import OtherFolder, match_rows
+from sonoproof.data.folder.imagefolder import describe_left_out
 from sonoproof.data.folder.references import FileIndex, Match
 from sonoproof.data.labels.coding import LabelCoding
 from sonoproof.data.labels.givensplit import GIVEN_SPLIT
@@ -132,12 +133,13 @@ def _explain_contradiction(same: pd.DataFrame, differing: Sequence[str]) -> str:
 def _describe_matches(
     rows: pd.DataFrame, used: pd.DataFrame, matches: Sequence[Match], index: FileIndex
 ) -> dict[str, Any]:
-    found = rows["file"] != ""
+    found, named = rows["file"] != "", set(rows["file"])
     how = pd.Series([match.how for match in matches], index=rows.index)[found].value_counts()
     return {
         "images_folder": str(index.root),
         "images_in_folder": len(index.files),
-        "images_not_in_sheet": len(index.files) - rows.loc[found, "file"].nunique(),
+        "images_not_in_sheet": len(set(index.files) - named),
+        "left_out": describe_left_out([item for item in index.left_out if item.path not in named]),
         "other_files": len(index.others),
         "linked_folders": list(index.linked_folders),
         "references_matched": {str(name): int(count) for name, count in how.items()},

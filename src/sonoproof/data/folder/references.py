@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sonoproof.data.folder.companions import LeftOut
 from sonoproof.data.folder.imagefolder import IMAGE_SUFFIXES, is_valid_text, printable_name, search_folder
 from sonoproof.data.folder.severalnames import USE_ROWS, find_several
 from sonoproof.data.spreadsheets.visible import clean_text, visible
@@ -47,8 +48,10 @@ class FileIndex:
         escaping: Links that lead out of the folder or nowhere, relative to it.
         unwritable: Files whose name is not valid text and cannot be written to a table.
         others: Files that are not images.
+        left_out: Images, and folders with images, that are not samples; one that a reference names is its match.
         linked_folders: Links to folders, which are not followed.
         endings: For each way of comparing, the files by ending: the whole path with a / before it, or its last parts.
+        companions: The same for the masks and other companions of frames among `left_out`.
     """
 
     root: Path
@@ -58,6 +61,8 @@ class FileIndex:
     others: frozenset[str] = frozenset()
     linked_folders: tuple[str, ...] = ()
     endings: dict[str, dict[str, list[str]]] = field(default_factory=dict, repr=False)
+    left_out: tuple[LeftOut, ...] = ()
+    companions: dict[str, dict[str, list[str]]] = field(default_factory=dict, repr=False)
 
     def holds(self, reference: str) -> bool:
         """Whether a reference names at least one file."""
@@ -94,7 +99,7 @@ class Match:
 def index_images(images: Path) -> FileIndex:
     """List the image files of a folder and its subfolders.
 
-    Links to folders are not followed; hidden files are left out.
+    Links to folders are not followed; companions of frames and litter of systems are left out.
 
     Raises:
         CohortError: The folder is missing or not a folder, or it or a subfolder may not be read.
@@ -103,6 +108,8 @@ def index_images(images: Path) -> FileIndex:
     if not root.is_dir():
         raise CohortError(f"{images}: {'is not a folder' if root.exists() else 'there is no such image folder'}")
     contents = search_folder(root)
+    left_out = tuple(item for item in contents.left_out if is_valid_text(item.path))
+    companions = [item.path for item in left_out if item.frame and not _leads_out(root, item.path)]
     valid = [name for name in contents.images if is_valid_text(name)]
     escaping = frozenset(name for name in valid if _leads_out(root, name))
     files = tuple(name for name in valid if name not in escaping)
@@ -114,6 +121,8 @@ def index_images(images: Path) -> FileIndex:
         others=frozenset(contents.others),
         linked_folders=contents.linked_folders,
         endings={how: _group_by_ending(files, how) for how in (EXACT, CASE, SUFFIX, ZEROS, EQUAL)},
+        left_out=left_out,
+        companions={how: _group_by_ending(companions, how) for how in (EXACT, CASE, SUFFIX)},
     )
 
 
@@ -138,7 +147,7 @@ def match_reference(
     if not path:
         return Match(problem="is not the name of a file")
     ways = (EXACT, CASE, SUFFIX, *((ZEROS,) if is_number else ()))
-    match = _match_path(index, path, ways, find=_find_by_ending)
+    match = _match_path(index, path, ways, find=_find_by_ending) or _find_companion(index, path)
     if match is None and (several := find_several(reference, index.names_file)):
         return Match(problem=f"names several files ({several}); {USE_ROWS}")
     match = match or _match_path(index, path, ways, find=_find_longest_tail)
@@ -160,6 +169,15 @@ def _match_path(
             return Match(files, how, problem)
         if files:
             return Match(files, how, less_folders=find is _find_longest_tail)
+    return None
+
+
+def _find_companion(index: FileIndex, path: str) -> Match | None:
+    """The match of a reference that names a mask or another companion of a frame; None if it does not."""
+    for how, endings in index.companions.items():
+        files = tuple(_find_by_ending(endings, _comparable(path, how)))
+        if files:
+            return Match(files, how, "" if len(files) == 1 else f"matches {len(files)} files: {_name_files(files)}")
     return None
 
 

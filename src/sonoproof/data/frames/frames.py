@@ -1,23 +1,15 @@
-"""The frames of a run by image id: what the network sees, and the truth masks beside it."""
+"""The frames of a run by image id, as the network sees them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from sonoproof.data.cohort.image_id import relative_file
-from sonoproof.data.frames.facts import decode
 from sonoproof.data.frames.preprocessing import Preprocessing
 from sonoproof.data.frames.store import FrameStore
-from sonoproof.errors import ConfigError
 from sonoproof.progress import SILENT, Progress
-from sonoproof.types import BoolArray, UInt8Array
-
-# Grey value from which a pixel of a mask, brought to the network's size, is inside.
-_INSIDE = 128
+from sonoproof.types import UInt8Array
 
 
 class Frames:
@@ -46,30 +38,3 @@ class Frames:
     def sha256(self, image_ids: Sequence[str]) -> list[str]:
         """The hashes of the files that the frames were decoded from."""
         return [self._sha256[image_id] for image_id in image_ids]
-
-
-class Masks:
-    """The truth masks of a folder, as the network sees their frames.
-
-    Args:
-        folder: PNG files named as the frames; whatever is not black is inside.
-        preprocessing: How the frames are brought to the network's size.
-        max_pixels: Larger files are refused.
-
-    Raises:
-        ConfigError: There is no such folder.
-    """
-
-    def __init__(self, folder: Path, *, preprocessing: Preprocessing, max_pixels: int) -> None:
-        if not folder.is_dir():
-            raise ConfigError(f"--masks {folder}: there is no such folder")
-        self._folder, self._preprocessing, self._max_pixels = folder, preprocessing, max_pixels
-
-    def __call__(self, image_id: str) -> BoolArray | None:
-        """The mask of a frame, (size, size), or None where it has none."""
-        path = (self._folder / relative_file(image_id)).with_suffix(".png")
-        if not path.is_file():
-            return None
-        inside = decode(path, max_pixels=self._max_pixels).max(axis=2, keepdims=True) > 0
-        canvas = self._preprocessing(np.repeat(np.where(inside, 255, 0).astype(np.uint8), 3, axis=2))
-        return np.asarray(canvas[..., 0] >= _INSIDE)

@@ -19,6 +19,7 @@ from sonoproof.data.frames.jpeg_segments import FRAME_HEADERS, START_OF_SCAN, se
 from sonoproof.errors import FrameError
 from sonoproof.types import UInt8Array
 
+_LOSSLESS: Final = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
 _HARMLESS: Final = ("Invalid SOS parameters", "unknown JFIF revision", "Unknown Adobe color transform")
 """Warnings about headers that some devices write; the pixels do not depend on them."""
 
@@ -27,13 +28,15 @@ _NOT_SUPPORTED: Final = "subsampling"
 
 
 def check_jpeg(data: bytes) -> None:
-    """Check that a JPEG is whole and has 8 bits per sample.
+    """Check that a JPEG is whole and is of a kind that is read.
 
     Raises:
-        FrameError: It has no end marker, or more bits.
+        FrameError: It has no end marker, more than 8 bits per sample, or is lossless.
     """
     has_end = False
     for marker, start, end in segments(data):
+        if marker in _LOSSLESS:
+            raise FrameError("is a lossless JPEG, which is not read; save it as PNG")
         if marker in FRAME_HEADERS and data[start : start + 1] > b"\x08":
             raise FrameError(f"is a JPEG of {data[start]} bits per sample, which is not read; save it as a 16-bit PNG")
         # In entropy-coded data a zero or a restart marker follows 0xFF, so that 0xFFD9 is a true end.

@@ -124,9 +124,9 @@ def test_an_image_folder_that_is_itself_a_link_is_read(folder: Path) -> None:
 
 
 def test_hidden_files_and_other_files_are_no_images(folder: Path) -> None:
-    index = index_of(folder, "a.JPG", "._a.jpg", ".cache/b.jpg", "__MACOSX/c.jpg", "Thumbs.db")
+    index = index_of(folder, "a.JPG", "._a.jpg", ".cache/b.jpg", "__MACOSX/c.jpg", "Thumbs.db", "a.txt")
     assert index.files == ("a.JPG",)
-    assert index.others == {"Thumbs.db"}
+    assert index.others == {"a.txt"}
 
 
 def test_a_file_name_that_is_no_text_is_set_apart(folder: Path) -> None:
