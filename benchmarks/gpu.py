@@ -12,6 +12,7 @@ none.
 from __future__ import annotations
 
 import argparse
+import copy
 import statistics
 import tempfile
 import time
@@ -30,11 +31,13 @@ from sonoproof.data.frames.store import open_store
 from sonoproof.runfolder import sha256_of_file
 from sonoproof.training.backbone import load_backbone
 from sonoproof.training.batches import Rows, ShuffledBatches
+from sonoproof.training.layers import settle_batch_norm
 from sonoproof.training.model import BinaryClassifier
 from sonoproof.training.recipes import VARIED
 
 SIZE = 224
 FED_FRAMES = 4096
+SETTLED = 32
 OPERATIONS = 2 * 569e6  # multiply-adds of the forward pass (Howard et al. 2017, table 4), two operations each
 PRECISIONS = ("fp32", "tf32", "bf16")
 
@@ -47,10 +50,16 @@ def main() -> None:
     if not torch.cuda.is_available():
         raise SystemExit("no CUDA device can be used here: nothing was measured")
     print(torch.cuda.get_device_name())
-    frames = torch.rand(options.batch, 3, SIZE, SIZE).mul_(2).sub_(1).to(memory_format=torch.channels_last)
-    reference = _logits(_network("cpu"), frames[:32])
+    noise = torch.rand(options.batch, 3, SIZE, SIZE) * torch.linspace(0.1, 1.0, options.batch)[:, None, None, None]
+    frames = noise.mul_(2).sub_(1).to(memory_format=torch.channels_last)
+    network = _network("cpu")
+    # Without statistics of its own frames an untrained network answers nothing that precision could change.
+    settle_batch_norm(network, [frames[:SETTLED]], device=torch.device("cpu"))
+    torch.nn.init.normal_(network.head.weight, 0.0, 0.1, generator=torch.Generator().manual_seed(0))
+    reference = _logits(network, frames[:SETTLED])
+    print(f"logits of the processor: standard deviation {float(reference.std()):.2g}")
     for precision in PRECISIONS:
-        print(f"{precision}: {_measured(precision, frames, reference, rounds=options.rounds)}")
+        print(f"{precision}: {_measured(precision, network, frames, reference, rounds=options.rounds)}")
     with tempfile.TemporaryDirectory() as folder:
         rate = fed_from_store(Path(folder), batch=options.batch, device=torch.device("cuda"))
     print(f"bf16, fed from the store and augmented on the device: training {rate:,.0f} frames/s")
@@ -95,9 +104,11 @@ def _batches(folder: Path, *, batch: int, device: torch.device, frames: int) -> 
     )
 
 
-def _measured(precision: str, frames: torch.Tensor, reference: torch.Tensor, *, rounds: int) -> str:
+def _measured(
+    precision: str, network: BinaryClassifier, frames: torch.Tensor, reference: torch.Tensor, *, rounds: int
+) -> str:
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision == "tf32"
-    classifier, given = _network("cuda"), frames.cuda()
+    classifier, given = copy.deepcopy(network).cuda().eval(), frames.cuda()
     with torch.autocast("cuda", torch.bfloat16, enabled=precision == "bf16"):
         off = float((_logits(classifier, given[: len(reference)]).float().cpu() - reference).abs().max())
         score = _rate(lambda: _logits(classifier, given), rounds=rounds, units=len(given))
