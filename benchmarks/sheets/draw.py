@@ -108,8 +108,8 @@ def draw_sheet(rng: np.random.Generator) -> Drawn:
     suffix, encoding = _draw_format(rng)
     drawn = _plain(rng, coding, name, suffix, encoding)
     names = sorted(TRAPS)
-    chosen = rng.choice(names, size=int(rng.integers(0, 5)), replace=False).tolist()
-    for trap in sorted(chosen, key="duplicate rows".__eq__):  # last, so that both rows stay alike
+    chosen = set(rng.choice(names, size=int(rng.integers(0, 5)), replace=False).tolist())
+    for trap in filter(chosen.__contains__, TRAPS):  # in this order
         if TRAPS[trap](rng, drawn, coding):
             drawn.traps.append(trap)
     _add_space_above(rng, drawn)
@@ -378,6 +378,7 @@ def _other_columns(rng: np.random.Generator, drawn: Drawn, _: Coding) -> bool:
     return True
 
 
+# The images that are missing come before the files with more zeros, and both rows of a duplicate stay alike.
 TRAPS: dict[str, Callable[[np.random.Generator, Drawn, Coding], bool]] = {
     "invisible characters": _invisible,
     "labels not known": _unknown,
@@ -389,10 +390,10 @@ TRAPS: dict[str, Callable[[np.random.Generator, Drawn, Coding], bool]] = {
     "decoy files": _decoys,
     "number formats": _number_format,
     "trailing zeros": _trailing_zeros,
-    "duplicate rows": _duplicates,
     "calculated labels": _formulas,
     "links": _links,
     "several images in a cell": _several_images,
     "other suffixes": _no_suffix,
     "other columns": _other_columns,
+    "duplicate rows": _duplicates,
 }

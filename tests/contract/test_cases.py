@@ -5,7 +5,7 @@ They are read, and nothing is trained. Without the folder they are skipped; the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -87,6 +87,77 @@ FORMS = [
         for kind in ("xls", "xlsx")
     ),
     *(Form(f"{HIDDEN}/c.{kind}", says=["'Healthy', which is hidden", "--label-column"]) for kind in ("xls", "xlsx")),
+]
+
+
+NUMBERS, FORMULAS, UNKNOWN, LISTED, SEVERAL, SUFFIXES = (
+    "04-number-cell-1.10",
+    "06-formula-result-zero",
+    "19-minus-one-99",
+    "20-two-labels-one-cell",
+    "21-several-images-one-cell",
+    "23-converted-suffix",
+)
+UNSEEN = frozenset("\u200b\u200d\u00ad\u00a0")
+CYST, EFFUSION = (
+    SheetConfig(label_column="finding", positive="cyst"),
+    SheetConfig(label_column="Effusion", positive="1"),
+)
+WITHOUT_LISTS = SheetConfig(label_column="finding", positive="cyst", exclude_labels=("cyst;solid", "cyst, solid"))
+ROWS, NEAR = SheetConfig(several_images="rows"), SheetConfig(near_names=True)
+CONVERTED, MISTYPED = ("aDCM", "aavi", "adcm", "amp4", "anii_gz"), ("blank_before_suffix", "dot_after", "two_dots")
+BOTH, CODE, STORED = "may mean '1.1.jpg', '1.10.jpg'", "code for 'not known'", "no spreadsheet program stored"
+OFFER = "take such names with --near-names"
+
+
+def used(rows: int, *, groups: int = 0, files: Mapping[int, str] | None = None) -> Callable[[Cohort], bool]:
+    """So many rows are used, of so many groups, these with these files; no label holds what cannot be seen."""
+
+    def holds(cohort: Cohort) -> bool:
+        records = cohort.records
+        found = dict(zip(records["sheet_row"], records["image_id"], strict=True))
+        return (
+            len(records) == rows
+            and (not groups or records[cohort.group_columns[0]].nunique() == groups)
+            and all(found.get(row) == file for row, file in (files or {}).items())
+            and UNSEEN.isdisjoint("".join(records["label"]))
+        )
+
+    return holds
+
+
+FORMS += [
+    Form(f"{NUMBERS}/i.xlsx", quarantined=(2, BOTH), holds=used(10, files={3: "1.2.jpg", 12: "1.11.jpg"})),
+    *(Form(f"{NUMBERS}/ii.{kind}", quarantined=(1, BOTH)) for kind in ("xls", "xlsx")),
+    *(Form(f"{FORMULAS}/{name}", quarantined=(24, STORED), holds=used(24)) for name in ("ii.xlsx", "i0.xls")),
+    Form("09-code-pages/cp1251.csv", config=SheetConfig(positive="злокачественная"), holds=used(48, groups=12)),
+    *(Form(f"09-code-pages/{name}.csv", holds=used(48, groups=12)) for name in ("gbk", "utf8")),
+    Form("10-strict-open-xml/equal_strict.xlsx", says=["none of the 24 references", "'f00.png'"]),
+    *(Form(f"{UNKNOWN}/{name}.xlsx", config=EFFUSION, quarantined=(5, CODE), holds=used(40)) for name in ("m1", "m99")),
+    Form(f"{UNKNOWN}/m1.xlsx", says=["--label-column", "'Effusion'"]),
+    *(
+        Form(f"{UNKNOWN}/m1_healthy.xlsx", config=SheetConfig(positive=positive), quarantined=(5, CODE), holds=used(40))
+        for positive in (None, "1")
+    ),
+    Form(f"{LISTED}/a.xlsx", config=CYST, says=["--exclude-label", "'cyst;solid'", "'cyst, solid'"]),
+    Form(f"{LISTED}/a.xlsx", config=WITHOUT_LISTS, quarantined=(10, "--exclude-label"), holds=used(38)),
+    Form(f"{SEVERAL}/mixed.xlsx", quarantined=(2, "names several files"), holds=used(40)),
+    *(
+        Form(f"{SEVERAL}/{name}.xlsx", says=["names several files", "--several-images rows"])
+        for name in ("semi", "paths")
+    ),
+    *(Form(f"{SEVERAL}/{name}.xlsx", config=ROWS, holds=used(48)) for name in ("mixed", "semi", "paths")),
+    *(Form(f"{SUFFIXES}/{name}.xlsx", says=[OFFER, "48 of them nearly name one file each"]) for name in CONVERTED),
+    *(Form(f"{SUFFIXES}/{name}.xlsx", config=NEAR, holds=used(48, files={3: "IM001.png"})) for name in CONVERTED),
+    *(Form(f"{SUFFIXES}/{name}.xlsx", says=["48 of them nearly name"], images="plain") for name in MISTYPED),
+    *(
+        Form(f"{SUFFIXES}/{name}.xlsx", config=NEAR, holds=used(48, files={3: "001.jpg"}), images="plain")
+        for name in MISTYPED
+    ),
+    Form(f"{SUFFIXES}/dbl.xlsx", config=NEAR, holds=used(48, files={3: "001.jpg.jpg"}), images="dbl"),
+    Form(f"{SUFFIXES}/mixed.xlsx", quarantined=(16, OFFER), holds=used(32), images="mixed"),
+    Form(f"{SUFFIXES}/mixed.xlsx", config=NEAR, holds=used(48), images="mixed"),
+    *(Form(f"40-invisible-characters/{name}.xlsx", holds=used(48, groups=12)) for name in "ad"),
 ]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import posixpath
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ import pandas as pd
 from sonoproof.data.folder.imagefolder import has_image_suffix
 from sonoproof.data.folder.nearnames import pair_near_names
 from sonoproof.data.folder.references import (
+    ZEROS,
     FileIndex,
     Match,
     are_shown_as_named,
@@ -57,18 +59,18 @@ def match_rows(
         near_names: Whether references that nearly name a file are used.
         other: The other folder of the run, whose files rows may name.
     """
-    matches = _match_by_text(rows, index)
+    matches = _refuse_other_widths(_match_by_text(rows, index))
     matches = _refuse_other_roots(rows, matches, index)
     if other is not None:
         matches = [
             _against_other(match, reference, index, other)
             for match, reference in zip(matches, rows["reference"], strict=True)
         ]
-    matches = [
+    matches = _add_near_names(rows["reference"].tolist(), matches, index, take=near_names)
+    return [
         _against_link(match, reference, link, index)
         for match, reference, link in zip(matches, rows["reference"], rows["link"], strict=True)
     ]
-    return _add_near_names(rows["reference"].tolist(), matches, index, take=near_names)
 
 
 def _match_by_text(rows: pd.DataFrame, index: FileIndex) -> list[Match]:
@@ -83,6 +85,25 @@ def _match_by_text(rows: pd.DataFrame, index: FileIndex) -> list[Match]:
         for reference, is_number, lost_zeros, shown in dict.fromkeys(cells)
     }
     return [found[cell] for cell in cells]
+
+
+def _refuse_other_widths(matches: Sequence[Match]) -> list[Match]:
+    """Of numbers that lost leading zeros, those whose file has more or fewer digits than the files of most others."""
+    widths = Counter(_count_digits(match.file) for match in matches if match.how == ZEROS and match.file)
+    usual = widths.most_common(2)
+    if len(usual) < 2:
+        return list(matches)
+    width = usual[0][0] if usual[0][1] > usual[1][1] else None
+    return [
+        Match((match.file,), ZEROS, f"is a number, and {match.file!r} has other leading zeros than the other files")
+        if match.how == ZEROS and match.file and _count_digits(match.file) != width
+        else match
+        for match in matches
+    ]
+
+
+def _count_digits(file: str) -> int:
+    return len(posixpath.splitext(posixpath.basename(file))[0])
 
 
 def _refuse_other_roots(rows: pd.DataFrame, matches: Sequence[Match], index: FileIndex) -> list[Match]:

@@ -40,10 +40,18 @@ def pair_near_names(references: Iterable[str], *, unmatched: Iterable[str], file
         files_by_key = _group(files, key)
         for reference in sorted(rest):
             name = key(reference)
-            if name and len(by_key[name]) == 1 and len(files_by_key.get(name, ())) == 1:
-                pairs[reference] = files_by_key[name][0]
+            near = files_by_key.get(name, ())
+            if name and len(by_key[name]) == 1 and len(near) == 1 and not _contradict(reference, near[0]):
+                pairs[reference] = near[0]
         rest -= pairs.keys()
     return pairs
+
+
+def _contradict(reference: str, file: str) -> bool:
+    """Whether both have a folder, and not the same."""
+    folders = [posixpath.dirname(name.replace("\\", "/")) for name in (reference, file)]
+    first, second = (posixpath.basename(visible(folder).casefold()) for folder in folders)
+    return bool(first and second and first != second)
 
 
 def _group(names: Iterable[str], key: Callable[[str], str]) -> dict[str, list[str]]:

@@ -26,7 +26,8 @@ from sonoproof.data.folder.severalnames import split_names
         ("img 1.jpg", "img_1.jpg"),
         ("img-1", "img_1.jpg"),
         ("img_1.jpg", "img_001.jpg"),
-        ("study/IM1.dcm", "sub/IM1.png"),
+        ("study/IM1.dcm", "IM1.png"),
+        (r"C:\Sub\IM1.dcm", "sub/IM1.png"),
     ],
 )
 def test_near_names(reference: str, file: str) -> None:
@@ -42,6 +43,7 @@ def test_near_names(reference: str, file: str) -> None:
         (["img_1", "img_01"], ["img_001.png"]),
         (["a.dcm"], ["b.png"]),
         (["1.dcm"], ["11.png"]),
+        (["p/a.dcm"], ["q/a.png"]),
         ([".dcm"], [".png"]),
     ],
 )
