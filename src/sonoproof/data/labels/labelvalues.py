@@ -11,6 +11,7 @@ from sonoproof.data.labels.columnnames import column_meaning
 from sonoproof.data.labels.notknown import SIGNS, are_signed
 from sonoproof.data.labels.valuerules import VALUE_RULES
 from sonoproof.data.labels.vocabulary import Meaning, find_concept, find_meaning, folded
+from sonoproof.data.spreadsheets.visible import visible
 from sonoproof.errors import SheetFault
 
 # Further values beside yes and no are set aside up to this share of the rows; beyond it they look like a class.
@@ -140,7 +141,7 @@ class ColumnValues:
 
     def class_name(self, concept: str) -> str:
         """Name of a concept's class: its most frequent spelling, with the column's name before a bare number."""
-        text = " ".join(self.groups[concept][0].text.split())
+        text = " ".join(visible(self.groups[concept][0].text).split())
         number = folded(text).lstrip("-").replace(".", "", 1).isdigit()
         return f"{self.column.name} {folded(text)}" if number or concept in {"yes", "no"} else text
 

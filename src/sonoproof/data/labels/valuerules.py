@@ -6,6 +6,7 @@ values that may or may not belong to the class that the user named positive.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ from sonoproof.data.labels.vocabulary import Meaning, find_concept, find_meaning
 
 TYPO_SHARE = 0.01
 LABEL_NOT_KNOWN = "is marked as unknown"
+FORMULA_TEXT = "is the text of a formula; open the sheet, let it calculate, and save it"
+_FORMULA = re.compile(r"=\s*[\w.]+\(|=\s*\$?[A-Z]{1,3}\$?\d+", re.IGNORECASE)
 LABEL_CODE = "looks like a code for 'not known'; if it is a label, name it with --positive or --negative"
 
 
@@ -38,6 +41,10 @@ def _find_unknown(counts: Mapping[str, int]) -> dict[str, str]:
     """Words and marks for "not known"; a minus beside a plus is no such mark."""
     signed = are_signed(counts)
     return {text: LABEL_NOT_KNOWN for text in counts if says_not_known(text) and not (signed and text in SIGNS)}
+
+
+def _find_formulas(counts: Mapping[str, int]) -> dict[str, str]:
+    return {text: FORMULA_TEXT for text in counts if _FORMULA.match(text)}
 
 
 def _find_codes(counts: Mapping[str, int]) -> dict[str, str]:
@@ -68,6 +75,7 @@ VALUE_RULES = (
         "quarantined as unknown",
         _find_unknown,
     ),
+    ValueRule("is a formula written as text (`=IF(C2>12;1;0)`)", "quarantined as a formula", _find_formulas),
     ValueRule(
         "is a number far from the others, as codes for “not known” are (−1, 9, 99, −9, 88, 999)",
         "quarantined as a code",

@@ -177,8 +177,8 @@ def _read_cell(value: Any) -> tuple[str, int]:
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE", LOGICAL
     if isinstance(value, int | float):
-        whole = isinstance(value, float) and value.is_integer() and abs(value) < MAX_WHOLE
-        return str(int(value) if whole else value), NUMBER
+        whole = isinstance(value, int) or (value.is_integer() and abs(value) < MAX_WHOLE)
+        return str(int(value)) if whole else f"{value:.15g}", NUMBER  # as many digits as spreadsheet programs show
     return value.isoformat() if isinstance(value, datetime.date | datetime.time) else str(value), DATE
 
 

@@ -235,6 +235,15 @@ def test_labels_of_a_test_sheet_are_as_strict() -> None:
     assert set(coding.unusable) == {"cyst; solid", "?", "99"}
 
 
+@pytest.mark.parametrize("text", ["=IF(C3>12,1,0)", "=C3", "= $B$2+1", "=WENN(C3>12;1;0)"])
+def test_the_text_of_a_formula_is_no_label(text: str) -> None:
+    assert "text of a formula" in code("label", {"1": 9, "0": 9, text: 9}, positive="1").unusable[text]
+
+
+def test_a_class_is_named_without_what_cannot_be_seen() -> None:
+    assert code("class", {"nor\u200bmal": 9, "PC\u00adOS": 9}).classes == Classes("normal", "PCOS")
+
+
 def test_plus_and_minus() -> None:
     coding = code("PCOS", {"+": 9, "-": 9, "?": 2})
     assert coding.labels == {"+": "pcos", "-": "not pcos"}
