@@ -84,12 +84,16 @@ class Effect:
 def table(pack: Path, results: Path, *, against: str = BEFORE) -> str:
     """The table in Markdown: a row per variant, a column per set, then the mean over sets."""
     sets = {file.stem: read_rows(file)[0] for file in sorted(pack.glob("*.npz"))}
+    own = {name: effect(against, against, name, rows, results) for name, rows in sets.items()}
     head = ["variant", *sets, "mean over sets", "largest loss", "loss", "slope", "trainings"]
     lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    lines.append(
+        "| " + " | ".join([against, *(f"{one.auc:.3f}" if one else "" for one in own.values()), *[""] * 5]) + " |"
+    )
     for variant in VARIANTS:
         effects = {name: effect(variant, against, name, rows, results) for name, rows in sets.items()}
         found = {name: one for name, one in effects.items() if one is not None}
-        if found:
+        if found and variant != against:
             lines.append("| " + " | ".join([variant, *(_cell(effects[name]) for name in sets), *_over(found)]) + " |")
     return "\n".join(lines)
 

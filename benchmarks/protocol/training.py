@@ -34,8 +34,9 @@ from sonoproof.training.augmenting import augment
 from sonoproof.training.backbone import load_backbone
 from sonoproof.training.batches import OrderedBatches, Rows
 from sonoproof.training.features import extract_features
-from sonoproof.training.fit import Parts, Training, TrainingJob
+from sonoproof.training.fit import Training
 from sonoproof.training.head import fit_head
+from sonoproof.training.job import Parts, TrainingJob
 from sonoproof.training.model import BinaryClassifier, resolve_device
 from sonoproof.training.model_spec import ModelSpec
 from sonoproof.training.recipes import VARIED, recipe_for

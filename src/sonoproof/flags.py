@@ -29,7 +29,7 @@ _FLAGS: dict[str, tuple[str, Any, str]] = {
     "model.backbone": ("--backbone", str, "Pretrained network: a name on the Hugging Face hub, a folder, or random."),
     "model.download": ("--download", bool, "Allow the backbone to be downloaded."),
     "model.device": ("--device", str, "Where the network runs: auto, cpu or cuda."),
-    "fit.recipe": ("--recipe", str, "How to train: default, classic or features."),
+    "fit.recipe": ("--recipe", str, "How to train: default, varied, classic or features."),
     "fit.ensemble": ("--ensemble", bool, "Average the models of the folds."),
     "fit.seeds": ("--seeds", int, "Number of trainings with different seeds on the same split."),
     "seed": ("--seed", int, "Seed of everything random."),

@@ -26,7 +26,8 @@ from sonoproof.stages.context import Inputs, RunContext
 from sonoproof.training.batches import to_network
 from sonoproof.training.bundle import load_bundle
 from sonoproof.training.ensemble import Ensemble
-from sonoproof.training.fit import Parts, TrainingJob, fit
+from sonoproof.training.fit import fit
+from sonoproof.training.job import Parts, TrainingJob
 from sonoproof.verification import verify_run
 
 pytestmark = pytest.mark.slow

@@ -17,7 +17,8 @@ from sonoproof.reporting.terminal.summary import summary_lines
 from sonoproof.runfolder import RunFolder, read_json, sha256_of_file
 from sonoproof.stages.context import Inputs
 from sonoproof.training.bundle import ModelBundle
-from sonoproof.training.fit import TrainingJob, fit
+from sonoproof.training.fit import fit
+from sonoproof.training.job import TrainingJob
 from sonoproof.verification import verify_run
 
 pytestmark = pytest.mark.slow

@@ -16,7 +16,8 @@ from sonoproof.runfolder import RunFolder
 from sonoproof.training.batches import Rows
 from sonoproof.training.bundle import ModelBundle
 from sonoproof.training.features import LoadFeatures
-from sonoproof.training.fit import Parts, TrainingJob, fit
+from sonoproof.training.fit import fit
+from sonoproof.training.job import Parts, TrainingJob
 from sonoproof.training.model_spec import ModelSpec
 
 SIZE = 32

@@ -19,7 +19,8 @@ from sonoproof.training.batches import Rows
 from sonoproof.training.bundle import ModelBundle, load_bundle, save_bundle
 from sonoproof.training.checkpoints import HISTORY_COLUMNS
 from sonoproof.training.ensemble import Ensemble
-from sonoproof.training.fit import Parts, TrainingJob, fit
+from sonoproof.training.fit import fit
+from sonoproof.training.job import Parts, TrainingJob
 from sonoproof.training.model_spec import ModelSpec
 
 

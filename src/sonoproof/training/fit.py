@@ -16,7 +16,6 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from sonoproof.config import FitConfig, ModelConfig
 from sonoproof.errors import CohortError
 from sonoproof.progress import SILENT, Progress
 from sonoproof.runfolder import RunFolder
@@ -35,57 +34,15 @@ from sonoproof.training.checkpoints import (
     is_finished,
     read_checkpoint,
 )
-from sonoproof.training.features import LoadFeatures, extract_features
+from sonoproof.training.features import extract_features
 from sonoproof.training.head import fit_head
+from sonoproof.training.job import TrainingJob
 from sonoproof.training.layers import SETTLE_FRAMES, settle_batch_norm
 from sonoproof.training.model import BinaryClassifier, resolve_device
-from sonoproof.training.model_spec import ModelSpec
 from sonoproof.training.module import TrainingModule, epoch_metrics
 from sonoproof.training.recipes import BETTER, Recipe, recipe_for
 from sonoproof.training.trainer import needless_warnings_off, quiet_trainer, threads
-from sonoproof.types import Float32Array, LoadFrames, UInt8Array
-
-
-@dataclass(frozen=True)
-class Parts:
-    """The rows of a training.
-
-    Attributes:
-        train: Rows whose gradients move the weights.
-        stop: Rows set aside from the fit part, on which the checkpoint is chosen; may be empty.
-        val: Rows that are reported on; may be empty where this training is not to see them.
-    """
-
-    train: Rows
-    stop: Rows
-    val: Rows
-
-
-@dataclass(frozen=True)
-class TrainingJob:
-    """What a training is given.
-
-    Attributes:
-        parts: The rows.
-        load: Gives the frames of image ids, as the network takes them.
-        load_features: Gives their features under the backbone; called where the recipe fits the last layer first or
-            does not train the base.
-        spec: What is saved with the network: the classes, how the frames were made, and of which records.
-        model: Where the weights come from and where the network runs.
-        config: How it is trained.
-    """
-
-    parts: Parts
-    load: LoadFrames
-    load_features: LoadFeatures
-    spec: ModelSpec
-    model: ModelConfig
-    config: FitConfig
-
-    @property
-    def seed(self) -> int:
-        """Seed of whatever is random in the training."""
-        return self.config.effective_seed
+from sonoproof.types import Float32Array, UInt8Array
 
 
 def fit(job: TrainingJob, run: RunFolder, *, resume: bool = False, progress: Progress = SILENT.progress) -> ModelBundle:
@@ -141,9 +98,11 @@ class Training:
 
     @cached_property
     def measured(self) -> dict[str, Rows]:
-        """The rows that every epoch is measured on, by the name of their part."""
+        """The rows that every epoch is measured on, by the name of their part; it takes some to have a history."""
         parts = self.job.parts
-        return {part: rows for part, rows in (("val", parts.val), ("stop", parts.stop)) if len(rows)}
+        has_val = self.recipe.chosen_on == "val" or self.job.config.val_each_epoch or not len(parts.stop)
+        found = {"val": parts.val if has_val else parts.val.take(np.arange(0)), "stop": parts.stop}
+        return {part: rows for part, rows in found.items() if len(rows)}
 
     @cached_property
     def monitor(self) -> str | None:
@@ -167,12 +126,13 @@ class Training:
             self._train_network(history)
         chosen = self._best_epoch(history.rows)
         self.classifier.load_state_dict(start if chosen == 0 else self._kept_state())
+        self._measure_validation(next(row for row in history.rows if row["epoch"] == chosen))
         history.write(chosen=chosen)
         return chosen
 
     def _fit_head(self) -> dict[str, Any]:
         """Fit the last layer on features, and measure it as epoch 0."""
-        rows = {"fit": self.job.parts.train, **self.measured}
+        rows = {"fit": self.job.parts.train, **self.measured, **self._reported}
         features = {part: self._features(of_part) for part, of_part in rows.items()}
         views = [self._features_of_view(rows["fit"], view) for view in range(self.recipe.views - 1)]
         weight, bias = fit_head(
@@ -188,6 +148,21 @@ class Training:
             for name, value in epoch_metrics(logits[part], of_part.targets).items()
         }
         return {"epoch": 0, "phase": "head", **metrics, "learning_rate": float("nan")}
+
+    @property
+    def _reported(self) -> dict[str, Rows]:
+        """The validation rows, where there are any."""
+        return {"val": self.job.parts.val} if len(self.job.parts.val) else {}
+
+    @torch.inference_mode()
+    def _measure_validation(self, row: dict[str, Any]) -> None:
+        """Add the metrics of the validation rows to the row of the epoch that is kept, if it has none."""
+        if "val_loss" in row or not self._reported:
+            return
+        batches = self._ordered(self.job.parts.val)
+        logits = torch.cat([self.classifier.eval()(frames).float().cpu() for frames, _ in batches]).numpy()
+        metrics = epoch_metrics(logits, self.job.parts.val.targets)
+        row |= {f"val_{name}": value for name, value in metrics.items()}
 
     def _train_network(self, history: History) -> None:
         """Gradient training, from the last checkpoint if there is one."""

@@ -204,7 +204,9 @@ def test_on_a_device_frames_are_changed_alike() -> None:
 
 
 def test_what_is_set_takes_the_place_of_the_recipes_own() -> None:
-    default = recipe_for(FitConfig(rotation_degrees=5.0, speckle=0.0, zoom=0.1), pretrained=True).augmentation
-    assert default == dataclasses.replace(VARIED, rotation_degrees=5.0, speckle=0.0, zoom=0.1)
+    wider = FitConfig(recipe="varied", rotation_degrees=5.0, speckle=0.0, zoom=0.1)
+    assert recipe_for(wider, pretrained=True).augmentation == dataclasses.replace(
+        VARIED, rotation_degrees=5.0, speckle=0.0, zoom=0.1
+    )
     asked = recipe_for(FitConfig(recipe="classic", brightness=0.1, changed_share=1.0), pretrained=True).augmentation
     assert asked == Augmentation(brightness=0.1, changed_share=1.0)

@@ -54,6 +54,18 @@ def test_a_network_from_random_weights_learns_and_says_what_it_kept(toy: Toy, tm
         assert float(chosen[f"val_{metric}"].iloc[0]) == pytest.approx(value, rel=1e-4), metric
 
 
+def test_the_validation_rows_are_measured_at_the_end_or_if_asked_for_in_every_epoch(toy: Toy, tmp_path: Path) -> None:
+    toy.fit(tmp_path / "end", FitConfig(epochs=3, batch=16, threads=1))
+    toy.fit(tmp_path / "each", FitConfig(epochs=3, batch=16, threads=1, val_each_epoch=True))
+    end, each = (pd.read_csv(tmp_path / name / "history.csv").set_index("epoch") for name in ("end", "each"))
+    chosen = end.index[end["chosen"] == 1]
+    measured = [f"val_{metric}" for metric in BETTER]
+    assert end[measured].drop(index=chosen).isna().all(axis=None)
+    pd.testing.assert_frame_equal(end.loc[chosen, measured], each.loc[chosen, measured])
+    assert each["val_loss"].notna().all()
+    assert weights(tmp_path / "end") == weights(tmp_path / "each")
+
+
 def test_the_validation_rows_choose_nothing_in_the_default_recipe(toy: Toy, tmp_path: Path) -> None:
     honest = toy.fit(tmp_path / "a", FitConfig(epochs=4, batch=16))
     poisoned = Toy(toy.frames, toy.targets.copy())

@@ -66,7 +66,7 @@ def _training(files: RunFiles) -> str | None:
         return None
     told = {key.replace("_", " "): humanise(value) for key, value in training.items() if key != "members"}
     settings = "; ".join(f"{key} {value}" for key, value in told.items())
-    return f"{settings}. Augmentation and all other settings are in config.toml."
+    return f"{settings}. All other settings are in config.toml."
 
 
 @fact("selection", "model/model.json", "history.csv")
@@ -74,6 +74,10 @@ def _selection(files: RunFiles) -> str | None:
     training = files.model.get("training") or {}
     if "epoch_chosen" not in training:
         return None
+    if not training.get("monitor"):
+        return (
+            f"No checkpoint was chosen: the weights are those of epoch {humanise(training['epoch_chosen'])}, the last."
+        )
     where = {"stop": "rows set aside from the fit part", "val": "the validation rows"}
     chosen = where.get(str(training.get("chosen_on")), str(training.get("chosen_on")))
     if files.model.get("members"):

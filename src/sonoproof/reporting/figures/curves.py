@@ -47,7 +47,7 @@ def _draw_history(axis: Axes, history: pd.DataFrame, *, key: str, parts: Sequenc
             if not _measured(rows, f"{part}_{key}"):
                 continue
             values = pd.to_numeric(rows[f"{part}_{key}"], errors="coerce")
-            marker = "o" if len(epochs) == 1 else None
+            marker = "o" if values.notna().sum() == 1 else None
             axis.plot(epochs, values, color=colour, linestyle=dash, marker=marker, label=label_text(name))
             if len(members) > 1:
                 axis.plot(epochs[chosen], values[chosen], color=INK, marker="o", ms=4, ls="none", label="Chosen")
