@@ -140,7 +140,7 @@ def _maps(
         if "saliency" not in arrays:
             _check_same_model(row, float(paths[0].path.logits[-1]) * logit.sign)
             # The last point of every path is the frame itself: its gradient is the saliency map.
-            arrays["saliency"] = paths[0].path.gradients[-1].abs().amax(dim=0).cpu().numpy()
+            arrays["saliency"] = paths[0].path.at_frame.abs().amax(dim=0).cpu().numpy()
         curve = mean_curve(
             [
                 saturation_curve(path.path, positive=logit.sign > 0, to_probability=context.to_probability)

@@ -49,7 +49,7 @@ def saturation_curve(path: GradientPath, *, positive: bool, to_probability: ToPr
     return SaturationCurve(
         alphas=path.alphas.numpy(),
         probability=np.asarray(probability, dtype=np.float64),
-        mean_absolute_gradient=path.gradients.abs().mean(dim=(1, 2, 3)).double().cpu().numpy(),
+        mean_absolute_gradient=path.mean_absolute_gradient.numpy(),
     )
 
 

@@ -71,10 +71,9 @@ def test_unknown_method_is_refused() -> None:
 
 
 def _path(logits: list[float], sizes: list[float]) -> GradientPath:
-    gradients = torch.tensor(sizes)[:, None, None, None] * torch.tensor([1.0, -1.0]).reshape(1, 1, 1, 2)
-    return GradientPath(
-        torch.linspace(0, 1, len(logits), dtype=torch.float64), torch.tensor(logits).double(), gradients
-    )
+    values, gradients = torch.tensor(logits).double(), torch.tensor(sizes).double()
+    alphas = torch.linspace(0, 1, len(logits), dtype=torch.float64)
+    return GradientPath(alphas, values, torch.zeros_like(values), gradients, torch.ones(3, 1, 2))
 
 
 def test_curve_holds_probability_and_mean_absolute_gradient() -> None:

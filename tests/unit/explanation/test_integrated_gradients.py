@@ -33,13 +33,44 @@ def test_refinement_goes_where_the_logit_rises() -> None:
 def test_never_more_points_than_asked_for() -> None:
     for steps in (2, 5, 33, 34, 50):
         result = integrated_gradients(Kink(), FRAME, baseline=BASELINE, steps=steps, tolerance=1e-9)
-        assert result.steps_used == len(result.path.alphas) == len(result.path.gradients) <= steps
+        assert result.steps_used == len(result.path.alphas) == len(result.path.slopes) <= steps
 
 
 def test_batch_size_changes_nothing() -> None:
     by_one = integrated_gradients(Kink(), FRAME, baseline=BASELINE, steps=33, batch=1)
     by_many = integrated_gradients(Kink(), FRAME, baseline=BASELINE, steps=33, batch=33)
     torch.testing.assert_close(by_one.attribution, by_many.attribution)
+
+
+class Counting(nn.Module):
+    """A curved logit that notes how many frames it is asked for, and how many at a time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.frames, self.most = 0, 0
+
+    def forward(self, frames: torch.Tensor) -> torch.Tensor:
+        self.frames, self.most = self.frames + len(frames), max(self.most, len(frames))
+        return torch.sin(40 * frames.mean(dim=(1, 2, 3))) + frames[:, 0, 0, 0] ** 3
+
+
+def test_many_points_cost_no_more_than_twice_their_number_and_a_batch_of_memory() -> None:
+    model = Counting()
+    result = integrated_gradients(model, FRAME, baseline=BASELINE, steps=400, tolerance=1e-12, batch=8)
+    assert result.steps_used == 400
+    assert model.frames <= 2 * 400 - 4 * 8
+    assert model.most == 8
+
+
+def test_the_attribution_is_that_of_all_gradients_at_once() -> None:
+    model = Counting()
+    result = integrated_gradients(model, FRAME, baseline=BASELINE, steps=90, tolerance=1e-12, batch=4)
+    points = result.path.alphas
+    frames = points.float()[:, None, None, None] * FRAME
+    frames.requires_grad_()
+    (gradients,) = torch.autograd.grad(model(frames).sum(), frames)
+    torch.testing.assert_close(result.attribution, torch.trapezoid(gradients.double(), points, dim=0).float())
+    torch.testing.assert_close(result.path.at_frame, gradients[-1])
 
 
 def test_frame_like_its_baseline_has_no_gap_and_is_not_called_converged() -> None:
