@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from sonoproof.errors import BundleError, MissingExtra
-from sonoproof.inference.onnx_graph import INPUT, LOGIT
+from sonoproof.inference.onnx_graph import INPUT, IR_VERSION, LOGIT, OPSET
 from sonoproof.training.batches import scale_levels
 from sonoproof.training.ensemble import Classifier
 
@@ -33,6 +33,7 @@ def exported_graph(classifier: Classifier, *, size: int) -> onnx.ModelProto:
             _FromBytes(classifier).eval(),
             (torch.zeros((2, size, size, 3), dtype=torch.uint8),),
             dynamo=True,
+            opset_version=OPSET,
             input_names=[INPUT],
             output_names=[LOGIT],
             dynamic_shapes={"frames": {0: torch.export.Dim("n")}},
@@ -41,7 +42,9 @@ def exported_graph(classifier: Classifier, *, size: int) -> onnx.ModelProto:
     except torch.onnx.errors.OnnxExporterError as error:
         raise BundleError(f"PyTorch cannot export this backbone ({error})") from error
     assert program is not None
-    return program.model_proto
+    model = program.model_proto
+    model.ir_version = IR_VERSION
+    return model
 
 
 class _FromBytes(nn.Module):

@@ -1,7 +1,7 @@
 """MobileNet V1 written out as an ONNX graph, layer by layer, the members of an ensemble side by side.
 
-PyTorch's exporter would do it too. Written out, the graph has its batch norms folded into the convolutions and an opset
-that runtimes have read since 2022, and the library that the exporter needs (onnxscript) is not needed.
+PyTorch's exporter would do it too. Written out, the graph has its batch norms folded into the convolutions and the
+library that the exporter needs (onnxscript) is not needed.
 """
 
 from __future__ import annotations
@@ -15,12 +15,9 @@ from onnx import TensorProto, helper
 from torch import Tensor, nn
 from transformers import MobileNetV1ForImageClassification
 
-from sonoproof.inference.onnx_graph import INPUT, LOGIT, Nodes
+from sonoproof.inference.onnx_graph import INPUT, IR_VERSION, LOGIT, OPSET, Nodes
 from sonoproof.training.layers import fold_batch_norm
 from sonoproof.training.model import BinaryClassifier
-
-OPSET = 17
-IR_VERSION = 8  # the oldest that holds the opset
 
 
 def is_mobilenet_v1(network: nn.Module) -> bool:

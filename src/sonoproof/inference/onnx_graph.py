@@ -13,6 +13,12 @@ from sonoproof.training.verdict import Calibration
 
 INPUT, LOGIT, PROBABILITY = "frames", "logit", "probability"
 
+OPSET = 18
+"""The operators of every exported model, whatever its backbone: the lowest that PyTorch's exporter writes."""
+
+IR_VERSION = 8
+"""The lowest file format that holds them; ONNX Runtime reads both since 1.14 (2023)."""
+
 
 class Nodes:
     """Nodes and weights in the order in which they are needed.

@@ -54,6 +54,8 @@ def test_an_exported_ensemble_answers_as_the_bundle(tmp_path: Path, by_exporter:
     alone = [dataclasses.replace(bundle, classifier=member) for member in bundle.classifier.members]
     by_hand = np.mean([TorchEngine(one, device="cpu").logits(frames) for one in alone], axis=0)
     assert OnnxRuntimeEngine(tmp_path / "model.onnx").logits(frames) == pytest.approx(by_hand, abs=1e-4)
+    model = onnx.load(tmp_path / "model.onnx")
+    assert (model.ir_version, [(entry.domain, entry.version) for entry in model.opset_import]) == (8, [("", 18)])
 
 
 def test_an_exported_ensemble_that_lost_a_member_is_never_published(
