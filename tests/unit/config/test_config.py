@@ -53,7 +53,7 @@ def test_every_default_is_allowed() -> None:
         ("split.val=lots", "a number"),
         ("seed=-1", "seed must be at least 0"),
         ("split.seed=-1", "split.seed must be at least 0"),
-        ("fit.recipe=modern", "must be one of default, classic, not 'modern'"),
+        ("fit.recipe=modern", "must be one of default, varied, classic, features, not 'modern'"),
         ("fit.epoch=3", "did you mean 'epochs'"),
         ("fti.epochs=3", "did you mean 'fit'"),
         ("sede=3", "table.key=value"),
