@@ -227,7 +227,9 @@ def test_poisoned_labels_of_the_reported_parts_change_nothing_that_was_chosen(
     clean, poisoned = RunFolder(tmp_path / "clean"), RunFolder(tmp_path / "poisoned")
     # A wide band of rows set aside, a policy that follows the labels, and as few groups as it takes.
     config = small_config(
-        calibrate={"policy": "youden", "least_groups": 2, "error": 0.3}, fit={"epochs": 1}, split={"stop": 0.3}
+        calibrate={"policy": "sensitivity", "target": 0.5, "least_groups": 2, "error": 0.3},
+        fit={"epochs": 1},
+        split={"stop": 0.3},
     )
     for copy in (clean, poisoned):
         shutil.copytree(finished.root, copy.root)

@@ -268,15 +268,17 @@ class CalibrateConfig:
     """What is chosen after training, on rows whose results are not reported.
 
     Attributes:
-        method: How probabilities are calibrated. ``isotonic`` needs 100 groups; with fewer, ``temperature`` is used.
+        method: How probabilities are calibrated, if groups that took no part in it gain by more than chance.
+            ``isotonic`` needs 100 groups; with fewer, ``temperature`` is used.
         policy: How the threshold is chosen: ``fixed`` takes ``evaluate.threshold``, ``youden`` maximises sensitivity +
             specificity, ``sensitivity`` and ``specificity`` reach ``target``, ``cost`` minimises the expected cost.
+            What the groups cannot support is not chosen, and the threshold is the fixed one.
         target: Sensitivity or specificity to reach.
         cost_false_positive: Cost of calling a negative frame positive.
         cost_false_negative: Cost of missing a positive frame, in the same unit.
         prevalence: Share of positive cases in the population where the costs arise. If not set, that of the rows.
         error: Share of wrong answers allowed; the model abstains where it would make more. 0 turns abstention off.
-        least_groups: Smallest number of groups of each class from which anything is chosen.
+        least_groups: Smallest effective number of groups of each class from which anything is chosen.
     """
 
     method: Literal["temperature", "platt", "isotonic", "none"] = "temperature"

@@ -41,7 +41,8 @@ def decide(context: RunContext, bundle: ModelBundle) -> tuple[Decision, dict[str
         bundle: The model.
 
     Returns:
-        What was chosen, and how: the ``rows`` in words, and the parts that are cross-fitted, under ``crosswise``.
+        What was chosen, and how: the ``rows`` in words, their ``groups``, how many these are worth for each class
+        (``effective_groups``), the rows of the ``largest_group``, and the parts that are cross-fitted (``crosswise``).
     """
     config, chosen_on = context.config, _rows(context, bundle)
     decision = choose_decision(
@@ -51,7 +52,20 @@ def decide(context: RunContext, bundle: ModelBundle) -> tuple[Decision, dict[str
         chosen_on=chosen_on.name,
         bootstrap=Bootstrap(seed=config.fit.effective_seed),
     )
-    return decision, {"rows": chosen_on.name, "crosswise": ["val"] if chosen_on.cross_fitted else []}
+    return decision, {
+        "rows": chosen_on.name,
+        **_group_facts(chosen_on.rows),
+        "crosswise": ["val"] if chosen_on.cross_fitted else [],
+    }
+
+
+def _group_facts(rows: CalibrationRows) -> dict[str, Any]:
+    positive, negative = rows.effective_groups
+    return {
+        "groups": rows.n_groups,
+        "effective_groups": {"positive": round(positive, 2), "negative": round(negative, 2)},
+        "largest_group": int(np.bincount(rows.group_of_row).max(initial=0)),
+    }
 
 
 def is_cross_fitted(run: RunFolder, part: str) -> bool:

@@ -6,13 +6,19 @@ import dataclasses
 
 from sonoproof.config import CalibrateConfig
 from sonoproof.evaluation.choosing.abstention import choose_abstention
-from sonoproof.evaluation.choosing.calibration import ISOTONIC_GROUPS, SLOPES, fit_calibration, temperature_interval
+from sonoproof.evaluation.choosing.calibration import (
+    ISOTONIC_GROUPS,
+    calibration_gain,
+    fit_calibration,
+    separates,
+    temperature_interval,
+)
 from sonoproof.evaluation.choosing.operating_point import choose_operating_point
-from sonoproof.evaluation.choosing.rows import CalibrationRows
+from sonoproof.evaluation.choosing.rows import CalibrationRows, format_groups
 from sonoproof.evaluation.intervals.resampling import BOOTSTRAP, Bootstrap
-from sonoproof.evaluation.scores.rows import ScoredRows
 from sonoproof.training.verdict import Abstention, Calibration, Decision, Method, OperatingPoint
 
+_CALIBRATIONS = {"temperature": "a temperature", "platt": "Platt scaling", "isotonic": "isotonic calibration"}
 NO_ROWS = "there are no labelled rows besides those that are reported"
 
 
@@ -26,8 +32,9 @@ def choose_decision(
 ) -> Decision:
     """Choose calibration, operating point and abstention on rows that they will not be reported on.
 
-    With fewer than ``config.least_groups`` groups of a class nothing is calibrated and the threshold is the fixed one;
-    whatever was not chosen says why.
+    With fewer than ``config.least_groups`` effective groups of a class nothing is chosen. Otherwise a calibration is
+    taken if groups that had no part in it are better off with it, and likewise a threshold. Whatever was not chosen
+    says why.
 
     Args:
         rows: The rows.
@@ -47,9 +54,9 @@ def choose_decision(
         point = OperatingPoint(threshold, chosen_on=why)
     else:
         point = choose_operating_point(
-            ScoredRows.from_logits(rows.targets, logits=calibration.apply(rows.logits)),
-            groups=rows.groups,
+            dataclasses.replace(rows, logits=calibration.apply(rows.logits)),
             config=config,
+            threshold=threshold,
             chosen_on=chosen_on,
             bootstrap=bootstrap,
         )
@@ -66,8 +73,8 @@ def _too_few(rows: CalibrationRows, *, least: int) -> str:
     """Why nothing can be chosen on these rows; empty where it can."""
     if not len(rows.logits):
         return NO_ROWS
-    found = rows.groups_of_rarer_class
-    return f"one class has {found} groups, and {least} are needed" if found < least else ""
+    found = min(rows.effective_groups)
+    return f"one class has {format_groups(found)}, and {least} are needed" if found < least else ""
 
 
 def _calibration(
@@ -80,14 +87,18 @@ def _calibration(
         return Calibration(chosen_on=f"not calibrated: {missing}")
     if method == "isotonic" and rows.n_groups < ISOTONIC_GROUPS:
         method, chosen_on = "temperature", f"{chosen_on} (too few groups for isotonic: {ISOTONIC_GROUPS} are needed)"
-    fitted = fit_calibration(rows, method=method)
-    if method != "isotonic" and not SLOPES[0] < fitted.slope < SLOPES[1]:
+    if separates(rows):
         why = f"the scores either separate the classes or do not rank them, on {chosen_on}"
         return Calibration(chosen_on=f"not calibrated: {why}")
-    low = high = None
-    if method == "temperature":
-        limits = temperature_interval(rows, confidence=confidence)
-        low, high = limits.low, limits.high
+    reason, why_not = calibration_gain(rows, method=method).verdict(_CALIBRATIONS[method], loss="the log loss")
+    if why_not:
+        return Calibration(chosen_on=f"not calibrated: {why_not}")
+    limits = temperature_interval(rows, confidence=confidence) if method == "temperature" else None
     return dataclasses.replace(
-        fitted, low=low, high=high, chosen_on=chosen_on, n=len(rows.logits), n_groups=rows.n_groups
+        fit_calibration(rows, method=method),
+        low=limits.low if limits else None,
+        high=limits.high if limits else None,
+        chosen_on=chosen_on + reason,
+        n=len(rows.logits),
+        n_groups=rows.n_groups,
     )

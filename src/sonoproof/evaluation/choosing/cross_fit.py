@@ -6,12 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from sonoproof.config import CalibrateConfig
-from sonoproof.errors import ConfigError
 from sonoproof.evaluation.choosing.choose import choose_decision
+from sonoproof.evaluation.choosing.held_out import group_folds
 from sonoproof.evaluation.choosing.rows import CalibrationRows
 from sonoproof.evaluation.intervals.resampling import Bootstrap
 from sonoproof.training.verdict import Decision
@@ -70,31 +69,3 @@ def cross_fit_decisions(
         for index in range(int(fold.max()) + 1)
     ]
     return CrossFit(fold, tuple(decisions))
-
-
-def group_folds(groups: npt.ArrayLike, *, folds: int, seed: int) -> IndexArray:
-    """Fold of each row: groups in random order go one by one to the fold that has fewest rows.
-
-    The labels play no part, so that what is chosen for a fold cannot depend on the labels within it.
-
-    Args:
-        groups: Name of the group of each row, shape (N,).
-        folds: Number of folds, at least 2.
-        seed: Seed of the order.
-
-    Returns:
-        Index of the fold of each row, shape (N,).
-
-    Raises:
-        ConfigError: There are fewer groups than folds.
-    """
-    _, group_of_row = np.unique(np.asarray(groups), return_inverse=True)
-    sizes = np.bincount(group_of_row)
-    if folds < 2 or len(sizes) < folds:
-        raise ConfigError(f"{len(sizes)} groups cannot be divided into {folds} folds; at least 2 and one group each")
-    fold_of_group = np.empty(len(sizes), dtype=np.intp)
-    rows_in_fold = np.zeros(folds)
-    for group in np.random.default_rng(seed).permutation(len(sizes)):
-        fold_of_group[group] = rows_in_fold.argmin()
-        rows_in_fold[fold_of_group[group]] += sizes[group]
-    return fold_of_group[group_of_row]

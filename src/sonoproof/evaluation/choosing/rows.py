@@ -11,14 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sonoproof.groups import groups_of_rarer_class
+from sonoproof.groups import effective_number
 from sonoproof.sampling import evenly_spread
-from sonoproof.types import BoolArray, FloatArray
+from sonoproof.types import BoolArray, FloatArray, IndexArray
 
 OUT_OF_FOLD = "out-of-fold rows of the fit part"
 SET_ASIDE = "rows set aside from the fit part"
@@ -27,6 +28,12 @@ VALIDATION = "validation rows, cross-fitted by group"
 
 MAX_NOVELTY_ROWS = 256
 """Training frames that novelty is measured from, and held-out frames that it is scaled by."""
+
+
+def format_groups(effective: float) -> str:
+    """An effective number of groups in words: ``"7.3 groups"``."""
+    number = f"{effective:.1f}".removesuffix(".0")
+    return f"{number} group{'' if number == '1' else 's'}"
 
 
 @dataclass(frozen=True)
@@ -49,15 +56,47 @@ class CalibrationRows:
         targets = (table["label"] == positive).to_numpy(bool)
         return cls(np.asarray(logits, dtype=np.float64), targets, table["group"].to_numpy(str))
 
+    @cached_property
+    def group_of_row(self) -> IndexArray:
+        """Index of the group of each row, shape (N,)."""
+        return np.unique(self.groups, return_inverse=True)[1].astype(np.intp)
+
     @property
     def n_groups(self) -> int:
         """Number of groups."""
-        return len(np.unique(self.groups))
+        return int(self.group_of_row.max()) + 1 if len(self.group_of_row) else 0
+
+    @cached_property
+    def weights(self) -> FloatArray:
+        """Weight of each row, shape (N,): the rows of a group share a weight of 1, so that groups count alike."""
+        return np.asarray(1 / np.bincount(self.group_of_row)[self.group_of_row], dtype=np.float64)
 
     @property
-    def groups_of_rarer_class(self) -> int:
-        """Number of groups that have a row of the class which fewer groups have."""
-        return groups_of_rarer_class(self.groups, targets=self.targets)
+    def has_both_classes(self) -> bool:
+        """Whether there are rows of both classes."""
+        return bool(self.targets.any() and not self.targets.all())
+
+    @property
+    def effective_groups(self) -> tuple[float, float]:
+        """Effective number (Kish) of groups with rows of the positive and of the negative class.
+
+        A group weighs what its rows of the class weigh: a single odd label in a large group is next to no group.
+        """
+        positive, negative = (
+            effective_number(np.bincount(self.group_of_row, weights=self.weights * rows))
+            for rows in (self.targets, ~self.targets)
+        )
+        return positive, negative
+
+    def shrunk_targets(self, probabilities: FloatArray, *, prior_groups: float) -> FloatArray:
+        """Targets between 0 and 1, shape (N,), as if further groups had shown the network's probabilities to be right.
+
+        Args:
+            probabilities: What the network says of the rows, shape (N,).
+            prior_groups: Number of those further groups.
+        """
+        n = self.n_groups
+        return np.asarray((n * self.targets + prior_groups * probabilities) / (n + prior_groups), dtype=np.float64)
 
     def where(self, mask: BoolArray) -> CalibrationRows:
         """The masked rows."""
@@ -98,16 +137,16 @@ def rows_to_choose_on(
         out_of_fold: Out-of-fold predictions with ``image_id``, ``label``, ``group`` and ``logit``; None if there are
             none.
         members: Networks of the model.
-        least_groups: Groups of each class below which rows choose nothing.
+        least_groups: Effective groups of each class below which rows choose nothing.
         chose_checkpoint: Whether the rows set aside also chose the checkpoint.
     """
     aside = table[table["use"] == "stop"]
     if members == 1 and out_of_fold is not None:
         fit = out_of_fold[out_of_fold["image_id"].isin(table.loc[table["part"] == "fit", "image_id"])]
         rows = CalibrationRows.from_table(fit, logits=fit["logit"], positive=positive)
-        if rows.groups_of_rarer_class >= least_groups:
+        if min(rows.effective_groups) >= least_groups:
             return ChoosingRows(OUT_OF_FOLD, rows)
-    if members == 1 and _groups_of_rarer_class(aside, positive=positive) >= least_groups:
+    if members == 1 and _effective_groups(aside, positive=positive) >= least_groups:
         name = SET_ASIDE_ALSO_STOPPED if chose_checkpoint else SET_ASIDE
         return ChoosingRows(name, CalibrationRows.from_table(aside, logits=score(aside), positive=positive))
     reported = table[table["part"] == "val"]
@@ -137,5 +176,6 @@ def _some(table: pd.DataFrame) -> pd.DataFrame:
     return table.sort_values("image_id").iloc[evenly_spread(len(table), MAX_NOVELTY_ROWS)]
 
 
-def _groups_of_rarer_class(table: pd.DataFrame, *, positive: str) -> int:
-    return groups_of_rarer_class(table["group"].to_numpy(str), targets=(table["label"] == positive).to_numpy(bool))
+def _effective_groups(table: pd.DataFrame, *, positive: str) -> float:
+    unscored = np.zeros(len(table))
+    return min(CalibrationRows.from_table(table, logits=unscored, positive=positive).effective_groups)

@@ -9,6 +9,7 @@ from sonoproof.reporting.page.runfiles import PartFiles, RunFiles
 from sonoproof.reporting.wording.tables import format_interval
 from sonoproof.reporting.wording.text import format_number
 from sonoproof.types import Json
+from sonoproof.wording import counted
 
 # The measures of calibration, with the value of each for ideal probabilities.
 _MEASURES = (
@@ -36,13 +37,14 @@ def _method(model: Json) -> str:
     method, chosen_on = calibration.get("method", "none"), calibration.get("chosen_on", "not recorded")
     if method == "none":
         return f"The probabilities are the network's own ({chosen_on})."
-    groups = f"{chosen_on}; {calibration.get('n', 0):,} frames of {calibration.get('n_groups', 0):,} groups"
+    frames = f"{calibration.get('n', 0):,} frames of {counted(int(calibration.get('n_groups', 0)), 'group')}"
     if method != "temperature":
-        return f"The probabilities were calibrated by {method} scaling, fitted on: {groups}."
-    temperature = {"value": 1 / calibration["slope"], "low": calibration.get("low"), "high": calibration.get("high")}
+        return f"The probabilities were calibrated by {method} scaling, fitted on {frames}: {chosen_on}."
+    low, high = (format_number(calibration.get(limit)) for limit in ("low", "high"))
     return (
-        f"The network's logits were divided by a temperature of {format_interval(temperature)}, fitted on: {groups}. "
-        "A temperature above 1 tempers an overconfident network. It changes no ranking."
+        f"The network's logits were divided by a temperature of {format_number(1 / calibration['slope'])}, fitted on "
+        f"{frames}: {chosen_on}. These groups alone ask for a temperature between {low} and {high}. A temperature "
+        "above 1 tempers an overconfident network. It changes no ranking."
     )
 
 

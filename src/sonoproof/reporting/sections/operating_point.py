@@ -63,10 +63,11 @@ def _threshold(model: Json, *, positive: str) -> str:
     called = f"A frame is called “{positive}” if its probability is at least "
     if policy == "fixed":
         return f"{called}{format_number(threshold['value'])} ({point.get('chosen_on', words)})."
+    frames = f"{point.get('n', 0):,} frames of {counted(int(point.get('n_groups', 0)), 'group')}"
     return (
-        f"{called}{format_interval(threshold)}: {words}. It was chosen on: {point.get('chosen_on', 'not recorded')}; "
-        f"{point.get('n', 0):,} frames of {counted(int(point.get('n_groups', 0)), 'group')}. In brackets: how far "
-        "the choice moves when these groups are resampled."
+        f"{called}{format_interval(threshold)}: {words}. It was chosen on {frames}: "
+        f"{point.get('chosen_on', 'not recorded')}. In brackets: how far the choice moves when these groups are "
+        "resampled."
     )
 
 

@@ -41,7 +41,9 @@ def test_a_planted_temperature_is_found_with_its_limits_and_where_it_was_chosen(
     assert found.low is not None
     assert found.high is not None
     assert found.low < 3.0 < found.high
-    assert (found.method, found.chosen_on, found.n, found.n_groups) == ("temperature", "rows set aside", 1500, 300)
+    assert (found.method, found.n, found.n_groups) == ("temperature", 1500, 300)
+    assert found.chosen_on.startswith("rows set aside; a temperature lowers the log loss of groups that had no part")
+    assert found.temperature == pytest.approx(3.0, rel=0.15)
 
 
 def test_few_groups_choose_nothing_and_say_why() -> None:
@@ -75,10 +77,10 @@ def test_separated_classes_do_not_sharpen_the_probabilities_without_end() -> Non
 
 
 def test_isotonic_with_few_groups_is_a_temperature_and_says_so() -> None:
-    found = decided(sample(60), CalibrateConfig(method="isotonic")).calibration
+    found = decided(sample(60, gain=4.0), CalibrateConfig(method="isotonic")).calibration
     assert found.method == "temperature"
     assert "isotonic: 100 are needed" in found.chosen_on
-    assert decided(sample(200), CalibrateConfig(method="isotonic")).calibration.method == "isotonic"
+    assert decided(sample(200, gain=4.0), CalibrateConfig(method="isotonic")).calibration.method == "isotonic"
 
 
 def test_the_target_sensitivity_is_reached_on_the_calibrated_scale() -> None:
@@ -136,7 +138,7 @@ def test_a_threshold_chosen_where_it_is_reported_flatters_and_a_cross_fitted_one
         rng = np.random.default_rng(seed)
         rows = CalibrationRows(rng.normal(size=60), np.arange(60) % 2 == 0, np.arange(60).astype(str))
         scored = ScoredRows.from_logits(rows.targets, logits=rows.logits)
-        best = choose_threshold(scored, config=CalibrateConfig(policy="youden"))
+        best = choose_threshold(rows, config=CalibrateConfig(policy="youden"), prior_groups=0)
         flattery.append(
             float(
                 METRICS["balanced_accuracy"](dataclasses.replace(scored, predicted_positive=expit(rows.logits) >= best))
