@@ -199,7 +199,7 @@ def _draws(network: Network, *, groups: int, sizes: str, repeats: int) -> Iterat
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=150)
-    parser.add_argument("--what", choices=("temperature", "platt", "isotonic", "threshold"), nargs="*",
+    parser.add_argument("--what", choices=("temperature", "platt", "threshold"), nargs="*",
                         default=("temperature", "threshold"))  # fmt: skip
     options = parser.parse_args()
     for what in options.what:

@@ -53,6 +53,7 @@ class Manifest:
             "created": self.content.get("created", _now()),
             "finished": None,
             "command": command,
+            "folder": str(self._run.root.absolute()),
             "seed": seed,
             "versions": {"python": platform.python_version(), **library_versions()},
             "machine": {
@@ -60,7 +61,7 @@ class Manifest:
                 "processors": os.cpu_count(),
                 "architecture": platform.machine(),
             },
-            "inputs": [_input(name, path) for name, path in inputs.items()],
+            "inputs": [_input(name, path, root=self._run.root) for name, path in inputs.items()],
             "files": {},
             "stages": self.content.get("stages", {}),
             "opened": self.content.get("opened", {}),
@@ -102,6 +103,37 @@ class Manifest:
         paths = ((name, self._run.root / name) for name in outputs)
         changed = (name for name, path in paths if not path.is_file() or sha256_of_file(path) != outputs[name])
         return next(changed, "")
+
+    def noted_sha256(self, path: Path) -> str:
+        """The hash of a file that no stage writes, as it was noted; empty if it was not."""
+        return str(self.content.get("files", {}).get(self._run.relative(path), ""))
+
+    def moved(self, inputs: Mapping[str, Path]) -> list[str]:
+        """What lies elsewhere than in the earlier attempt, a line each: the run itself, and what it reads.
+
+        Args:
+            inputs: The files that the run reads now, by what they are.
+        """
+        root, folder = self._run.root.absolute(), self.content.get("folder", "")
+        found = [f"run folder: now {root}, before {folder}"] if folder and folder != str(root) else []
+        before = {entry["name"]: entry for entry in self.content.get("inputs", []) if entry.get("from_run")}
+        found += [
+            f"{name.replace('_', ' ')}: now {path}, before {before[name]['path']}"
+            for name, path in inputs.items()
+            if name in before and before[name]["from_run"] != _relative(path, self._run.root)
+        ]
+        return [f"{line}; what has the same content is not done again" for line in found]
+
+    def input_beside_run(self, name: str) -> Path | None:
+        """Where an input lies now if it was moved together with the run; None if it is not there.
+
+        Args:
+            name: What it is, such as ``images``.
+        """
+        entries = [entry for entry in self.content.get("inputs", []) if entry["name"] == name]
+        relative = entries[0].get("from_run", "") if entries else ""
+        path = Path(os.path.normpath(self._run.root.absolute() / relative))
+        return path if relative and path.exists() else None
 
     @contextlib.contextmanager
     def stage_begun(self, stage: str, *, depends: Mapping[str, Any]) -> Iterator[None]:
@@ -180,8 +212,21 @@ def library_versions() -> dict[str, str]:
     return found
 
 
-def _input(name: str, path: Path) -> dict[str, str]:
-    return {"name": name, "path": str(path), "sha256": sha256_of_file(path) if path.is_file() else ""}
+def _input(name: str, path: Path, *, root: Path) -> dict[str, str]:
+    return {
+        "name": name,
+        "path": str(path),
+        "from_run": _relative(path, root),
+        "sha256": sha256_of_file(path) if path.is_file() else "",
+    }
+
+
+def _relative(path: Path, root: Path) -> str:
+    """The path from the run folder, by which an input is found again that was moved together with it."""
+    try:
+        return os.path.relpath(path.absolute(), root.absolute())
+    except ValueError:  # on another drive
+        return ""
 
 
 def _now() -> str:

@@ -24,7 +24,7 @@ from sonoproof.interrupts import LOCK, alone_in
 from sonoproof.manifest import Manifest, fingerprint
 from sonoproof.parts import Part
 from sonoproof.progress import SILENT, Reporter
-from sonoproof.resume import backbone_content, changes, input_content, mask_content, settings
+from sonoproof.resume import backbone_content, changes, edited_settings, input_content, mask_content, settings
 from sonoproof.runfolder import RunFolder, sweep, write_text
 from sonoproof.stages.audit import audit as audit_data
 from sonoproof.stages.calibrate import calibrate
@@ -144,6 +144,9 @@ def run(
     with alone_in(out):
         sweep(out)
         manifest = Manifest(run_folder)
+        _check_edits(config, run_folder, manifest)
+        for line in manifest.moved(given):
+            reporter.say(line)
         manifest.begin(command=command, seed=config.fit.effective_seed, inputs=given)
         _note_config(config, run_folder, manifest)
         before: Mapping[str, Any] = input_content(given)
@@ -252,6 +255,16 @@ def _why_again(manifest: Manifest, stage: Stage, depends: Mapping[str, Any]) -> 
 def _note_config(config: Config, run_folder: RunFolder, manifest: Manifest) -> None:
     write_text(run_folder.config, to_toml(config))
     manifest.note_file(run_folder.config)
+
+
+def _check_edits(config: Config, run_folder: RunFolder, manifest: Manifest) -> None:
+    """An edited ``config.toml`` must not be written over, nor be thought to have been obeyed."""
+    file = run_folder.config
+    if edits := edited_settings(file, noted_sha256=manifest.noted_sha256(file), config=config):
+        raise ConfigError(
+            f"{file}: was edited after the run wrote it ({edits}). --resume takes its settings from the command: add "
+            f"--config {file} to use the edited ones, or remove the file to go on without them"
+        )
 
 
 def _check_given(inputs: Mapping[str, Path], config: Config) -> None:

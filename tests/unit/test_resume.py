@@ -6,16 +6,17 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from sonoproof import pipeline
-from sonoproof.config import Config, override
+from sonoproof.config import Config, load_config, override
 from sonoproof.errors import ConfigError, RunFolderError
 from sonoproof.manifest import Manifest
 from sonoproof.pipeline import Stage
 from sonoproof.progress import SILENT
-from sonoproof.resume import changes, input_content, mask_content
-from sonoproof.runfolder import RunFolder, write_text
+from sonoproof.resume import changes, input_content, mask_content, settings
+from sonoproof.runfolder import RECORD_COLUMNS, RunFolder, write_table, write_text
 from sonoproof.stages.context import Inputs, RunContext
 
 
@@ -113,6 +114,79 @@ def test_other_masks_do_again_what_reads_them_and_nothing_before(
     (masks / "a.png").write_bytes(b"two")
     again = go(tmp_path / "run", inputs, config=config)
     assert again == ["first: done before", "second: done again, because the masks changed", "second"]
+
+
+def test_moved_folders_of_the_same_content_do_nothing_again_and_the_reader_is_told(
+    tmp_path: Path, inputs: Inputs, works: tuple[Work, Work]
+) -> None:
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    (masks / "a.png").write_bytes(b"one")
+    go(tmp_path / "run", inputs, config=override(CONFIG, {"explain": {"masks": str(masks)}}, origin="test"))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    moved = [path.rename(elsewhere / path.name) for path in (inputs.images, masks)]
+    config = override(CONFIG, {"explain": {"masks": str(moved[1])}}, origin="test")
+    told = go(tmp_path / "run", replace(inputs, images=moved[0]), config=config)
+    assert told == [
+        f"images: now {moved[0]}, before {inputs.images}; what has the same content is not done again",
+        "first: done before", "second: done before",
+    ]  # fmt: skip
+    (tmp_path / "run").rename(elsewhere / "run")
+    told = go(elsewhere / "run", replace(inputs, images=moved[0]), config=config)
+    assert told[0].startswith(f"run folder: now {elsewhere / 'run'}, before {tmp_path / 'run'}; what has")
+    assert told[-1] == "second: done before"
+
+
+def test_a_backbone_is_known_by_its_files_and_not_by_its_folder(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("one", "same", "other")]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "config.json").write_text("{}")
+        (folder / "model.safetensors").write_bytes(b"other" if folder.name == "other" else b"weights")
+    one, same, other = (
+        settings(override(CONFIG, {"model": {"backbone": str(folder)}}, origin="test"), ("model",))
+        for folder in folders
+    )
+    assert one == same
+    assert one != other
+
+
+def test_edits_of_the_settings_file_are_told_and_not_written_over(
+    tmp_path: Path, inputs: Inputs, works: tuple[Work, Work]
+) -> None:
+    run = RunFolder(tmp_path / "run")
+    go(run.root, inputs)
+    edited = run.config.read_text().replace('aspect = "pad"', 'aspect = "stretch"')
+    write_text(run.config, edited)
+    expected = r"frames\.aspect is stretch there and pad in this command.*--config .*config\.toml"
+    with pytest.raises(ConfigError, match=expected):
+        go(run.root, inputs)
+    assert run.config.read_text() == edited
+    assert (
+        go(run.root, inputs, config=load_config(run.config))[0]
+        == "first: done again, because frames.aspect was pad, is stretch"
+    )
+    write_text(run.config, run.config.read_text() + "\n# a remark\n")
+    assert go(run.root, inputs, config=load_config(run.config)) == ["first: done before", "second: done before"]
+
+
+def test_images_are_found_where_they_are_now(tmp_path: Path, inputs: Inputs, works: tuple[Work, Work]) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+    images = inputs.images.rename(place / "images")
+    run = RunFolder(place / "run")
+    go(run.root, replace(inputs, images=images))
+    records = pd.DataFrame(dict.fromkeys(RECORD_COLUMNS, "1") | {"origin": "sheet"}, index=[0])
+    records = records.assign(image_id="a.png", path=str(images / "a.png"))
+    write_table(run.records, records, columns=RECORD_COLUMNS)
+    moved = place.rename(tmp_path / "mount")
+    beside = RunContext(RunFolder(moved / "run"), config=CONFIG)
+    assert list(beside.located_records["path"]) == [str(moved / "images" / "a.png")]
+    assert list(beside.records["path"]) == [str(images / "a.png")]
+    (moved / "images").rename(tmp_path / "given")
+    named = RunContext(beside.run, config=CONFIG, inputs=replace(inputs, images=tmp_path / "given"))
+    assert list(named.located_records["path"]) == [str(tmp_path / "given" / "a.png")]
 
 
 def test_a_changed_setting_is_named(tmp_path: Path, inputs: Inputs, works: tuple[Work, Work]) -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from sonoproof.classes import Classes
 from sonoproof.config import Config
+from sonoproof.data.cohort.image_id import located
 from sonoproof.data.frames.frames import Frames
 from sonoproof.data.frames.masks import Masks
 from sonoproof.data.frames.preprocessing import Preprocessing
@@ -17,6 +18,7 @@ from sonoproof.data.frames.store import FrameStore, open_store
 from sonoproof.data.split.leakage import check_no_leak
 from sonoproof.inference.engines import TorchEngine
 from sonoproof.inference.scoring import Scores, score_rows
+from sonoproof.manifest import Manifest
 from sonoproof.parts import REPORTED, Part
 from sonoproof.progress import SILENT, Reporter
 from sonoproof.runfolder import PREDICTION_COLUMNS, RECORD_COLUMNS, SPLIT_COLUMNS, RunFolder, read_json, read_table
@@ -89,6 +91,25 @@ class RunContext:
         return read_table(self.run.records, columns=RECORD_COLUMNS)
 
     @cached_property
+    def located_records(self) -> pd.DataFrame:
+        """The records with the paths where their images are now; the tables keep those of the first reading."""
+        return located(self.records, folders=self._image_folders)
+
+    @property
+    def _image_folders(self) -> dict[str, Path]:
+        """Where the images are now, by origin, where that is known: as the user says, or beside the run as before."""
+        if self.inputs is not None:
+            given = {"sheet": self.inputs.images, "test": self.inputs.test_images}
+            return {origin: folder for origin, folder in given.items() if folder is not None}
+        manifest, folders = Manifest(self.run), {}
+        for origin, name in (("sheet", "images"), ("test", "test_images")):
+            paths = self.records.loc[self.records["origin"] == origin, "path"]
+            beside = manifest.input_beside_run(name)
+            if len(paths) and beside is not None and not Path(paths.iloc[0]).exists():
+                folders[origin] = beside
+        return folders
+
+    @cached_property
     def split_records(self) -> pd.DataFrame:
         """The records with their part, use and fold.
 
@@ -132,7 +153,7 @@ class RunContext:
     @cached_property
     def frames(self) -> Frames:
         """The frames by image id; what the store lacks is decoded into it."""
-        return Frames(self.records, store=self.store, progress=self.progress)
+        return Frames(self.located_records, store=self.store, progress=self.progress)
 
     @cached_property
     def masks(self) -> Masks | None:

@@ -64,7 +64,8 @@ def _features(context: RunContext) -> tuple[Float32Array, str]:
 
 def _write_doubts(context: RunContext, outcome: ProbeOutcome) -> list[Path]:
     table, workbook = context.run.audit_folder / DOUBTS, context.run.root / REVIEW_WORKBOOK
-    paths = dict(zip(context.records["image_id"], context.records["path"], strict=True))
+    records = context.located_records
+    paths = dict(zip(records["image_id"], records["path"], strict=True))
     write_table(table, outcome.doubts, columns=DOUBT_COLUMNS)
     write_review_workbook(
         workbook,

@@ -11,6 +11,8 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from scipy import stats
 from scipy.optimize import brentq, isotonic_regression
@@ -25,6 +27,8 @@ from sonoproof.training.verdict import Calibration, Method
 from sonoproof.types import FloatArray
 
 ISOTONIC_GROUPS = 100
+# One-sided level at which a calibration must lower the loss; stricter where more is fitted.
+CHANCE: Mapping[Method, float] = {"temperature": 0.1, "platt": 0.05, "isotonic": 0.05}
 # A slope within these keeps the order of the scores, and stays finite where a score separates the classes.
 SLOPES = (0.05, 20.0)
 _INTERCEPTS = (-20.0, 20.0)
@@ -84,7 +88,11 @@ def calibration_gain(rows: CalibrationRows, *, method: Method) -> Gain:
         return np.logaddexp(0, -signed), np.logaddexp(0, signed)
 
     return gain_on_other_groups(
-        rows, choose=lambda others: _fit(others, method=method), nothing=Calibration(), losses=losses
+        rows,
+        choose=lambda others: _fit(others, method=method),
+        nothing=Calibration(),
+        losses=losses,
+        chance=CHANCE[method],
     )
 
 

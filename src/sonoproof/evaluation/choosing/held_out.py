@@ -5,8 +5,8 @@ fold, with choosing nothing. The difference is averaged within each group, so th
 limit is Student's over groups. One group is added on which the choice does as much harm as it would if the labels were
 the opposite: with few groups, the harm that a choice may do has often not been seen yet.
 
-`CHANCE` and the shrinkage (`PRIOR_GROUPS`) were set by simulation (``benchmarks/calibration_choice.py``), so that a
-choice makes new groups worse in fewer than 5 % of cases.
+The shrinkage (`PRIOR_GROUPS`) and the levels of the limits were set by simulation
+(``benchmarks/calibration_choice.py``), so that a choice makes new groups worse in fewer than 5 % of cases.
 """
 
 from __future__ import annotations
@@ -27,8 +27,6 @@ Choice = TypeVar("Choice")
 
 PRIOR_GROUPS = 16.0
 """What is fitted is shrunk as if so many further groups had shown the network's own probabilities to be right."""
-CHANCE = 0.1
-"""One-sided level of the limit that must lie above zero."""
 GAIN_FOLDS = 10
 
 
@@ -70,6 +68,7 @@ def gain_on_other_groups(
     choose: Callable[[CalibrationRows], Choice],
     nothing: Choice,
     losses: Callable[[Choice, CalibrationRows], tuple[FloatArray, FloatArray]],
+    chance: float,
 ) -> Gain:
     """The gain of a choice by grouped cross-fitting.
 
@@ -78,6 +77,7 @@ def gain_on_other_groups(
         choose: Makes the choice on rows of both classes.
         nothing: What holds if nothing is chosen.
         losses: Gives the loss of each row under a choice, shape (N,), and what it would be with the opposite label.
+        chance: One-sided level of the limit that must lie above zero.
     """
     fold = group_folds(rows.groups, folds=min(GAIN_FOLDS, rows.n_groups), seed=0)
     gains = np.zeros((2, len(fold)))
@@ -89,7 +89,7 @@ def gain_on_other_groups(
     own_labels, opposite = (np.bincount(rows.group_of_row, weights=rows.weights * gain) for gain in gains)
     sample = np.append(own_labels, opposite.mean())
     error = float(np.std(sample, ddof=1)) / np.sqrt(len(sample))
-    low = float(sample.mean()) - float(stats.t.ppf(1 - CHANCE, len(sample) - 1)) * error
+    low = float(sample.mean()) - float(stats.t.ppf(1 - chance, len(sample) - 1)) * error
     return Gain(float(own_labels.mean()), low)
 
 

@@ -25,6 +25,9 @@ from sonoproof.evaluation.intervals.resampling import BOOTSTRAP, Bootstrap, Grou
 from sonoproof.training.verdict import OperatingPoint
 from sonoproof.types import FloatArray, IndexArray
 
+# One-sided level at which a threshold must lower the errors. Stricter than for a calibration: an error counts one, so
+# that the added group on which the choice does harm weighs little.
+CHANCE = 0.05
 _TARGETS = ("sensitivity", "specificity")
 # What the other policies choose, and what that is to lower, in words.
 _LOSSES = {
@@ -125,7 +128,11 @@ def threshold_gain(rows: CalibrationRows, *, config: CalibrateConfig, threshold:
         return cost * wrong, cost * ~wrong
 
     return gain_on_other_groups(
-        rows, choose=lambda others: choose_threshold(others, config=config), nothing=threshold, losses=losses
+        rows,
+        choose=lambda others: choose_threshold(others, config=config),
+        nothing=threshold,
+        losses=losses,
+        chance=CHANCE,
     )
 
 

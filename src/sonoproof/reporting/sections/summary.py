@@ -1,10 +1,11 @@
-"""Section "Summary": the measured gap first, if there is one, then the headline numbers."""
+"""Section "Summary": what may be claimed, then the measured gap, if there is one, and the headline numbers."""
 
 from __future__ import annotations
 
 from sonoproof.reporting.figures.curves import honest_against_naive
 from sonoproof.reporting.figures.figure_writer import FigureWriter
 from sonoproof.reporting.page.blocks import Block, Gallery, Headline, KeyFigures, Notice, Prose, Section
+from sonoproof.reporting.page.claim import claim
 from sonoproof.reporting.page.gap import SplitGap, measured_gap
 from sonoproof.reporting.page.runfiles import PartFiles, RunFiles
 from sonoproof.reporting.sections.survey import survey_alarms
@@ -19,7 +20,7 @@ _HEADLINES = ("auc", "recall", "specificity", "precision", "accuracy", "loss")
 def summary_section(files: RunFiles, writer: FigureWriter) -> Section:
     """What was asked, and the answer in numbers."""
     gap = measured_gap(files.audit)
-    blocks: list[Block] = [Prose(_question(files)), *(_opening(gap, writer) if gap else [])]
+    blocks: list[Block] = [Prose(claim(files)), Prose(_question(files)), *(_opening(gap, writer) if gap else [])]
     blocks += [_headlines(part, files.class_names[1]) for part in files.evaluated]
     if not files.evaluated:
         blocks.append(Notice("Nothing was evaluated: there are no headline numbers."))

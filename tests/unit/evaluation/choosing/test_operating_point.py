@@ -88,7 +88,7 @@ def chosen_point(config: CalibrateConfig, *, n_groups: int = 100, shift: float =
 
 
 def test_the_choice_comes_with_its_uncertainty_where_it_was_made_and_why_it_was_taken() -> None:
-    point = chosen_point(CalibrateConfig(policy="youden"))
+    point = chosen_point(CalibrateConfig(policy="youden"), shift=1.5)
     assert point.low is not None
     assert point.high is not None
     assert point.low < point.threshold < point.high
