@@ -1,0 +1,123 @@
+"""Runs that are stopped at random moments, moved with their inputs, and resumed: do they end with the same weights?
+
+Each trial stops a tiny run on the phantom with SIGKILL or SIGTERM after a random share of the time that a whole run
+takes, moves run folder and inputs to another folder, sometimes deletes the store of decoded frames, and resumes;
+some are stopped and moved again. Weights, decision, split and history are compared with those of an uninterrupted run,
+byte by byte; records and predictions without their paths. ::
+
+    python benchmarks/kill_and_move.py --trials 20
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pandas as pd
+
+from sonoproof.phantom import PhantomConfig, write_cohort
+from sonoproof.runfolder import RunFolder, sha256_of_file
+
+SETTINGS = [
+    "--group-column", "patient_id", "--backbone", "random", "--device", "cpu", "--set", "frames.size=64",
+    "--set", "model.width=0.25", "--set", "fit.epochs=3", "--set", "fit.threads=1", "--set", "explain.top=1",
+    "--set", "explain.errors=0", "--set", "explain.survey=4", "--set", "explain.steps=16",
+    "--set", "explain.methods=integrated_gradients", "--set", "evaluate.resamples=100", "--set", "explain.dpi=50",
+    "--set", "report.dpi=50",
+]  # fmt: skip
+COMPARED = ("model/weights.safetensors", "model/decision.json", "split.csv", "history.csv")
+TABLES = ("records.csv", "predictions/val.csv")
+SIGNALS = (signal.SIGKILL, signal.SIGTERM)
+
+
+def command(place: Path, *, resume: bool) -> list[str]:
+    """The command line of a run whose inputs and folder lie in `place`."""
+    words = ["run", place / "data" / "labels.xlsx", "--images", place / "data" / "images", "--out", place / "run"]
+    more = ["--resume"] if resume and (place / "run" / "manifest.json").is_file() else []
+    return [sys.executable, "-m", "sonoproof", *map(str, words), *SETTINGS, *more]
+
+
+def finish(place: Path, *, resume: bool = False) -> float:
+    """Run to the end; seconds that it took."""
+    begun = time.monotonic()
+    ended = subprocess.run(command(place, resume=resume), capture_output=True, check=False)
+    if ended.returncode:
+        raise RuntimeError(ended.stderr.decode())
+    return time.monotonic() - begun
+
+
+def stop(place: Path, *, after_s: float, by: signal.Signals) -> bool:
+    """Run and stop after some seconds; False where it had ended before."""
+    with subprocess.Popen(command(place, resume=True), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            process.wait(after_s)
+        except subprocess.TimeoutExpired:
+            process.send_signal(by)
+        code = process.wait()
+    if code not in (0, -signal.SIGKILL, -signal.SIGTERM, 128 + signal.SIGTERM):
+        raise RuntimeError(f"the run failed with exit code {code}")
+    return code != 0
+
+
+def trial(draw: random.Random, *, data: Path, whole_s: float, work: Path) -> tuple[Path, list[str]]:
+    """Stop, move and resume one run, up to three times; the place where it ended, and what was done to it."""
+    place, done = work / "place0", []
+    shutil.copytree(data, place / "data")
+    for number in range(1, draw.randint(1, 3) + 1):
+        by = draw.choice(SIGNALS)
+        after_s = draw.uniform(0.1, 1.0) * whole_s
+        if not stop(place, after_s=after_s, by=by):
+            done.append("ended before it was stopped")
+        else:
+            done.append(f"{by.name} after {after_s:.0f} s")
+        place = place.rename(work / f"place{number}")
+        if draw.random() < 0.5 and (place / "run" / "store").is_dir():
+            shutil.rmtree(place / "run" / "store")
+            done.append("store deleted")
+    finish(place, resume=True)
+    return place, done
+
+
+def differences(run: RunFolder, whole: RunFolder) -> list[str]:
+    """Files that are not as in the uninterrupted run."""
+    found = [name for name in COMPARED if sha256_of_file(run.root / name) != sha256_of_file(whole.root / name)]
+    for name in TABLES:
+        table, expected = (pd.read_csv(each.root / name, dtype=str).drop(columns="path") for each in (run, whole))
+        found += [] if table.equals(expected) else [name]
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--trials", type=int, default=20)
+    parser.add_argument("--patients", type=int, default=16)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        work, draw = Path(folder), random.Random(options.seed)
+        config = PhantomConfig(
+            patients=options.patients, frames_per_patient=3, size_px=96, seed=options.seed, workers=1
+        )
+        write_cohort(work / "whole" / "data", config=config)
+        whole_s = finish(work / "whole")
+        print(f"uninterrupted: {whole_s:.0f} s", flush=True)
+        same = stopped = 0
+        for number in range(options.trials):
+            place, done = trial(draw, data=work / "whole" / "data", whole_s=whole_s, work=work / f"trial{number}")
+            found = differences(RunFolder(place / "run"), RunFolder(work / "whole" / "run"))
+            same += not found
+            stopped += any(what.startswith("SIG") for what in done)
+            print(f"{number}: {', '.join(done)}: {'differs: ' + ', '.join(found) if found else 'the same'}", flush=True)
+            shutil.rmtree(work / f"trial{number}")
+        print(f"{same} of {options.trials} runs ended as the uninterrupted one; {stopped} were stopped at least once")
+
+
+if __name__ == "__main__":
+    main()
