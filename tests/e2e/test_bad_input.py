@@ -69,7 +69,7 @@ def test_a_sheet_that_cannot_be_used_is_one_message_and_exit_1(
         (["--set", "fti.epochs=3"], "did you mean 'fit'"),
         (["--set", "fit.epochs=many"], "a whole number"),
         (["--config", "nowhere.toml"], "nowhere.toml"),
-        (["--recipe", "modern"], "default, classic"),
+        (["--recipe", "modern"], "default, varied, classic"),
     ],
 )
 def test_a_wrong_setting_names_the_right_one(
