@@ -1,10 +1,10 @@
-"""Threads over a sequence, in its order, with a bounded number of results in memory."""
+"""Threads and processes over a sequence, in its order."""
 
 from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -56,3 +56,38 @@ def map_in_order(
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def map_in_processes(
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    workers: int,
+    initializer: Callable[..., object],
+    arguments: tuple[object, ...] = (),
+) -> Iterator[Result]:
+    """Yield ``function(item)`` for each item, in order, computed by processes of their own.
+
+    The processes import the module of `function`, and not the user's main module: a script that calls Sonoproof needs
+    no ``if __name__ == "__main__":``, and may come from standard input or from a notebook. The executors of the
+    standard library run such a script again in each process.
+
+    Args:
+        function: A function of a module.
+        items: What it is called with.
+        workers: Number of processes.
+        initializer: Called once in each process.
+        arguments: Of the initializer.
+
+    Raises:
+        Exception: Whatever `function` raises, at the place of its item.
+    """
+    from joblib.externals.loky import ProcessPoolExecutor
+
+    pool = ProcessPoolExecutor(workers, initializer=initializer, initargs=arguments)
+    try:
+        yield from pool.map(function, items)
+    except BaseException:
+        pool.shutdown(wait=True, kill_workers=True)
+        raise
+    pool.shutdown(wait=True)

@@ -10,10 +10,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from sonoproof.concurrency import map_in_processes
 from sonoproof.errors import RunFolderError
 from sonoproof.phantom.patient import WrittenPatient, write_patient
 from sonoproof.phantom.plan import PatientJob, plan_jobs
@@ -84,9 +83,7 @@ def _simulate(jobs: Sequence[PatientJob], config: PhantomConfig) -> Iterator[Wri
     if workers == 1:
         yield from map(write_patient, jobs)
         return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
-        yield from pool.map(write_patient, jobs)
+    yield from map_in_processes(write_patient, jobs, workers=workers, initializer=cv2.setNumThreads, arguments=(1,))
 
 
 def _truth(config: PhantomConfig, patients: Sequence[WrittenPatient]) -> dict[str, Any]:

@@ -5,11 +5,9 @@ They are made from the arrays and the JSON that the stage `explain` wrote.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import zipfile
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from sonoproof.concurrency import map_in_processes
 from sonoproof.errors import RunFolderError
 from sonoproof.malloc import keep_freed_memory
 from sonoproof.progress import SILENT, Progress
@@ -74,9 +73,7 @@ def _files_of_all(orders: Sequence[_Order]) -> Iterator[list[Path]]:
     if workers < 2:
         yield from map(_draw, orders)
         return
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=keep_freed_memory) as pool:
-        yield from pool.map(_draw, orders)
+    yield from map_in_processes(_draw, orders, workers=workers, initializer=keep_freed_memory)
 
 
 def _draw(order: _Order) -> list[Path]:
