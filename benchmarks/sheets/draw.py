@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from benchmarks.sheets.othercolumns import SECOND, add_other_columns, add_second_labels, take_name_away
 from benchmarks.sheets.writers import Cell
 
 from sonoproof.config import SheetConfig
@@ -333,7 +334,8 @@ def _links(rng: np.random.Generator, drawn: Drawn, _: Coding) -> bool:
         return False
     rows = _rows(rng, drawn, 4)
     for row, other in zip(rows, rows[1:] + rows[:1], strict=True):
-        if isinstance(drawn.table[row - 1][0].value, str) and drawn.truth[other].files:
+        names_one = isinstance(drawn.table[row - 1][0].value, str) and len(drawn.truth[row].files) < 2
+        if names_one and drawn.truth[other].files:
             _set(drawn, row, 0, link=f"../frames/{drawn.truth[other].files[0]}")
             if drawn.truth[row].files != drawn.truth[other].files:
                 drawn.truth[row].files = ()
@@ -369,15 +371,6 @@ def _no_suffix(rng: np.random.Generator, drawn: Drawn, _: Coding) -> bool:
     return True
 
 
-def _other_columns(rng: np.random.Generator, drawn: Drawn, _: Coding) -> bool:
-    """Columns with two values that are not the label."""
-    for name, values in (("sex", "FM"), ("reader1_ok", "01"), ("note", ["", "blurred"])):
-        if rng.random() < 0.6:
-            for row, cells in enumerate(drawn.table):
-                cells.append(Cell(name) if row == 0 else Cell(str(values[int(rng.integers(2))])))
-    return True
-
-
 # The images that are missing come before the files with more zeros, and both rows of a duplicate stay alike.
 TRAPS: dict[str, Callable[[np.random.Generator, Drawn, Coding], bool]] = {
     "invisible characters": _invisible,
@@ -394,6 +387,8 @@ TRAPS: dict[str, Callable[[np.random.Generator, Drawn, Coding], bool]] = {
     "links": _links,
     "several images in a cell": _several_images,
     "other suffixes": _no_suffix,
-    "other columns": _other_columns,
+    "other columns": add_other_columns,
+    SECOND: add_second_labels,
+    "labels without a name": take_name_away,
     "duplicate rows": _duplicates,
 }

@@ -196,6 +196,11 @@ def test_a_second_column_of_labels_that_differs_is_a_question() -> None:
         layout({"label": "0 1", "label2": "0 1 1"})
 
 
+def test_two_columns_of_labels_that_answer_different_questions_are_a_question() -> None:
+    with pytest.raises(SheetError, match="'pathology' and 'PCOS' may both be the labels, and differ"):
+        layout({"pathology": KNOWN, "PCOS": "1 1 0 0"})
+
+
 def test_a_classification_comes_before_findings_masks_and_types() -> None:
     columns = {
         "mask_tumor_filename": [f"{name}_tumor.png" for name in FILES],

@@ -14,7 +14,7 @@ from sonoproof.data.folder.references import FileIndex, Match
 from sonoproof.data.labels.coding import LabelCoding
 from sonoproof.data.labels.givensplit import GIVEN_SPLIT
 from sonoproof.data.labels.quarantine import Check, quarantine_failed
-from sonoproof.data.labels.sheet import LabelSheet
+from sonoproof.data.labels.sheet import DOUBT, LabelSheet
 from sonoproof.errors import CohortError
 
 NAMED_ROWS = 5
@@ -74,6 +74,7 @@ def join_images(
         Check(rows["file"] == "", problems, "reference", letters["reference"]),
         Check(rows["label"] == "", no_labels, "value", letters["value"]),
         Check(repeated != "", repeated, "reference", letters["reference"]),
+        Check(rows[DOUBT] != "", rows[DOUBT], "value", letters["value"]),
     ]
     failed = quarantine_failed(rows, checks, worksheet=sheet.worksheet, origin=origin)
     parts = [part for part in (sheet.faults.assign(origin=origin), failed) if len(part)] or [failed]

@@ -69,6 +69,23 @@ def find_contradictions(label: pd.Series[str], other: pd.Series[str], *, names: 
     return found.astype(bool).reindex(label.index, fill_value=False)
 
 
+def answer_same_question(first: pd.Series[str], second: pd.Series[str]) -> bool:
+    """Whether the values of one column of labels nearly always tell those of the other.
+
+    Args:
+        first: Its cells as text.
+        second: Those of the other column; equal index.
+
+    Returns:
+        True also where there are too few rows to tell, or only one value.
+    """
+    both = (_known(first) & _known(second)).to_numpy()
+    table = pd.crosstab(as_concepts(first[both]), as_concepts(second[both]))
+    if both.sum() < MIN_ROWS or min(table.shape) < 2:
+        return True
+    return _tells(table) or _tells(table.T)
+
+
 def _known(values: pd.Series[str]) -> pd.Series[bool]:
     unknown = [value for value in values.unique() if value == "" or says_not_known(value)]
     return ~values.isin(unknown)
@@ -99,11 +116,15 @@ def _unusual(label: pd.Series[str], other: pd.Series[str]) -> pd.Series[bool]:
     kinds go with another value than usual, and they do so always; that is no contradiction.
     """
     table = pd.crosstab(other, label)
-    usual = table.idxmax(axis=1)
-    agreeing = int(table.max(axis=1).sum())
-    if len(label) < MIN_ROWS or usual.nunique() < 2 or agreeing < MIN_AGREEMENT * len(label):
+    if len(label) < MIN_ROWS or not _tells(table):
         return pd.Series(False, index=label.index)
     return _goes_elsewhere(label, other, table) & _goes_elsewhere(other, label, table.T)
+
+
+def _tells(table: pd.DataFrame) -> bool:
+    """Whether the value of the rows of a table usually tells that of its columns."""
+    usual = table.idxmax(axis=1)
+    return usual.nunique() > 1 and bool(table.max(axis=1).sum() >= MIN_AGREEMENT * table.to_numpy().sum())
 
 
 def _goes_elsewhere(values: pd.Series[str], given: pd.Series[str], table: pd.DataFrame) -> pd.Series[bool]:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from sonoproof.data.labels.agreement import answer_same_question
 from sonoproof.data.labels.columnnames import group_level, is_named_for_health_or_disease
 from sonoproof.data.labels.columnrules import LABEL_RULES, LabelEvidence, label_facts, other_purpose
 from sonoproof.data.labels.purposes import READER, find_purpose
@@ -67,6 +68,10 @@ def choose_label(columns: SheetColumns, candidates: Sequence[Candidate]) -> Cand
         problem = "several columns may be the label column"
     elif _is_one_of_several(columns, best[0], candidates):
         problem = "the columns for health and for diseases say yes in one column per row, one column for each class"
+    elif other := _other_question(columns, best[0], candidates):
+        problem = (
+            f"{columns.names[best[0].column]!r} and {columns.names[other.column]!r} may both be the labels, and differ"
+        )
     elif best[0].column in columns.grid.hidden_columns:
         problem = f"the label column would be {columns.names[best[0].column]!r}, which is hidden in the sheet"
     else:
@@ -97,6 +102,13 @@ def _agree(columns: SheetColumns, candidates: Sequence[Candidate]) -> bool:
     """Whether columns say the same in every row, so that it does not matter which of them is taken."""
     first, *others = (columns.concepts(candidate.column) for candidate in candidates)
     return all(first.equals(other) for other in others)
+
+
+def _other_question(columns: SheetColumns, best: Candidate, candidates: Sequence[Candidate]) -> Candidate | None:
+    """A column that says as plainly that it is the labels, and answers another question than the best; None if none."""
+    cells = columns.cells(best.column)
+    strong = (other for other in candidates if best.evidence > other.evidence >= LabelEvidence.LABEL_NAME)
+    return next((other for other in strong if not answer_same_question(cells, columns.cells(other.column))), None)
 
 
 def _is_one_of_several(columns: SheetColumns, best: Candidate, candidates: Sequence[Candidate]) -> bool:

@@ -61,11 +61,11 @@ def check_rows(sheet: SheetRows, *, config: SheetConfig, required: Sequence[str]
 
     Args:
         sheet: The rows.
-        config: Policies for hidden rows and contradicting labels.
+        config: The policy for hidden rows.
         required: Group columns that must be filled in.
 
     Raises:
-        SheetError: So many rows contradict each other, or name no part, that the columns are not what they seem.
+        SheetError: So many rows name no part of the given split that its column is not what it seems.
     """
     grid, rows, columns = sheet.grid, sheet.rows, sheet.columns
 
@@ -80,8 +80,6 @@ def check_rows(sheet: SheetRows, *, config: SheetConfig, required: Sequence[str]
         reasons = reasons.reindex(rows.index, fill_value="")
         return check(name, (reasons != "") & (rows[name] == ""), reasons)
 
-    hidden = pd.Series(rows.index.isin(grid.hidden_rows) & (config.hidden_rows == "drop"), index=rows.index)
-    contradicted = _find_contradicted(sheet, hidden=hidden, config=config)
     return [
         check("reference", _repeats_header(sheet), "repeats the column names"),
         troubled("reference"),
@@ -92,8 +90,7 @@ def check_rows(sheet: SheetRows, *, config: SheetConfig, required: Sequence[str]
         check("value", rows["value"] == "", "has no label"),
         check("value", is_date("value"), "label is a date; did the spreadsheet program change it?"),
         *(check(name, rows[name] == "", f"has no {name}") for name in required),
-        check("reference", hidden, "is hidden in the sheet"),
-        check("value", contradicted != "", contradicted),
+        check("reference", _left_out(sheet, config), "is hidden in the sheet"),
         *_check_split(sheet),
     ]
 
@@ -106,6 +103,12 @@ def read_split(sheet: SheetRows) -> pd.Series[str]:
     return read_given_parts(sheet.layout.names[column], sheet.cells(column))
 
 
+def _left_out(sheet: SheetRows, config: SheetConfig) -> pd.Series[bool]:
+    """Which rows are left out because they are hidden."""
+    hidden = sheet.rows.index.isin(sheet.grid.hidden_rows) & (config.hidden_rows == "drop")
+    return pd.Series(hidden, index=sheet.rows.index)
+
+
 def _repeats_header(sheet: SheetRows) -> pd.Series[bool]:
     layout, rows = sheet.layout, sheet.rows
     if layout.header_row is None:
@@ -113,13 +116,21 @@ def _repeats_header(sheet: SheetRows) -> pd.Series[bool]:
     return (rows["reference"] == layout.names[layout.image]) & (rows["value"] == layout.names[layout.label])
 
 
-def _find_contradicted(sheet: SheetRows, *, hidden: pd.Series[bool], config: SheetConfig) -> pd.Series[str]:
-    """Why a row's label is in doubt, "" if no other column of labels contradicts it."""
+def find_doubts(sheet: SheetRows, *, config: SheetConfig) -> pd.Series[str]:
+    """Why the label of each row is in doubt, "" if no other column of labels contradicts it.
+
+    Args:
+        sheet: The rows.
+        config: The policies for contradicting labels and hidden rows.
+
+    Raises:
+        SheetError: So many rows are contradicted that one of the columns is not what it seems.
+    """
     reasons = pd.Series("", index=sheet.rows.index, dtype="str")
     if config.label_conflicts == "keep":
         return reasons
     for column in sheet.layout.other_labels:
-        wrong = sheet.contradictions(column) & ~hidden
+        wrong = sheet.contradictions(column) & ~_left_out(sheet, config)
         if config.label_conflicts == "ask" or wrong.sum() > MAX_CONTRADICTED * len(wrong):
             _ask_about(sheet, column, wrong)
         if not wrong.any():

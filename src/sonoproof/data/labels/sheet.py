@@ -26,7 +26,7 @@ from sonoproof.data.labels.columns import Layout, find_layout
 from sonoproof.data.labels.givensplit import GIVEN_SPLIT
 from sonoproof.data.labels.labelvalues import LabelColumn
 from sonoproof.data.labels.quarantine import quarantine_failed
-from sonoproof.data.labels.rowchecks import SheetRows, check_rows, read_split
+from sonoproof.data.labels.rowchecks import SheetRows, check_rows, find_doubts, read_split
 from sonoproof.data.labels.spelling import unify_groups
 from sonoproof.data.labels.vocabulary import word_set
 from sonoproof.data.labels.worksheets import choose_worksheet
@@ -37,10 +37,11 @@ from sonoproof.runfolder import RECORD_COLUMNS
 
 # Group column of the rows whose cell listed several images: they stay on one side of the split.
 IMAGES_OF_ROW = "images_of_row"
+DOUBT = "doubt"
 # Names that the tables of a run give to columns of their own.
 RESERVED_NAMES = (
     frozenset(RECORD_COLUMNS)
-    | {GIVEN_SPLIT}
+    | {GIVEN_SPLIT, DOUBT}
     | word_set("sheet_row reference value is_number shown lost_zeros link format mode file_bytes")
 )
 
@@ -54,7 +55,8 @@ class LabelSheet:
             (text), ``value`` (the label cell as text), ``is_number`` (whether the reference's cell holds a number),
             ``shown`` (the text that such a cell shows, if its format is not the general one), ``lost_zeros`` (whether
             it may have been a number in another program), ``link`` (the target of a link, or ""), then the group
-            columns (text), then ``given_split`` (``fit``, ``val``, ``test``, ``fold 3``, … or "").
+            columns (text), then ``given_split`` (``fit``, ``val``, ``test``, ``fold 3``, … or "") and
+            ``doubt`` (why another column of labels contradicts the label, or "").
         faults: The rows that cannot, as `QUARANTINE_COLUMNS`.
         rows_read: Rows of data; rows without any value are not counted.
         label_column: Name of the label column.
@@ -124,7 +126,7 @@ def read_sheet(
     required = groups if groups_required and layout.groups_named else ()
     sheet = SheetRows(grid, layout, rows, columns)
     faults = quarantine_failed(rows, check_rows(sheet, config=config, required=required), worksheet=grid.name)
-    rows[GIVEN_SPLIT] = read_split(sheet)
+    rows = rows.assign(**{GIVEN_SPLIT: read_split(sheet), DOUBT: find_doubts(sheet, config=config)})
     usable = rows.drop(index=faults.index)
     names = usable["reference"].map(
         lambda cell: split_names(cell, in_folder) if config.several_images == "rows" else ()

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from sonoproof.config import SheetConfig
-from sonoproof.data.labels.agreement import find_contradictions
-from sonoproof.data.labels.sheet import LabelSheet, read_sheet
+from sonoproof.data.cohort.cohort import Cohort, build_cohort
+from sonoproof.data.labels.agreement import answer_same_question, find_contradictions
 from sonoproof.errors import SheetError
 
 
@@ -67,10 +67,29 @@ def test_columns_that_answer_other_questions_are_not_compared(label: list[str], 
     assert not find_contradictions(pd.Series(label), pd.Series(other), names=("label", "class")).any()
 
 
-def read(folder: Path, rows: Sequence[tuple[object, ...]], **settings: str) -> LabelSheet:
-    sheet = folder / "labels.csv"
+def read(folder: Path, rows: Sequence[tuple[object, ...]], **settings: str) -> Cohort:
+    sheet, frames = folder / "labels.csv", folder / "frames"
     sheet.write_text("".join(",".join(map(str, row)) + "\n" for row in rows), encoding="utf-8")
-    return read_sheet(sheet, config=SheetConfig(**settings))  # type: ignore[arg-type]
+    frames.mkdir(exist_ok=True)
+    for name, *_ in rows[1:]:
+        (frames / str(name)).touch()
+    return build_cohort(sheet, images=frames, config=SheetConfig(**settings))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        (["a", "b"] * 20, ["x", "y"] * 20, True),
+        (["a", "b"] * 20, ["x", "y"] * 18 + ["y", "x"] * 2, True),
+        (["a", "b", "c"] * 20, ["x", "x", "y"] * 20, True),  # one divides the other further
+        (["a", "b"] * 20, ["x", "x", "y", "y"] * 10, False),
+        (["a"] * 36 + ["b"] * 4, ["x", "y"] * 20, False),
+        (["a", "b"] * 4, ["x", "x", "y", "y"] * 2, True),  # too few to tell
+    ],
+)
+def test_which_columns_answer_the_same_question(first: list[str], second: list[str], same: bool) -> None:
+    assert answer_same_question(pd.Series(first), pd.Series(second)) is same
+    assert answer_same_question(pd.Series(second), pd.Series(first)) is same
 
 
 ROWS: list[tuple[object, ...]] = [
@@ -81,16 +100,22 @@ ROWS: list[tuple[object, ...]] = [
 
 
 def test_a_contradicted_row_is_quarantined_with_both_cells(tmp_path: Path) -> None:
-    sheet = read(tmp_path, ROWS)
-    assert sheet.faults[["sheet_row", "cell", "value", "reason"]].to_numpy().tolist() == [
+    found = read(tmp_path, ROWS)
+    assert found.quarantine[["sheet_row", "cell", "value", "reason"]].to_numpy().tolist() == [
         [22, "B22", "1", "label contradicts 'diagnosis', which says 'covid' in C22"]
     ]
-    assert sheet.inferred["rows_contradicted"] == {"diagnosis": 1}
+    assert found.inferred["rows_contradicted"] == {"diagnosis": 1}
+
+
+def test_rows_of_one_image_that_differ_are_both_in_doubt_whatever_the_other_column_says(tmp_path: Path) -> None:
+    found = read(tmp_path, [*ROWS[:-1], ("1.jpg", 0, "normal")])
+    assert list(found.quarantine["sheet_row"]) == [3, 22]
+    assert "1.jpg" not in set(found.records["image_id"])
 
 
 def test_the_policy_keeps_the_row_or_asks(tmp_path: Path) -> None:
     kept = read(tmp_path, ROWS, label_conflicts="keep")
-    assert len(kept.faults) == 0
+    assert kept.quarantine.empty
     assert kept.inferred["rows_contradicted"] == {"diagnosis": 1}
     with pytest.raises(SheetError, match="contradict each other in 1 of 21 rows") as raised:
         read(tmp_path, ROWS, label_conflicts="ask")
@@ -106,6 +131,6 @@ def test_columns_that_contradict_each_other_nearly_everywhere_are_a_question(tmp
 def test_another_reader_is_counted_but_changes_no_row(tmp_path: Path) -> None:
     same = [(name, word, word) for name, _, word in ROWS[1:-1]]
     rows = [("image", "reader1", "reader2"), *same, ("20.jpg", "normal", "covid")]
-    sheet = read(tmp_path, rows, label_column="reader1")
-    assert len(sheet.faults) == 0
-    assert sheet.inferred["rows_where_readers_differ"] == {"reader2": 1}
+    found = read(tmp_path, rows, label_column="reader1")
+    assert found.quarantine.empty
+    assert found.inferred["rows_where_readers_differ"] == {"reader2": 1}
