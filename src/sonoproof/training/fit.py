@@ -123,6 +123,8 @@ class Training:
         start = {name: tensor.detach().clone() for name, tensor in self.classifier.state_dict().items()}
         history = History(self.run.history, rows=rows, progress=progress)
         if self.recipe.epochs:
+            if not self.measured:
+                raise ValueError("no rows to measure the epochs on: there would be no history, and no epoch to keep")
             self._train_network(history)
         chosen = self._best_epoch(history.rows)
         self.classifier.load_state_dict(start if chosen == 0 else self._kept_state())

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -242,6 +243,10 @@ def test_training_that_diverges_says_so(toy: Toy, tmp_path: Path, monkeypatch: p
 def test_the_recipe_fills_in_what_is_left_open() -> None:
     classic = recipe_for(FitConfig(recipe="classic"), pretrained=True)
     assert (classic.head_rate, classic.train_base, classic.balanced) == (1e-3, False, False)
+    varied = recipe_for(FitConfig(recipe="varied"), pretrained=True)
+    assert (varied.epochs, varied.patience, varied.base_rate) == (16, 6, 1e-4)
+    from_scratch = recipe_for(FitConfig(recipe="varied"), pretrained=False)
+    assert (from_scratch.epochs, from_scratch.augmentation) == (30, varied.augmentation)
     asked = recipe_for(FitConfig(learning_rate=0.5, epochs=7, patience=3), pretrained=True)
     assert (asked.base_rate, asked.head_rate, asked.epochs, asked.patience) == (0.5, 0.5, 7, 3)
 
@@ -287,3 +292,10 @@ def test_the_last_layer_is_the_logistic_regression_of_all_views(toy: Toy) -> Non
     assert min(np.abs(plain @ weight + bias - logits).max() for logits in expected) < 1e-2
     alone, _ = fit_head(plain, rows, balanced=True, seed=0)
     assert not np.allclose(weight, alone, rtol=0.05)
+
+
+def test_a_training_without_rows_to_measure_on_is_refused(toy: Toy, tmp_path: Path) -> None:
+    job = toy.job(FitConfig(epochs=1), model=ModelConfig(backbone="random", width=0.25, device="cpu"))
+    nothing = toy.rows(0, 0)
+    with pytest.raises(ValueError, match="no rows to measure"):
+        fit(replace(job, parts=replace(job.parts, stop=nothing, val=nothing)), RunFolder(tmp_path))
