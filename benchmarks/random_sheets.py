@@ -10,6 +10,7 @@ import argparse
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from benchmarks.sheets.writers import write_sheet
 
 from sonoproof.data.cohort.cohort import Cohort, build_cohort
 from sonoproof.errors import SonoproofError
+
+PROGRESS_SHEETS = 500
 
 
 @dataclass
@@ -49,13 +52,20 @@ class Tally:
     questions: Counter[str] = field(default_factory=Counter)
 
 
-def try_sheets(sheets: int, *, seed: int) -> Tally:
-    """Draw sheets, read them, and compare each row used with the truth."""
+def try_sheets(sheets: int, *, seed: int, progress: Callable[[Tally], None] = lambda _: None) -> Tally:
+    """Draw sheets, read them, and compare each row used with the truth.
+
+    Args:
+        sheets: How many.
+        seed: The same seed gives the same sheets.
+        progress: Called after each sheet.
+    """
     tally = Tally()
     for number in range(sheets):
         drawn = draw_sheet(np.random.default_rng([seed, number]))
         with tempfile.TemporaryDirectory() as folder:
             _try_one(tally, drawn, Path(folder), number=number)
+        progress(tally)
     return tally
 
 
@@ -102,13 +112,23 @@ def main() -> None:
     parser.add_argument("--sheets", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    tally = try_sheets(given.sheets, seed=given.seed)
+    show(try_sheets(given.sheets, seed=given.seed, progress=_show_sometimes))
+
+
+def show(tally: Tally) -> None:
+    """Print what came of the sheets."""
     print(f"{tally.sheets} sheets: {tally.used} rows used, {tally.quarantined} quarantined, {len(tally.wrong)} wrong")
     print(f"{tally.asked} sheets asked; of {tally.without_trap} without a trap {tally.asked_without_trap} asked")
     for question, count in tally.questions.most_common(12):
         print(f"  {count:5d} {question}")
     for line in tally.wrong[:20]:
         print(f"wrong: {line}")
+
+
+def _show_sometimes(tally: Tally) -> None:
+    if tally.sheets % PROGRESS_SHEETS == 0:
+        show(tally)
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ _PHRASES = frozenset(
     no diagnosis|non diagnostic|nondiagnostic|not diagnostic|uninterpretable|unreadable|cannot tell|unkn
     can't tell|cannot say|cannot be assessed|don't know|dont know|do not know|idk|unk|ukn|n a
     pending|awaiting|awaited|in progress|to follow|to do|refused|refusal|declined|prefer not to say|withdrawn
+    possible|possibly|probable|probably|suspected|questionable|perhaps|see report|see note|see comment|siehe befund
+    möglich|vielleicht|wahrscheinlich|peut être|voir rapport|posible|quizás|possibile|forse|talvez|возможно|疑似
     lost to follow up|missing value|missing data|no label|blank|nat|none given
     keine angabe|keine angaben|keine daten|k a|nicht bekannt|nicht beurteilbar|nicht durchgeführt|nicht erhoben
     nicht verfügbar|ausstehend|unsicher|fraglich|weiss nicht|verweigert|nicht untersucht|nicht gemacht|ohne angabe
@@ -50,9 +52,15 @@ _MAX_LABEL_BELOW_DIGIT_CODE = 2
 
 
 def says_not_known(text: str) -> bool:
-    """Whether a label says, in words or marks, that it is not known: ``NA``, ``?``, ``pending``, ``9 = unknown``."""
+    """Whether a label says, in words or marks, that it is not known: ``NA``, ``cyst?``, ``9 = unknown``."""
     word = folded(text)
-    if word in NOT_KNOWN or word in _PHRASES or _ERROR_VALUE.fullmatch(word) or _SAS_MISSING.fullmatch(word):
+    if (
+        "?" in word
+        or word in NOT_KNOWN
+        or word in _PHRASES
+        or _ERROR_VALUE.fullmatch(word)
+        or _SAS_MISSING.fullmatch(word)
+    ):
         return True
     if not any(map(str.isalnum, word)):
         return "+" not in word

@@ -10,7 +10,14 @@ from dataclasses import dataclass
 
 from sonoproof.data.labels.labelvalues import ColumnValues
 from sonoproof.data.labels.notknown import find_codes
-from sonoproof.data.labels.severalvalues import contains_value, find_grade, find_span, is_birads, is_scale
+from sonoproof.data.labels.severalvalues import (
+    contains_value,
+    find_grade,
+    find_span,
+    highest_number,
+    is_birads,
+    is_scale,
+)
 from sonoproof.errors import SheetError
 
 
@@ -85,10 +92,12 @@ def _spans_positive(concept: str, values: ColumnValues, positive: Sequence[str])
 def _is_near_grade(concept: str, values: ColumnValues, positive: Sequence[str]) -> bool:
     """Whether a grade is above one that is positive, or the same with or without a letter."""
     texts = [_text(other, values) for other in values.groups]
-    grade = find_grade(_text(concept, values))
     chosen = [found for other in positive if (found := find_grade(_text(other, values)))]
-    if grade is None or not chosen or not is_scale(values.column.name, texts):
+    if not chosen or not is_scale(values.column.name, texts):
         return False
+    grade = find_grade(_text(concept, values))
+    if grade is None:
+        return highest_number(_text(concept, values)) > min(chosen)[0]
     return grade > min(chosen) or any(grade[0] == other[0] and not grade[1] for other in chosen)
 
 

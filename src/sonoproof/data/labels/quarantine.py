@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -54,6 +55,11 @@ def quarantine_failed(
 
 def empty_quarantine() -> pd.DataFrame:
     """A quarantine without rows."""
+    return _empty_quarantine().copy()
+
+
+@functools.cache
+def _empty_quarantine() -> pd.DataFrame:
     return pd.DataFrame({column: pd.Series(dtype="str") for column in QUARANTINE_COLUMNS}).astype(
         {"sheet_row": "int64"}
     )

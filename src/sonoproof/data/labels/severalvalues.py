@@ -62,6 +62,11 @@ def find_span(text: str) -> tuple[int, int] | None:
     return None
 
 
+def highest_number(text: str) -> int:
+    """The highest whole number of a text, -1 if it has none: 5 in ``3 or 5``."""
+    return max(map(int, re.findall(r"\d{1,2}", folded(text))), default=-1)
+
+
 def is_scale(column: str, values: Iterable[str]) -> bool:
     """Whether a column holds grades: its name says so, or its values have letters behind numbers (``4a``)."""
     if not _SCALE_WORDS.isdisjoint(name_tokens(column)):

@@ -71,7 +71,7 @@ def _find_misspelt(counts: Mapping[str, int]) -> dict[str, str]:
 
 VALUE_RULES = (
     ValueRule(
-        "says in words or marks that the label is not known (`NA`, `?`, `.`, `pending`, `not done`, `#N/A`)",
+        "says in words or marks that the label is not known (`NA`, `cyst?`, `.`, `pending`, `not done`, `#N/A`)",
         "quarantined as unknown",
         _find_unknown,
     ),
