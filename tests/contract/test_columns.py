@@ -75,7 +75,9 @@ NAMELESS = "it is the only column beside the images, and the sheet has no column
 
 # Columns for something else: names as people and programs write them.
 ELSE: dict[str, tuple[str, ...]] = {
-    "one option of a REDCap checkbox (___1)": ("diagnosis___1", "findings___2"),
+    "one option of a REDCap checkbox (`___1`, `(choice=…)`)": (
+        "diagnosis___1", "findings___2", "pathology___b", "Diagnosis (choice=PCOS)",
+    ),
     "a split": ("Train ", "is_test", "isTest", "split2", "fold", "Subset", "TRAIN/VAL", "cv_fold", "set", "Partition"),
     "exclusion": ("exclude", "Excluded?", "to_include", "ausgeschlossen", "used", "keep"),
     "a reader": ("reader1", "rater_A", "Annotator 2", "radiologist_diagnosis", "R1", "expert label"),

@@ -74,7 +74,6 @@ class ImageEvidence(IntEnum):
 class LabelEvidence(IntEnum):
     """How much speaks for the label column; below `MANY_VALUES` a column is only offered in a question."""
 
-    NONE = 0
     OTHER_PURPOSE = 1
     FEW_VALUES = 2
     YES_NO = 3

@@ -68,7 +68,7 @@ READER = Purpose(
 # The first that a name has a word of; docs/data.md shows them as a table.
 PURPOSES = (
     Purpose(
-        "one option of a REDCap checkbox (___1)",
+        "one option of a REDCap checkbox (`___1`, `(choice=…)`)",
         "",  # by its ending, see find_purpose
     ),
     SPLIT,
@@ -147,7 +147,7 @@ def find_purpose(name: str) -> Purpose | None:
     """
     option, *others = PURPOSES
     words, joined = name_tokens(name), squeezed(name)
-    if "___" in name and words and words[-1].isdigit():
+    if "___" in name or "(choice=" in name:
         return option
     plain = {word.rstrip("0123456789") or word for word in words} | set(words)
     for purpose in others:
