@@ -11,9 +11,12 @@ from __future__ import annotations
 
 import argparse
 import runpy
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -26,25 +29,29 @@ from sonoproof.evaluation.intervals.resampling import Bootstrap
 from sonoproof.runfolder import RunFolder
 from sonoproof.stages.context import RunContext
 from sonoproof.training.verdict import Calibration
-from sonoproof.types import BoolArray, Float32Array, FloatArray
+from sonoproof.types import BoolArray, Float32Array
 
 SIMULATION = runpy.run_path(str(Path(__file__).with_name("calibration_choice.py")))
 PENALTIES = {"calibrated": 0.001, "overconfident": 0.1}
 LOSSES = ("no calibration", "before", "after")
 
 
-def losses_over_splits(
-    features: Float32Array, *, targets: BoolArray, groups: np.ndarray, c: float, splits: int
-) -> FloatArray:
-    """Mean log loss of the rows of the last fifth, with nothing, before and after; shape (splits, 3)."""
-    found = []
-    for seed in range(splits):
-        fold = group_folds(groups, folds=5, seed=seed)
+@dataclass(frozen=True)
+class Cohort:
+    """Frames with a label: features (N, D), targets and groups (N,)."""
+
+    features: Float32Array
+    targets: BoolArray
+    groups: npt.NDArray[np.str_]
+
+    def losses(self, *, c: float, train: BoolArray, chooses: BoolArray, new: BoolArray) -> tuple[list[float], float]:
+        """Mean log loss of the rows `new` with nothing, before and after; and the temperature that was before."""
         model = make_pipeline(StandardScaler(), LogisticRegression(C=c, max_iter=200))
-        model.fit(features[fold < 3], targets[fold < 3])
-        rows = CalibrationRows(model.decision_function(features).astype(np.float64), targets, groups)
-        found.append([_loss(calibration, rows.where(fold == 4)) for calibration in _choices(rows.where(fold == 3))])
-    return np.array(found)
+        model.fit(self.features[train], self.targets[train])
+        logits = model.decision_function(self.features).astype(np.float64)
+        rows = CalibrationRows(logits, self.targets, self.groups)
+        choices = _choices(rows.where(chooses))
+        return [_loss(calibration, rows.where(new)) for calibration in choices], choices[1].temperature
 
 
 def _choices(rows: CalibrationRows) -> tuple[Calibration, Calibration, Calibration]:
@@ -68,21 +75,38 @@ def main() -> None:
     run = RunFolder(options.run).existing()
     config = override(load_config(run.config), {"model": {"backbone": options.backbone}}, origin="--backbone")
     context = RunContext(run, config=config)
-    records = context.records[context.records["label"] != ""]
-    features = context.features(list(records["image_id"]))
-    targets, groups = (records["label"] == context.classes.positive).to_numpy(), records["group"].to_numpy(str)
+    records = context.records[context.records["label"] != ""].reset_index(drop=True)
+    targets = (records["label"] == context.classes.positive).to_numpy(bool)
+    cohort = Cohort(context.features(list(records["image_id"])), targets, records["group"].to_numpy(str))
     sizes = records["group"].value_counts()
     print(f"{len(records)} frames, {len(sizes)} groups, the largest of {sizes.max()}")
     for name, c in PENALTIES.items():
-        losses = losses_over_splits(features, targets=targets, groups=groups, c=c, splits=options.splits)
-        changes = losses[:, :1] - losses
-        for column, rule in enumerate(LOSSES):
-            print(
-                f"{name}, {rule}: loss {losses[:, column].mean():.3f}, "
-                f"worse in {100 * SIMULATION['share_worse'](changes[:, column]):.0f} % of {options.splits} splits, "
-                f"by {np.maximum(-changes[:, column], 0).max():.3f} at most",
-                flush=True,
-            )
+        _print_splits(cohort, name=name, c=c, splits=options.splits)
+        if run.split.is_file():
+            _print_own_split(cohort, context, records=records, name=name, c=c)
+
+
+def _print_splits(cohort: Cohort, *, name: str, c: float, splits: int) -> None:
+    folds = [group_folds(cohort.groups, folds=5, seed=seed) for seed in range(splits)]
+    losses = np.array([cohort.losses(c=c, train=f < 3, chooses=f == 3, new=f == 4)[0] for f in folds])
+    for column, rule in enumerate(LOSSES):
+        worse = SIMULATION["share_worse"](losses[:, 0] - losses[:, column])
+        most = np.maximum(losses[:, column] - losses[:, 0], 0).max()
+        print(
+            f"{name}, {rule}: loss {losses[:, column].mean():.3f}, worse in {100 * worse:.0f} % of {splits} splits, "
+            f"by {most:.3f} at most",
+            flush=True,
+        )
+
+
+def _print_own_split(cohort: Cohort, context: RunContext, *, records: pd.DataFrame, name: str, c: float) -> None:
+    parts = context.split_records.set_index("image_id").loc[records["image_id"]]
+    part, use = parts["part"].to_numpy(str), parts["use"].to_numpy(str)
+    losses, temperature = cohort.losses(
+        c=c, train=(part == "fit") & (use == "train"), chooses=use == "stop", new=part == "val"
+    )
+    told = ", ".join(f"{rule} {loss:.3f}" for rule, loss in zip(LOSSES, losses, strict=True))
+    print(f"{name}, the run's own split: {told}; temperature before {temperature:.2f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 Each trial stops a tiny run on the phantom with SIGKILL or SIGTERM after a random share of the time that a whole run
 takes, moves run folder and inputs to another folder, sometimes deletes the store of decoded frames, and resumes;
 some are stopped and moved again. Weights, decision, split and history are compared with those of an uninterrupted run,
-byte by byte; records and predictions without their paths. ::
+byte by byte; records and predictions without their paths. Runs go as far as the stage evaluate: what follows changes no
+weights. Processes are forked from a server that has imported everything, so that few are stopped while they do. ::
 
     python benchmarks/kill_and_move.py --trials 20
 """
@@ -11,59 +12,80 @@ byte by byte; records and predictions without their paths. ::
 from __future__ import annotations
 
 import argparse
+import multiprocessing
+import os
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import pandas as pd
 
+from sonoproof.config import Config, override
+from sonoproof.interrupts import Stopped, stoppable
 from sonoproof.phantom import PhantomConfig, write_cohort
+from sonoproof.pipeline import STAGES, run
 from sonoproof.runfolder import RunFolder, sha256_of_file
+from sonoproof.stages.context import Inputs
 
-SETTINGS = [
-    "--group-column", "patient_id", "--backbone", "random", "--device", "cpu", "--set", "frames.size=64",
-    "--set", "model.width=0.25", "--set", "fit.epochs=3", "--set", "fit.threads=1", "--set", "explain.top=1",
-    "--set", "explain.errors=0", "--set", "explain.survey=4", "--set", "explain.steps=16",
-    "--set", "explain.methods=integrated_gradients", "--set", "evaluate.resamples=100", "--set", "explain.dpi=50",
-    "--set", "report.dpi=50",
-]  # fmt: skip
+SETTINGS = {
+    "sheet": {"group_columns": ["patient_id"]},
+    "frames": {"size": 64},
+    "model": {"backbone": "random", "width": 0.25, "device": "cpu"},
+    "fit": {"epochs": 3, "threads": 1},
+    "evaluate": {"resamples": 100},
+}
+STAGES_WANTED = STAGES[: [stage.name for stage in STAGES].index("evaluate") + 1]
 COMPARED = ("model/weights.safetensors", "model/decision.json", "split.csv", "history.csv")
 TABLES = ("records.csv", "predictions/val.csv")
 SIGNALS = (signal.SIGKILL, signal.SIGTERM)
 
 
-def command(place: Path, *, resume: bool) -> list[str]:
-    """The command line of a run whose inputs and folder lie in `place`."""
-    words = ["run", place / "data" / "labels.xlsx", "--images", place / "data" / "images", "--out", place / "run"]
-    more = ["--resume"] if resume and (place / "run" / "manifest.json").is_file() else []
-    return [sys.executable, "-m", "sonoproof", *map(str, words), *SETTINGS, *more]
+def run_in(place: Path) -> None:
+    """A run whose inputs and folder lie in `place`; it continues what is there."""
+    inputs = Inputs(place / "data" / "labels.xlsx", place / "data" / "images")
+    resume = (place / "run" / "manifest.json").is_file()
+    try:
+        with stoppable():
+            config = override(Config(), SETTINGS, origin="benchmark")
+            run(place / "run", inputs=inputs, config=config, resume=resume, stages_wanted=STAGES_WANTED)
+    except Stopped as stopped:
+        sys.exit(stopped.exit_code)
 
 
-def finish(place: Path, *, resume: bool = False) -> float:
+def start(place: Path) -> ForkServerProcess:
+    """Start a run in a process of its own."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["sonoproof.pipeline", "lightning", "transformers.models.mobilenet_v1"])
+    process = context.Process(target=run_in, args=(place,))
+    process.start()
+    return process
+
+
+def finish(place: Path) -> float:
     """Run to the end; seconds that it took."""
     begun = time.monotonic()
-    ended = subprocess.run(command(place, resume=resume), capture_output=True, check=False)
-    if ended.returncode:
-        raise RuntimeError(ended.stderr.decode())
+    process = start(place)
+    process.join()
+    if process.exitcode:
+        raise RuntimeError(f"the run failed with exit code {process.exitcode}")
     return time.monotonic() - begun
 
 
 def stop(place: Path, *, after_s: float, by: signal.Signals) -> bool:
     """Run and stop after some seconds; False where it had ended before."""
-    with subprocess.Popen(command(place, resume=True), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        try:
-            process.wait(after_s)
-        except subprocess.TimeoutExpired:
-            process.send_signal(by)
-        code = process.wait()
-    if code not in (0, -signal.SIGKILL, -signal.SIGTERM, 128 + signal.SIGTERM):
-        raise RuntimeError(f"the run failed with exit code {code}")
-    return code != 0
+    process = start(place)
+    process.join(after_s)
+    if process.exitcode is None:
+        os.kill(process.pid or 0, by)
+        process.join()
+    if process.exitcode not in (0, -signal.SIGKILL, -signal.SIGTERM, 128 + signal.SIGTERM):
+        raise RuntimeError(f"the run failed with exit code {process.exitcode}")
+    return process.exitcode != 0
 
 
 def trial(draw: random.Random, *, data: Path, whole_s: float, work: Path) -> tuple[Path, list[str]]:
@@ -81,7 +103,7 @@ def trial(draw: random.Random, *, data: Path, whole_s: float, work: Path) -> tup
         if draw.random() < 0.5 and (place / "run" / "store").is_dir():
             shutil.rmtree(place / "run" / "store")
             done.append("store deleted")
-    finish(place, resume=True)
+    finish(place)
     return place, done
 
 
