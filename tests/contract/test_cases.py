@@ -80,7 +80,7 @@ FORMS = [
         Form(f"{FINDING}/{name}.xlsx", says=["'Classification'", "--positive", "'benign'", "'malignant'", "'normal'"])
         for name in "abc"
     ),
-    Form(f"{TWO}/a.xlsx", quarantined=(5, "label contradicts 'Label', which says")),
+    Form(f"{TWO}/a.xlsx", quarantined=(5, "label contradicts 'Label': it says")),
     *(Form(f"{HIDDEN}/a.{kind}", holds=lambda cohort: cohort.inferred["hidden_rows"] == 8) for kind in ("xls", "xlsx")),
     *(
         Form(f"{HIDDEN}/a.{kind}", config=SheetConfig(hidden_rows="drop"), quarantined=(8, "is hidden in the sheet"))

@@ -136,7 +136,7 @@ def find_doubts(sheet: SheetRows, *, config: SheetConfig) -> pd.Series[str]:
         if not wrong.any():
             continue
         said = sheet.cells(column).map(repr) + f" in {sheet.letters(column)}" + sheet.rows["sheet_row"].astype("str")
-        found = f"label contradicts {sheet.layout.names[column]!r}, which says " + said
+        found = f"label contradicts {sheet.layout.names[column]!r}: it says " + said
         reasons = reasons.where(~wrong, reasons.where(reasons == "", reasons + "; ") + found)
     return reasons
 
@@ -178,6 +178,6 @@ def _check_split(sheet: SheetRows) -> list[Check]:
             " the numbers of folds in a column named fold, or yes and no in a column named is_test"
         )
     reason = written.map(
-        lambda value: f"split {value!r} is not known; write train, val or test" if value else "has no split"
+        lambda value: f"split is not known: {value!r}; write train, val or test" if value else "has no split"
     )
     return [Check(unknown, reason.astype("str"), "reference", sheet.letters(column))]

@@ -102,7 +102,7 @@ ROWS: list[tuple[object, ...]] = [
 def test_a_contradicted_row_is_quarantined_with_both_cells(tmp_path: Path) -> None:
     found = read(tmp_path, ROWS)
     assert found.quarantine[["sheet_row", "cell", "value", "reason"]].to_numpy().tolist() == [
-        [22, "B22", "1", "label contradicts 'diagnosis', which says 'covid' in C22"]
+        [22, "B22", "1", "label contradicts 'diagnosis': it says 'covid' in C22"]
     ]
     assert found.inferred["rows_contradicted"] == {"diagnosis": 1}
 

@@ -58,7 +58,7 @@ def test_the_records_have_the_given_part_and_a_row_without_one_is_quarantined(tm
     found = cohort(tmp_path, ["train", "train", "val", "test", "test", "train", "", "tset"])
     assert list(found.records["given_split"]) == ["fit", "fit", "val", "test", "test", "fit"]
     assert list(found.quarantine["cell"]) == ["C8", "C9"]
-    assert list(found.quarantine["reason"]) == ["has no split", "split 'tset' is not known; write train, val or test"]
+    assert list(found.quarantine["reason"]) == ["has no split", "split is not known: 'tset'; write train, val or test"]
 
 
 def test_a_split_that_is_not_used_is_reported(tmp_path: Path) -> None:
