@@ -65,7 +65,8 @@ def find_contradictions(label: pd.Series[str], other: pd.Series[str], *, names: 
     by_meaning = pd.Series(False, index=first.index)
     for claim, opposites in _OPPOSITES.items():
         by_meaning |= (first.map(ours) == claim) & second.map(theirs).isin(opposites)
-    found = by_meaning | _unusual(first, second)
+    differs = (first != second) & _has_same_words(first, second)
+    found = by_meaning | differs | _unusual(first, second)
     return found.astype(bool).reindex(label.index, fill_value=False)
 
 
@@ -84,6 +85,22 @@ def answer_same_question(first: pd.Series[str], second: pd.Series[str]) -> bool:
     if both.sum() < MIN_ROWS or min(table.shape) < 2:
         return True
     return _tells(table) or _tells(table.T)
+
+
+def share_in_agreement(first: pd.Series[str], second: pd.Series[str]) -> float:
+    """The share of the rows in which two columns of labels say the same, in the same words; 1 if no row has both.
+
+    Args:
+        first: The cells of one column as text.
+        second: Those of the other column; equal index.
+    """
+    both = (_known(first) & _known(second)).to_numpy()
+    return float((as_concepts(first[both]) == as_concepts(second[both])).mean()) if both.any() else 1.0
+
+
+def _has_same_words(first: pd.Series[str], second: pd.Series[str]) -> bool:
+    """Whether two columns use the same words, other than yes and no, which mean what the name asks."""
+    return set(first.unique()) == set(second.unique()) and not {"yes", "no"} & set(first.unique())
 
 
 def _known(values: pd.Series[str]) -> pd.Series[bool]:

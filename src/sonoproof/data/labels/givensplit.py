@@ -18,7 +18,7 @@ GIVEN_SPLIT = "given_split"
 # Part -> what people call it.
 PART_WORDS: Mapping[str, str] = {
     "fit": (
-        "train training trainset trn tr fit learn learning trainval development entrenamiento apprentissage"
+        "train training trainset trn tr fit learn learning trainval development derivation entrenamiento apprentissage"
         " entrainement addestramento treinamento 训练 训练集"
     ),
     "val": (

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from sonoproof.data.labels.agreement import answer_same_question
+from sonoproof.data.labels.agreement import MIN_AGREEMENT, MIN_ROWS, answer_same_question, share_in_agreement
 from sonoproof.data.labels.columnnames import group_level, is_named_for_health_or_disease
 from sonoproof.data.labels.columnrules import LABEL_RULES, LabelEvidence, label_facts, other_purpose
 from sonoproof.data.labels.purposes import READER, find_purpose
@@ -99,9 +99,16 @@ def _reconsidered(columns: SheetColumns, candidate: Candidate) -> Candidate:
 
 
 def _agree(columns: SheetColumns, candidates: Sequence[Candidate]) -> bool:
-    """Whether columns say the same in every row, so that it does not matter which of them is taken."""
-    first, *others = (columns.concepts(candidate.column) for candidate in candidates)
-    return all(first.equals(other) for other in others)
+    """Whether columns say the same in every row, or the same words in most; the rows that differ are then in doubt."""
+    first, *others = (columns.cells(candidate.column) for candidate in candidates)
+    needed = MIN_AGREEMENT if _are_words(columns, candidates) else 1.0
+    return all(share_in_agreement(first, other) >= needed for other in others)
+
+
+def _are_words(columns: SheetColumns, candidates: Sequence[Candidate]) -> bool:
+    """Whether columns hold words, for which it is known when they contradict each other, and enough rows."""
+    cells = [columns.concepts(candidate.column) for candidate in candidates]
+    return all(len(column) >= MIN_ROWS and not column.isin(["yes", "no"]).any() for column in cells)
 
 
 def _other_question(columns: SheetColumns, best: Candidate, candidates: Sequence[Candidate]) -> Candidate | None:

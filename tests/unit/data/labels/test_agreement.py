@@ -35,6 +35,7 @@ def contradicted(label: str, ours: str, other: str, theirs: str, *, names: int =
         ("diagnosis", "malignant", "benign", "yes", True),
         ("diagnosis", "benign", "cancer", "no", False),
         ("diagnosis", "normal", "pathology", "benign", False),
+        ("diagnosis", "simple", "pathology", "complex", False),
         ("diagnosis", "malignant", "PCR", "negative", False),
         ("diagnosis", "malignant", "pathology", "", False),
         ("diagnosis", "malignant", "pathology", "unknown", False),
@@ -105,6 +106,20 @@ def test_a_contradicted_row_is_quarantined_with_both_cells(tmp_path: Path) -> No
         [22, "B22", "1", "label contradicts 'diagnosis': it says 'covid' in C22"]
     ]
     assert found.inferred["rows_contradicted"] == {"diagnosis": 1}
+
+
+def test_of_two_columns_in_the_same_words_that_mostly_agree_the_first_is_used_and_what_differs_is_in_doubt(
+    tmp_path: Path,
+) -> None:
+    words = [("simple", "complex")[number % 2] for number in range(20)]
+    rows = [(f"{number}.jpg", word, word) for number, word in enumerate(words)]
+    rows[4:6] = [("4.jpg", "simple", "complex"), ("5.jpg", "complex", "simple")]
+    found = read(tmp_path, [("image", "diagnosis", "final diagnosis"), *rows], positive="complex")
+    assert list(found.quarantine["sheet_row"]) == [6, 7]
+    assert found.inferred["rows_contradicted"] == {"final diagnosis": 2}
+    half = [*rows[:6], *((name, word, "simple") for name, word, _ in rows[6:])]
+    with pytest.raises(SheetError, match="several columns may be the label column"):
+        read(tmp_path, [("image", "diagnosis", "final diagnosis"), *half], positive="complex")
 
 
 def test_rows_of_one_image_that_differ_are_both_in_doubt_whatever_the_other_column_says(tmp_path: Path) -> None:
