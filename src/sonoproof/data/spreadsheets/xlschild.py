@@ -21,8 +21,12 @@ PASSWORD_EXIT_CODE = 3
 # Kinds of record.
 BEGINNING, END, BOUND_SHEET, ROW, COLUMN_INFO = 0x0809, 0x000A, 0x0085, 0x0208, 0x007D
 FORMAT, STYLE, NUMBER, PACKED_NUMBER, PACKED_NUMBERS, FORMULA = 0x041E, 0x00E0, 0x0203, 0x027E, 0x00BD, 0x0006
-BIFF8 = 0x0600
-NOTHING_SEEN: dict[str, Any] = {"hidden_rows": [], "hidden_columns": [], "formats": {}, "formulas": {}}
+BIFF8, LINK = 0x0600, 0x01B8
+# What a link consists of, and the kinds of target.
+HAS_TARGET, HAS_NAME, HAS_FRAME, IS_TEXT = 0x1, 0x10, 0x80, 0x100
+URL_TARGET = bytes.fromhex("e0c9ea79f9bace118c8200aa004ba90b")
+FILE_TARGET = bytes.fromhex("0303000000000000c000000000000046")
+NOTHING_SEEN: dict[str, Any] = {"hidden_rows": [], "hidden_columns": [], "formats": {}, "formulas": {}, "links": []}
 
 
 def main(path: str) -> int:
@@ -102,12 +106,17 @@ def _scan_sheet(data: bytes, start: int, formats: list[int | str]) -> dict[str, 
     columns: list[int] = []
     shown: dict[int, list[tuple[int, int | str]]] = {}
     formulas: dict[int, list[int]] = {}
+    links: list[tuple[int, int, str]] = []
     for kind, body in _records(data, start):
         if kind == ROW and struct.unpack_from("<H", body, 12)[0] & 0x20:
             rows.append(struct.unpack_from("<H", body)[0])
         elif kind == COLUMN_INFO and struct.unpack_from("<H", body, 8)[0] & 1:
             first, last = struct.unpack_from("<HH", body)
             columns += range(first, min(last, 255) + 1)
+        elif kind == LINK:
+            top, bottom, left, right = struct.unpack_from("<HHHH", body)
+            target = read_link(body)
+            links += [(row, column, target) for row in range(top, bottom + 1) for column in range(left, right + 1)]
         elif kind in {NUMBER, PACKED_NUMBER, PACKED_NUMBERS, FORMULA}:
             for row, column, style in _numbers(kind, body):
                 code = formats[style] if style < len(formats) else 0
@@ -116,7 +125,34 @@ def _scan_sheet(data: bytes, start: int, formats: list[int | str]) -> dict[str, 
                     column_formats.append((row, code))
                 if kind == FORMULA:
                     formulas.setdefault(column, []).append(row)
-    return {"hidden_rows": rows, "hidden_columns": columns, "formats": shown, "formulas": formulas}
+    return {"hidden_rows": rows, "hidden_columns": columns, "formats": shown, "formulas": formulas, "links": links}
+
+
+def read_link(body: bytes) -> str:
+    """Target of a link record, "" if it has none or is damaged.
+
+    References:
+        [MS-XLS] 2.4.140 HLink, [MS-OSHARED] 2.3.7.1 Hyperlink Object, 2.3.7.6 URLMoniker, 2.3.7.8 FileMoniker.
+    """
+    try:
+        (flags,) = struct.unpack_from("<I", body, 28)
+        at = 32
+        for part in (HAS_NAME, HAS_FRAME):
+            if flags & part:
+                at += 4 + 2 * struct.unpack_from("<I", body, at)[0]
+        if not flags & HAS_TARGET:
+            return ""
+        kind = URL_TARGET if flags & IS_TEXT else body[at : at + 16]
+        at += 0 if flags & IS_TEXT else 16
+        if kind == URL_TARGET:
+            size = struct.unpack_from("<I", body, at)[0] * (2 if flags & IS_TEXT else 1)
+            return body[at + 4 : at + 4 + size].decode("utf-16-le", "replace").split("\0")[0]
+        if kind == FILE_TARGET:
+            (size,) = struct.unpack_from("<I", body, at + 2)
+            return body[at + 6 : at + 6 + size].split(b"\0")[0].decode("cp1252", "replace")
+    except struct.error:
+        return ""
+    return ""
 
 
 def _numbers(kind: int, body: bytes) -> Iterator[tuple[int, int, int]]:

@@ -68,6 +68,7 @@ def _marks(sheet: dict[str, Any]) -> CellMarks:
     for column, formats in sheet["formats"].items():
         for row, code in formats:
             marks.note_format(row, int(column), code if isinstance(code, str) else BUILTIN_FORMATS.get(code, GENERAL))
+    marks.links = {(row, column): target for row, column, target in sheet["links"] if target}
     for column, rows in sheet["formulas"].items():
         marks.formulas[int(column)] = rows
     return marks
