@@ -81,6 +81,8 @@ CASES = (
          ["", "b.jpg", "c.jpg"], "its link leads to", formats=WITH_LINKS),
     Case("link of a near name", [Cell("a.dcm", link="frames/b.jpg"), "b.jpg", "c.jpg"], PLAIN, ["", "b.jpg", "c.jpg"],
          "its link leads to", config=SheetConfig(near_names=True), formats=[".xlsx"]),
+    Case("link with blanks", [Cell("img 1.jpg", link="frames/img%201.jpg"), Cell("b.jpg", link="frames/b.jpg#x")],
+         ["img 1.jpg", "b.jpg"], ["img 1.jpg", "b.jpg"], formats=[".xlsx"]),
     Case("link to a page", [Cell("a.jpg", link="https://pacs.example/study?id=7"), "b.jpg"], PLAIN, ["a.jpg", "b.jpg"],
          formats=WITH_LINKS),
     Case("link in a formula", [Cell("a.jpg", formula='HYPERLINK("x/b.jpg","a.jpg")'), "b.jpg", "c.jpg"], PLAIN,
@@ -190,17 +192,17 @@ def test_each_image_of_a_cell_becomes_a_row_of_one_group(tmp_path: Path) -> None
     assert cohort.rows_read == 4
 
 
-def _two_folders(folder: Path, references: Sequence[str], train: Sequence[str], test: Sequence[str]) -> Path:
+def _two_folders(folder: Path, references: Sequence[str | int], train: Sequence[str], test: Sequence[str]) -> Path:
     for part, names in (("train", train), ("test", test)):
         (folder / part).mkdir()
         for name in names:
             (folder / part / name).touch()
-    rows: list[tuple[str, str | int]] = [
+    rows: list[tuple[str | int, str | int]] = [
         ("image", "label"),
         *((reference, number % 2) for number, reference in enumerate(references)),
     ]
-    write_sheet(folder / "labels.csv", [[Cell(value) for value in row] for row in rows])
-    return folder / "labels.csv"
+    write_sheet(folder / "labels.xlsx", [[Cell(value) for value in row] for row in rows])
+    return folder / "labels.xlsx"
 
 
 def both(folder: Path, sheet: Path) -> tuple[Cohort, Cohort]:
@@ -231,8 +233,9 @@ def test_equal_names_in_two_folders_are_told_apart_by_the_folder(tmp_path: Path)
     assert second.records["sheet_row"].tolist() == [4, 5]
 
 
-def test_equal_names_without_a_folder_are_a_question(tmp_path: Path) -> None:
-    sheet = _two_folders(tmp_path, ["1.jpg", "2.jpg"], ["1.jpg", "2.jpg"], ["1.jpg"])
+@pytest.mark.parametrize("references", [["01.jpg", "02.jpg"], [1, 2]])
+def test_equal_names_without_a_folder_are_a_question(references: Sequence[str | int], tmp_path: Path) -> None:
+    sheet = _two_folders(tmp_path, references, ["01.jpg", "02.jpg"], ["01.jpg"])
     with pytest.raises(CohortError, match=r"only one class is left.*write the name of its folder"):
         both(tmp_path, sheet)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import posixpath
 import re
+import urllib.parse
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -62,9 +63,10 @@ def match_rows(
     matches = _refuse_other_widths(_match_by_text(rows, index))
     matches = _refuse_other_roots(rows, matches, index)
     if other is not None:
+        elsewhere = _match_by_text(rows, other.index)
         matches = [
-            _against_other(match, reference, index, other)
-            for match, reference in zip(matches, rows["reference"], strict=True)
+            _against_other(match, there, reference, index, other)
+            for match, there, reference in zip(matches, elsewhere, rows["reference"], strict=True)
         ]
     matches = _add_near_names(rows["reference"].tolist(), matches, index, take=near_names)
     return [
@@ -122,15 +124,16 @@ def _refuse_other_roots(rows: pd.DataFrame, matches: Sequence[Match], index: Fil
     ]
 
 
-def _against_other(match: Match, reference: str, index: FileIndex, other: OtherFolder) -> Match:
-    """The match, if the row does not belong to the other folder."""
-    elsewhere = match_reference(other.index, reference)
-    if not elsewhere.file:
+def _against_other(match: Match, elsewhere: Match, reference: str, index: FileIndex, other: OtherFolder) -> Match:
+    """The match, if the row does not belong to the other folder, where it matches `elsewhere`."""
+    if not elsewhere.files:
         return match
+    if not match.files:
+        return Match(problem=f"names an image of {other.title}")
     if not match.file:
-        return Match(problem=f"names an image of {other.title}") if not match.files else match
+        return match
     here = (not match.less_folders, names_root(index, reference, match.file))
-    there = (not elsewhere.less_folders, names_root(other.index, reference, elsewhere.file))
+    there = (not elsewhere.less_folders, names_root(other.index, reference, elsewhere.files[0]))
     if there > here:
         return Match(problem=f"names an image of {other.title}")
     if there == here and other.same_sheet:
@@ -141,7 +144,8 @@ def _against_other(match: Match, reference: str, index: FileIndex, other: OtherF
 
 def _against_link(match: Match, reference: str, link: str, index: FileIndex) -> Match:
     """The match, unless the cell's link leads to another file."""
-    path = re.sub(r"^(\.\.?/)+", "", link.replace("\\", "/"))  # a link is relative to the sheet
+    # A link is relative to the sheet, and programs write its blanks as %20.
+    path = re.sub(r"^(\.\.?/)+", "", urllib.parse.unquote(link.partition("#")[0]).replace("\\", "/"))
     if not path or not has_image_suffix(path):
         return match
     if not match.file:
