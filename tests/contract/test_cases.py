@@ -106,7 +106,7 @@ CYST, EFFUSION = (
 WITHOUT_LISTS = SheetConfig(label_column="finding", positive="cyst", exclude_labels=("cyst;solid", "cyst, solid"))
 ROWS, NEAR = SheetConfig(several_images="rows"), SheetConfig(near_names=True)
 CONVERTED, MISTYPED = ("aDCM", "aavi", "adcm", "amp4", "anii_gz"), ("blank_before_suffix", "dot_after", "two_dots")
-BOTH, CODE, STORED = "may mean '1.1.jpg', '1.10.jpg'", "code for 'not known'", "no spreadsheet program stored"
+BOTH, CODE, STORED = "write the names: '1.1.jpg', '1.10.jpg'", "code for 'not known'", "no spreadsheet program stored"
 OFFER = "take such names with --near-names"
 
 

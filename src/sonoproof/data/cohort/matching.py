@@ -69,10 +69,7 @@ def match_rows(
             for match, there, reference in zip(matches, elsewhere, rows["reference"], strict=True)
         ]
     matches = _add_near_names(rows["reference"].tolist(), matches, index, take=near_names)
-    return [
-        _against_link(match, reference, link, index)
-        for match, reference, link in zip(matches, rows["reference"], rows["link"], strict=True)
-    ]
+    return [_against_link(match, link, index) for match, link in zip(matches, rows["link"], strict=True)]
 
 
 def _match_by_text(rows: pd.DataFrame, index: FileIndex) -> list[Match]:
@@ -97,7 +94,7 @@ def _refuse_other_widths(matches: Sequence[Match]) -> list[Match]:
         return list(matches)
     width = usual[0][0] if usual[0][1] > usual[1][1] else None
     return [
-        Match((match.file,), ZEROS, f"is a number, and {match.file!r} has other leading zeros than the other files")
+        Match((match.file,), ZEROS, f"has other leading zeros than the files of the other numbers: {match.file!r}")
         if match.how == ZEROS and match.file and _count_digits(match.file) != width
         else match
         for match in matches
@@ -142,18 +139,18 @@ def _against_other(match: Match, elsewhere: Match, reference: str, index: FileIn
     return match
 
 
-def _against_link(match: Match, reference: str, link: str, index: FileIndex) -> Match:
+def _against_link(match: Match, link: str, index: FileIndex) -> Match:
     """The match, unless the cell's link leads to another file."""
     # A link is relative to the sheet, and programs write its blanks as %20.
     path = re.sub(r"^(\.\.?/)+", "", urllib.parse.unquote(link.partition("#")[0]).replace("\\", "/"))
     if not path or not has_image_suffix(path):
         return match
     if not match.file:
-        return dataclasses.replace(match, problem=f"{match.problem}; its link leads to {link!r}")
+        return dataclasses.replace(match, problem=f"{match.problem}; its link leads to: {link!r}")
     target = match_reference(index, path)
     if target.file == match.file or (not target.file and _end_alike(path, match.file)):
         return match
-    problem = f"shows {reference!r}, but its link leads to {link!r}; remove the link or correct the name"
+    problem = f"has a link to another file; remove the link or correct the name: {link!r}"
     return Match((match.file,), match.how, problem)
 
 
@@ -177,7 +174,7 @@ def _add_near_names(
         if near and take:
             result[at] = Match((near,), NEARLY)
         elif near:
-            problem = f"{matches[at].problem}; nearly names {near!r} (take such names with --near-names)"
+            problem = f"{matches[at].problem}, but nearly names one (take such names with --near-names): {near!r}"
             result[at] = Match(problem=problem)
         elif suggested < MAX_SUGGESTIONS:
             suggested += 1

@@ -149,7 +149,7 @@ def match_reference(
     ways = (EXACT, CASE, SUFFIX, *((ZEROS,) if is_number else ()))
     match = _match_path(index, path, ways, find=_find_by_ending) or _find_companion(index, path)
     if match is None and (several := find_several(reference, index.names_file)):
-        return Match(problem=f"names several files ({several}); {USE_ROWS}")
+        return Match(problem=f"names several files; {USE_ROWS}: {several}")
     match = match or _match_path(index, path, ways, find=_find_longest_tail)
     if match is not None:
         return match
@@ -191,7 +191,9 @@ def _match_number(index: FileIndex, reference: str, *, shown: str) -> Match | No
         return Match((as_shown[0],), SHOWN)
     if len(files) < 2:
         return None
-    problem = f"is a number that may mean {_name_files(files)}; format the column as text and write the file names"
+    problem = (
+        f"is a number that several files have; format the column as text and write the names: {_name_files(files)}"
+    )
     return Match(tuple(files), EQUAL, problem)
 
 
