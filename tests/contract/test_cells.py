@@ -74,7 +74,7 @@ CASES = (
          ["1234567890123456789.jpg", "1234567890123456780.jpg"],
          ["1234567890123456789.jpg", "1234567890123456780.jpg"]),
     Case("long number shortened", ["1.23457E+18", "b", "c"], ["1234567890123456789.jpg", *PLAIN],
-         ["", "b.jpg", "c.jpg"], "matches no file", formats=[".csv"]),
+         ["", "b.jpg", "c.jpg"], "shortened a long number", formats=[".csv"]),
     Case("link to another file", [Cell("a.jpg", link="frames/b.jpg"), Cell("b.jpg", link="../x/b.jpg"), "c.jpg"], PLAIN,
          ["", "b.jpg", "c.jpg"], "has a link to another file; remove the link or correct the name: 'frames/b.jpg'",
          formats=WITH_LINKS),

@@ -35,6 +35,7 @@ LINK_LEADS_OUT = "is a link that leads out of the image folder or nowhere; copy 
 DRIVE_START = re.compile(r"^[a-zA-Z]:")
 EXACT, CASE, SUFFIX, ZEROS = "as written", "ignoring case", "ignoring the suffix", "ignoring leading zeros"
 EQUAL, SHOWN = "as a number", "as the cell shows it"
+SHORTENED = re.compile(r"\d(?:[.,]\d+)?E\+\d+", re.ASCII)
 NUMBER = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
 
 
@@ -308,4 +309,6 @@ def _explain_no_file(index: FileIndex, path: str) -> str:
         return f"is not an image file; images end in {', '.join(sorted(IMAGE_SUFFIXES))}"
     if any(path.startswith(f"{folder}/") for folder in index.linked_folders):
         return "is in a linked folder, and links to folders are not followed; copy or mount the folder instead"
+    if SHORTENED.fullmatch(path):
+        return "matches no file in the image folder: a spreadsheet program shortened a long number; enter it as text"
     return "matches no file in the image folder"
