@@ -58,7 +58,9 @@ def decode_deep(image: ImageFile.ImageFile, data: bytes, *, bits: int | None) ->
     needed = needed_bits(shown)
     overlay = 0.0 if bits is None else share_above(shown, bits=bits)
     if overlay > OVERLAY_SHARE:
-        raise FrameError(f"needs {needed} bits per sample, and the frames of the cohort have {bits} (frames.bits)")
+        raise FrameError(
+            f"needs {needed} bits per sample, and the frames of the cohort have {bits}; convert it (frames.bits)"
+        )
     scaled = to_eight_bits(shown, white=own_white(shown) if bits is None else 2**bits - 1)
     rgb = _over_black(scaled, samples) if colour else _as_rgb(scaled, image)
     return DeepPixels(rgb, needed, overlay)

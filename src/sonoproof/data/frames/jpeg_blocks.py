@@ -23,11 +23,12 @@ _SIDE: Final = 8
 _SLACK: Final = 1.5
 """Levels by which a mean may be off: the levels of the plane and of the means are whole numbers."""
 
-_COARSE_SHARE: Final = 0.3
-"""Share of the limit from which a block is looked at again: halving odd steps is not exact."""
+_LOW: Final = 64
+_HIGH: Final = 192
+"""Black and white at half the contrast."""
 
 _MOST_SUSPECTS: Final = 48
-"""The worst blocks are enough, and their transform stays in one thread."""
+"""Blocks that leave the range most are looked at again; so few are transformed in one thread."""
 
 _UNSURE_LIMIT: Final = 1.25
 """The same limit where steps of 1 cannot be halved: there the coefficients are known less exactly."""
@@ -89,12 +90,13 @@ def _mean_beyond_range(plane: UInt8Array, *, step: float) -> float:
 def _excess(plane: UInt8Array, steps: Float32Array) -> float:
     """The largest excess of a block over 0 to 255, its root of squares, in units of what rounding can cause."""
     limit = np.sqrt((steps**2).sum()) / 2
-    beyond = (cv2.subtract(64, plane) + cv2.subtract(plane, 192)).astype(np.float32) * 2  # type: ignore[call-overload]
-    coarse = np.sqrt(_block_means(beyond**2)) * _SIDE
-    suspects = np.argsort(coarse, axis=None)[-_MOST_SUSPECTS:]
-    rows, columns = np.unravel_index(suspects[coarse.ravel()[suspects] > _COARSE_SHARE * limit], coarse.shape)
+    grid = plane.reshape(plane.shape[0] // _SIDE, _SIDE, plane.shape[1] // _SIDE, _SIDE)
+    darkest, brightest = (by(by(grid, 1), 2) for by in (np.min, np.max))  # the long axis first: ten times as fast
+    beyond = np.maximum(_LOW - darkest.astype(np.int16), brightest.astype(np.int16) - _HIGH)
+    many = min(_MOST_SUSPECTS, beyond.size)
+    suspects = np.argpartition(beyond, beyond.size - many, axis=None)[-many:]
+    rows, columns = np.unravel_index(suspects[2 * _SIDE * beyond.ravel()[suspects] > limit], beyond.shape)
     halved = _halved(steps)
-    grid = plane.reshape(coarse.shape[0], _SIDE, coarse.shape[1], _SIDE)
     blocks = grid[rows, :, columns].reshape(-1, _SIDE**2)
     if steps.min() < 2:  # a step of 1 is not halved: the contrast may still be too high, and values cut off
         blocks = blocks[(blocks.min(axis=1) > 0) & (blocks.max(axis=1) < 255)]

@@ -17,6 +17,9 @@ _SIDE: Final = 8
 _CLEAR: Final = 8.0
 """Step of a seam over its standard error. The largest of 2,500 intact frames was 5; in grey frames it is 0."""
 
+_LEAST_STEP: Final = 0.5
+"""Levels of a step under which none is looked for."""
+
 _CORRELATED: Final = 3.0
 """Neighbouring pixels are not independent: so many count as one."""
 
@@ -37,6 +40,9 @@ def find_colour_seam(pixels: UInt8Array, *, sampling: tuple[int, int]) -> str:
         return ""
     tints = [cv2.cvtColor(side, cv2.COLOR_RGB2YCrCb)[..., 1:].astype(np.float64) for side in (below, above)]
     steps = (tints[0] - tints[1]).transpose(2, 0, 1)
+    sums = steps.sum(axis=2)
+    if np.abs(sums[:, :-1] + sums[:, 1:]).max() < _LEAST_STEP * pixels.shape[1]:
+        return ""
     return "its colour changes from one block on" if _clearest_seam(steps, unit_px=wide) > _CLEAR else ""
 
 

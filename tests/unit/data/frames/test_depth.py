@@ -75,7 +75,7 @@ def test_tissue_keeps_its_brightness_beside_an_overlay(suffix: str, tmp_path: Pa
 
 def test_a_frame_that_needs_more_bits_than_the_cohort_is_refused() -> None:
     with pytest.raises(
-        FrameError, match=r"needs 16 bits per sample, and the frames of the cohort have 12 \(frames.bits"
+        FrameError, match=r"needs 16 bits per sample, and the frames of the cohort have 12; convert it \(frames.bits"
     ):
         decode(encoded(tissue(16)), max_pixels=MOST, bits=12)
     with pytest.raises(FrameError, match="have 8"):
