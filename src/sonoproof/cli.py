@@ -145,6 +145,35 @@ def compare(
     _print(comparison_lines(runs, part=part))
 
 
+@app.command()
+@takes_settings("sheet.encoding", "seed")
+def metrics(
+    given: Given,
+    table: Annotated[Path, typer.Argument(help="Table of scores: csv, xlsx, xls or ods.", show_default=False)],
+    label: Annotated[str, typer.Option(help="Column with the labels.", show_default=False)],
+    score: Annotated[str, typer.Option(help="Column with the probability of the positive class.", show_default=False)],
+    group: Annotated[str | None, typer.Option(help="Column with the patient, clip or other source.")] = None,
+    positive: Annotated[str | None, typer.Option(help="Label that is positive; may be left out for 0 and 1.")] = None,
+    threshold: Annotated[float | None, typer.Option(help="Probability from which a row is predicted positive.")] = None,
+    logits: Annotated[bool, typer.Option("--logits", help="The scores are log-odds.")] = False,
+    out: Annotated[Path | None, typer.Option(help="File to write with every digit: *.json.")] = None,
+) -> None:
+    """Metrics with confidence intervals for the predictions of any tool."""
+    from sonoproof.api.measuring import metrics_of_table
+    from sonoproof.config import override
+    from sonoproof.runfolder import write_json
+
+    config = given.over(Config())
+    if threshold is not None:
+        config = override(config, {"evaluate": {"threshold": threshold}}, origin="--threshold")
+    found = metrics_of_table(
+        table, label=label, score=score, group=group, positive=positive, config=config, logits=logits
+    )
+    if out is not None:
+        write_json(out, found.to_dict(), schema="metrics")
+    typer.echo(repr(found))
+
+
 @app.command("check-table")
 def check_table(
     n: Annotated[int, typer.Option(help="Number of rows.", show_default=False)],

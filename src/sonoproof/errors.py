@@ -10,6 +10,7 @@
     ├── RunFolderError      the run folder: exists already, is incomplete, was written by another version
     ├── AuditBlocked        the audit found what must not be trained on (exit code 3)
     ├── LeakageError        one source on two sides of a split
+    ├── ScoreError          labels, scores or groups that cannot be measured; also a ValueError
     ├── BundleError         a saved model that is missing, damaged or not what it says
     └── MissingExtra        an optional dependency is needed; says which extra installs it
 
@@ -106,6 +107,10 @@ class AuditBlocked(SonoproofError):
 
 class LeakageError(SonoproofError):
     """One source, patient or identical frame is on two sides of a split."""
+
+
+class ScoreError(SonoproofError, ValueError):
+    """Labels, scores or groups cannot be measured as they are given."""
 
 
 class BundleError(SonoproofError):

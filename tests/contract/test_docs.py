@@ -162,6 +162,14 @@ def _reads_its_inputs(run: Callable[..., RunFolder], finished: RunFolder) -> Cal
     return read
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/python.md"])
+def test_python_that_needs_no_run_works(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = [text for text in blocks(ROOT / page, "python") if "runs/" not in text]
+    assert lines
+    exec(compile("\n".join(lines), page, "exec"), {})
+
+
 def test_the_pages_show_commands() -> None:
     shown = {said.words[1] for said in commands()}
     assert shown >= set(get_command(app).commands) - {"demo", "env"}  # type: ignore[attr-defined]

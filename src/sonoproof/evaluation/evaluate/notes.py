@@ -20,7 +20,7 @@ def notes(part: LabelledPart) -> list[str]:
     """What is unusual about the rows of a part or their scores, one sentence each."""
     if part.rows.n == 0:
         return ["No row has a label, so nothing can be measured."]
-    found = [*_notes_on_scores(part.rows), *_notes_on_units(part.units)]
+    found = notes_on_rows(part.rows, units=part.units)
     predicted = np.where(part.rows.predicted_positive, part.classes.positive, part.classes.negative)
     differing = int((part.table["predicted"].to_numpy() != predicted).sum())
     if differing:
@@ -29,6 +29,16 @@ def notes(part: LabelledPart) -> list[str]:
             "which was written with a different one."
         )
     return found
+
+
+def notes_on_rows(rows: ScoredRows, *, units: npt.NDArray[np.str_]) -> list[str]:
+    """What is unusual about rows, their scores and their units, one sentence each.
+
+    Args:
+        rows: One row or more.
+        units: What each row is resampled with, shape (N,).
+    """
+    return [*_notes_on_scores(rows), *_notes_on_units(units)]
 
 
 def notes_on_choices(chosen_here: Sequence[str], *, part: str, predictions: pd.DataFrame) -> list[str]:

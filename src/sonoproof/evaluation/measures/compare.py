@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
@@ -24,6 +25,7 @@ from sonoproof.evaluation.intervals.intervals import MAX_UNDEFINED, degrees_of_f
 from sonoproof.evaluation.intervals.resampling import Bootstrap, GroupedRows, Grouping, resample, resample_each_stratum
 from sonoproof.evaluation.metrics.metrics import METRICS, Metric
 from sonoproof.evaluation.scores.labelled import labelled_rows, resampling_units, row_thresholds, scored
+from sonoproof.evaluation.scores.rows import ScoredRows
 from sonoproof.types import FloatArray
 
 
@@ -98,24 +100,45 @@ def compare(
         name: scored(table, classes=classes, threshold=row_thresholds(table, otherwise=config.threshold))
         for name, table in aligned.items()
     }
-    first = next(iter(aligned))
-    units = resampling_units(aligned[first], unit=unit)
-    grouping = Grouping.from_names(units, targets=rows[first].targets, stratified=config.stratified)
+    units = resampling_units(next(iter(aligned.values())), unit=unit)
+    return compare_rows(rows, units=units, unit=unit, positive_class=classes.positive, config=config, metrics=metrics)
+
+
+def compare_rows(
+    rows: Mapping[str, ScoredRows],
+    *,
+    units: npt.NDArray[np.str_],
+    unit: str,
+    positive_class: str,
+    config: EvaluateConfig,
+    metrics: Mapping[str, Metric] = METRICS,
+) -> Comparison:
+    """Compare scores of the same rows, in the same order.
+
+    Args:
+        rows: Name to scores, two or more, all with the same targets.
+        units: What each row is resampled with, shape (N,).
+        unit: What the units are.
+        positive_class: The class that the metrics refer to.
+        config: Level, resamples and seed.
+        metrics: What to compare.
+    """
+    first = next(iter(rows.values()))
+    grouping = Grouping.from_names(units, targets=first.targets, stratified=config.stratified)
     models = {name: GroupedRows(scores, grouping) for name, scores in rows.items()}
     pairs = list(itertools.combinations(models, 2))
-    independent = grouping.independent
     return Comparison(
-        n=rows[first].n,
+        n=first.n,
         unit=unit,
         n_units=grouping.n_groups,
-        positive_class=classes.positive,
+        positive_class=positive_class,
         differences=tuple(
             paired_differences(models, metrics=list(metrics.values()), bootstrap=Bootstrap.from_config(config))
         ),
         delong={(a, b): delong_test(rows[a], second=rows[b], confidence=config.confidence) for a, b in pairs}
-        if independent
+        if grouping.independent
         else {},
-        why_no_delong="" if independent else f"{rows[first].n} rows come from {grouping.n_groups} units",
+        why_no_delong="" if grouping.independent else f"{first.n} rows come from {grouping.n_groups} units",
         adjustment=f"Holm over the {len(pairs)} pairs of each metric; metrics are not adjusted for each other",
     )
 

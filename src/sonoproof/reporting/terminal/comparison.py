@@ -36,12 +36,19 @@ def comparison_lines(folders: Sequence[Path], *, part: str) -> list[str]:
         classes=classes.pop(),
         config=config,
     )
-    return _lines(found, part=part, config=config)
+    return difference_lines(found, title=part, config=config)
 
 
-def _lines(found: Comparison, *, part: str, config: EvaluateConfig) -> list[str]:
+def difference_lines(found: Comparison, *, title: str, config: EvaluateConfig) -> list[str]:
+    """A comparison as lines of text.
+
+    Args:
+        found: The comparison.
+        title: What was compared.
+        config: Its level and resamples.
+    """
     lines = [
-        f"{part}: {found.n:,} rows of {found.n_units:,} groups; positive class {found.positive_class}",
+        f"{title}: {found.n:,} rows of {found.n_units:,} groups; positive class {found.positive_class}",
         f"paired cluster bootstrap: {config.resamples:,} resamples of whole groups, the same ones for both; "
         f"{config.confidence:.0%} confidence intervals",
         f"adjustment of p: {found.adjustment}",

@@ -43,7 +43,7 @@ def _metrics(evaluations: Mapping[Part, Json]) -> list[str]:
     ]
     notes = [(part.title.lower(), note) for part, entry in evaluations.items() for note in entry.get("notes") or []]
     warnings = [f"warning ({name}): {note}" for name, note in notes]
-    lines += ["", *_aligned([("", *(part.title for part in evaluations)), *rows])]
+    lines += ["", *aligned([("", *(part.title for part in evaluations)), *rows])]
     return [*lines, *(["", *warnings] if warnings else [])]
 
 
@@ -51,11 +51,11 @@ def _seeds(seeds: Json) -> list[str]:
     lines = []
     for part in seeds["parts"]:
         lines += ["", f"{Part(part).title}, {len(seeds['seeds'])} trainings on the same split:"]
-        lines += _aligned(seeds_table(seeds, part=part))
+        lines += aligned(seeds_table(seeds, part=part))
     return lines
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Cells in columns, two spaces apart."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]

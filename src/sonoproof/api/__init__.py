@@ -1,0 +1,1 @@
+"""What `import sonoproof` offers. The command line calls the same functions."""
