@@ -332,7 +332,8 @@ class ExplainConfig:
         dpi: Resolution of the figures, in dots per inch.
         label_randomisation: Also compare with a network trained on shuffled labels. Training it takes as long as the
             training itself.
-        masks: Folder with a mask for each image (PNG, non-zero inside) where the true region is known.
+        masks: Folder with a mask for each image, black outside, where the true region is known: ``a.png`` or
+            ``a_mask.png`` for ``a.jpg``.
     """
 
     top: Annotated[int, Between(0, 1000)] = 5

@@ -66,8 +66,9 @@ class FileIndex:
     companions: dict[str, dict[str, list[str]]] = field(default_factory=dict, repr=False)
 
     def holds(self, reference: str) -> bool:
-        """Whether a reference names at least one file."""
-        return match_reference(self, reference).files != ()
+        """Whether a reference names at least one file that is not a companion of a frame."""
+        companions = self.companions.get(EXACT, {})
+        return any(f"/{_comparable(file, EXACT)}" not in companions for file in match_reference(self, reference).files)
 
     def names_file(self, name: str) -> bool:
         """Whether a file is, or its path ends in, a name, with its suffix or without; case makes no difference."""

@@ -1,8 +1,8 @@
 """JPEG files to RGB pixels, by a decoder whose warnings are heard.
 
 libjpeg forgives: it fills what it cannot decode, and warns. Pillow and OpenCV lose the warnings, `simplejpeg` raises
-them; the pixels of all three are the same. What no decoder warns of, `jpeg_blocks`
-and `jpeg_seam` look for.
+them; the pixels of all three are the same. `jpeg_blocks` and `jpeg_seam` look for damage of which
+no decoder warns.
 """
 
 from __future__ import annotations

@@ -113,6 +113,8 @@ def test_a_sheet_that_names_a_companion_gets_it(tmp_path: Path) -> None:
     assert match_reference(index, "x").file == "a/x.png"
     for reference in ("a/x_mask.png", "x_mask.png", "X_MASK"):
         assert match_reference(index, reference).file == "a/x_mask.png"
+    assert index.holds("x")
+    assert not index.holds("x_mask.png")  # a column of masks is not the column of the images
 
 
 def test_few_levels_make_a_mask() -> None:
