@@ -69,7 +69,9 @@ def match_rows(
             for match, there, reference in zip(matches, elsewhere, rows["reference"], strict=True)
         ]
     matches = _add_near_names(rows["reference"].tolist(), matches, index, take=near_names)
-    return [_against_link(match, link, index) for match, link in zip(matches, rows["link"], strict=True)]
+    return [
+        _against_link(match, link, index) if link else match for match, link in zip(matches, rows["link"], strict=True)
+    ]
 
 
 def _match_by_text(rows: pd.DataFrame, index: FileIndex) -> list[Match]:

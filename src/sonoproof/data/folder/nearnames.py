@@ -36,6 +36,8 @@ def pair_near_names(references: Iterable[str], *, unmatched: Iterable[str], file
     pairs: dict[str, str] = {}
     rest, references, files = set(unmatched), list(dict.fromkeys(references)), list(files)
     for key in (_without_suffixes, _without_separators, _without_zeros):
+        if not rest:
+            break
         by_key = _group(references, key)
         files_by_key = _group(files, key)
         for reference in sorted(rest):

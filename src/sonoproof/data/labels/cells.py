@@ -51,9 +51,10 @@ def shown_references(grid: Grid, column: int, rows: IntArray) -> pd.Series[str]:
 
 def may_have_lost_zeros(grid: Grid, references: pd.Series[str]) -> pd.Series[bool]:
     """Which references of a csv file may have been 007 or 1.10: numbers, if none in the column has such zeros."""
-    numbers = references[references.map(lambda text: _NUMBER.fullmatch(text) is not None)]
-    plain = "encoding" in grid.notes and all(_PLAIN_NUMBER.fullmatch(text) for text in numbers)
-    return pd.Series(references.index.isin(numbers.index) & plain, index=references.index)
+    if "encoding" not in grid.notes:
+        return pd.Series(False, index=references.index)
+    are_numbers = references.map(lambda text: _NUMBER.fullmatch(text) is not None)
+    return are_numbers & all(_PLAIN_NUMBER.fullmatch(text) for text in references[are_numbers])
 
 
 def calculated_columns(grid: Grid, columns: Mapping[str, int]) -> dict[str, int]:
