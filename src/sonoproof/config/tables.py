@@ -222,8 +222,8 @@ class FitConfig(_Seeded):
         blur_px: Largest standard deviation of a Gaussian blur, in pixels of the network's input.
         changed_share: Share of the frames that each change from ``rotation_degrees`` on is made to, drawn for each
             change on its own.
-        views: Views of each training frame that the recipe ``features`` learns from: the frame itself, and augmented
-            ones. If not set, the recipe's own.
+        views: Views of each training frame that the recipe ``features`` learns from: the frame itself and, above 1,
+            augmented ones, each of which takes a pass of all training frames through the network.
         seeds: Number of trainings on the same split, each with the next seed. The first one is saved and reported; the
             others show how much the result depends on chance.
         ensemble: Average ``split.folds`` models, each trained without one fold of the fit part.
@@ -252,7 +252,7 @@ class FitConfig(_Seeded):
     speckle: Annotated[float | None, Between(0, 0.5)] = None
     blur_px: Annotated[float | None, Between(0, 5)] = None
     changed_share: Annotated[float | None, Between(0, 1)] = None
-    views: Annotated[int | None, Between(1, 64)] = None
+    views: Annotated[int, Between(1, 64)] = 1
     seeds: Annotated[int, Between(1, 100)] = 1
     ensemble: bool = False
     threads: Annotated[int | None, Between(1, 1024, unset=0)] = None

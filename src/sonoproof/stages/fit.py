@@ -7,6 +7,7 @@ from pathlib import Path
 from sonoproof.runfolder import files_in
 from sonoproof.stages.context import RunContext
 from sonoproof.stages.trainings import train
+from sonoproof.wording import counted
 
 
 def fit(context: RunContext) -> list[Path]:
@@ -14,7 +15,9 @@ def fit(context: RunContext) -> list[Path]:
     run, bundle = context.run, train(context, context.split_records, into=context.run)
     kept = f"weights: {bundle.classifier.architecture.origin}; kept epoch"
     if context.config.fit.recipe == "features":
-        context.say(f"the last layer is fitted on features of {bundle.training['views']} views of each frame")
+        context.say(
+            f"the last layer is fitted on features of {counted(bundle.training['views'], 'view')} of each frame"
+        )
     if not context.config.fit.ensemble:
         context.say(f"{kept} {bundle.training['epoch_chosen']}")
         return [run.history, *files_in(run.model)]

@@ -105,7 +105,6 @@ _FEATURES = Recipe(
     weight_decay=0.0,
     patience=0,
     augmentation=VARIED,
-    views=3,
 )
 
 
@@ -119,7 +118,7 @@ def recipe_for(config: FitConfig, *, pretrained: bool) -> Recipe:
     recipe = _recipe_of(config.recipe, pretrained=pretrained)
     filled = replace(recipe, augmentation=_augmentation(config, recipe.augmentation))
     if not recipe.epochs:
-        return replace(filled, views=config.views or recipe.views)
+        return replace(filled, views=config.views)
     rate, decay = config.learning_rate, None if recipe is _CLASSIC else config.weight_decay
     return replace(
         filled,

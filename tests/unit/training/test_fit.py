@@ -262,7 +262,8 @@ def test_the_bundle_comes_back_as_it_was(toy: Toy, tmp_path: Path) -> None:
 
 
 def test_the_recipe_features_fits_the_last_layer_and_trains_no_network(toy: Toy, tmp_path: Path) -> None:
-    bundle = toy.fit(tmp_path / "a", FitConfig(recipe="features"))
+    config = FitConfig(recipe="features", views=2)
+    bundle = toy.fit(tmp_path / "a", config)
     history = read_table(tmp_path / "a" / "history.csv", columns=HISTORY_COLUMNS)
     assert history[["epoch", "phase", "chosen"]].to_numpy().tolist() == [[0, "head", "1"]]
     assert not (tmp_path / "a" / "checkpoints").exists()
@@ -271,8 +272,10 @@ def test_the_recipe_features_fits_the_last_layer_and_trains_no_network(toy: Toy,
         logits = bundle.classifier(to_network(toy.frames[88:120])).numpy()
     for metric, value in epoch_metrics(logits, toy.targets[88:120]).items():
         assert float(history[f"val_{metric}"].iloc[0]) == pytest.approx(value, rel=1e-4), metric
-    toy.fit(tmp_path / "b", FitConfig(recipe="features"))
+    toy.fit(tmp_path / "b", config)
     assert weights(tmp_path / "a") == weights(tmp_path / "b")
+    toy.fit(tmp_path / "c", replace(config, views=1))
+    assert weights(tmp_path / "a") != weights(tmp_path / "c")
 
 
 def test_the_last_layer_is_the_logistic_regression_of_all_views(toy: Toy) -> None:
