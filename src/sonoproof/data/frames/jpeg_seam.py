@@ -15,7 +15,7 @@ from sonoproof.types import FloatArray, IntArray, UInt8Array
 
 _SIDE: Final = 8
 _CLEAR: Final = 8.0
-"""Step of a seam over its standard error. The largest of 2,500 intact frames was 5; in grey frames it is 0."""
+"""Step of a seam over its standard error. The largest of 2,500 real frames was 5; in grey frames it is 0."""
 
 _LEAST_STEP: Final = 0.5
 """Levels of a step under which none is looked for."""
