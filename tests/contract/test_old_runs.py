@@ -42,6 +42,7 @@ def test_an_old_run_is_verified_and_stays_as_it_was(old: RunFolder) -> None:
     assert before == {path: sha256_of_file(path) for path in old.root.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_an_old_model_and_its_export_predict_what_it_predicted(old: RunFolder) -> None:
     call("export", old.root, "--out", "model.onnx")
     wanted = pd.read_csv("predicted.csv", keep_default_na=False)

@@ -8,6 +8,7 @@ from tests.support.shared import ROOT
 BENCHMARK = runpy.run_path(str(ROOT / "benchmarks" / "abstention_guarantee.py"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("groups", [25, 80])
 def test_sets_hold_the_class_and_wrong_answers_stay_below_the_promise(groups: int) -> None:
     found = BENCHMARK["guarantees"](groups=groups, splits=1000, error=0.1)

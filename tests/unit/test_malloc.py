@@ -37,6 +37,7 @@ def measured(mode: str) -> tuple[int, int]:
     return faults, peak
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's malloc only")
 def test_freed_blocks_are_used_again() -> None:
     default_faults, default_peak = measured("default")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from benchmarks.random_sheets import try_sheets
 
 
+@pytest.mark.slow
 def test_no_row_of_a_random_sheet_is_used_wrongly() -> None:
     tally = try_sheets(40, seed=4)
     assert tally.wrong == []

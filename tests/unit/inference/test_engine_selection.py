@@ -206,6 +206,7 @@ def test_a_file_that_is_no_model_is_said(tmp_path: Path, engine: str, content: b
         opened(tmp_path / "model.onnx", engine)
 
 
+@pytest.mark.slow
 def test_a_remembered_engine_predicts_without_torch_and_pandas(saved: Path, frames: list[Path]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engine_selection, "_seconds_per_frame", lambda engine: 2.0 if engine.name == "torch" else 1.0)

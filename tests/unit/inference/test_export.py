@@ -43,6 +43,7 @@ def small_resnets() -> ModelBundle:
     return dataclasses.replace(lively_ensemble(size=33, members=2), classifier=Ensemble(members).eval())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by_exporter", [False, True], ids=["written out", "exporter"])
 def test_an_exported_ensemble_answers_as_the_bundle(tmp_path: Path, by_exporter: bool) -> None:
     if by_exporter:
@@ -69,6 +70,7 @@ def test_an_exported_ensemble_that_lost_a_member_is_never_published(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_an_ensemble_goes_into_8_bit_integers_whole(tmp_path: Path) -> None:
     frames = np.random.default_rng(0).integers(0, 255, (16, 33, 33, 3), dtype=np.uint8)
     export_onnx(lively_ensemble(size=33), out=tmp_path / "model.onnx")
@@ -169,6 +171,7 @@ def test_the_gate_of_8_bit_integers() -> None:
         require_small(compare(before, before, positive=np.ones(100, bool)), engine="openvino")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by_exporter", [False, True], ids=["written out", "exporter"])
 def test_a_staircase_of_probabilities_is_exported(tmp_path: Path, bundle: ModelBundle, by_exporter: bool) -> None:
     if by_exporter:

@@ -87,6 +87,7 @@ def odd(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["out.csv", "out.parquet", "out.xlsx"])
 def test_a_name_that_is_no_text_has_a_row_in_every_format(odd: Path, predict: Command, name: str) -> None:
     done = predict("odd", "--out", name)
@@ -110,6 +111,7 @@ def test_a_terminal_that_lacks_a_script_shows_every_row_and_nothing_slow_is_load
     assert b"slow: []" in done.stderr
 
 
+@pytest.mark.slow
 def test_every_image_of_a_folder_has_a_row_and_the_rest_is_counted(predict: Command, tmp_path: Path) -> None:
     some = tmp_path / "some"
     image(some / "a.jfif", kind="jpeg")
@@ -155,6 +157,7 @@ def label_sheet(path: Path) -> None:
         table.to_excel(path, index=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "prepare", "words"),
     [
@@ -192,6 +195,7 @@ def test_a_folder_in_which_nobody_can_write_is_said_before_predicting(predict: C
     assert b"predicting" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["new/folder/out.csv", "out.xlsx", "out.parquet"])
 def test_predictions_are_written_over_those_of_before(predict: Command, tmp_path: Path, name: str) -> None:
     image(tmp_path / "a.png")

@@ -100,6 +100,7 @@ def test_masks_agree_with_the_frames_of_the_truth(clean: PhantomCohort) -> None:
         assert (frame["visible_follicles"] > 0) == bool((mask == 2).any())
 
 
+@pytest.mark.slow
 def test_same_seed_same_bytes_with_one_process_or_two(clean: PhantomCohort, tmp_path: Path) -> None:
     again = write_cohort(tmp_path / "again", config=PhantomConfig(**{**vars(CLEAN), "workers": 2}))
 

@@ -158,6 +158,7 @@ def test_every_table_and_picture_names_its_source(report: Path) -> None:
     assert sources >= len(re.findall("<table|<svg", text))
 
 
+@pytest.mark.slow
 def test_text_of_the_sheet_stays_text(run_maker: RunMaker) -> None:
     report = build_report(run_maker(hostile=HOSTILE), config=ReportConfig(title=f"Report {HOSTILE}", dpi=60))
     raw, page = report.read_text(encoding="utf-8"), parsed(report)
@@ -272,6 +273,7 @@ def test_damaged_file_is_an_error_and_leaves_the_old_report(run_maker: RunMaker)
     assert run.report.read_text(encoding="utf-8") == "old"
 
 
+@pytest.mark.slow
 def test_same_run_gives_the_same_bytes(report: Path, run_maker: RunMaker) -> None:
     assert build_report(run_maker(), config=TITLED).read_bytes() == report.read_bytes()
 

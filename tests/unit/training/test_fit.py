@@ -39,6 +39,7 @@ def train_frames(toy: Toy) -> Iterator[torch.Tensor]:
     return (frames for frames, _ in OrderedBatches(toy.rows(0, 64), load=toy.load, batch=16))
 
 
+@pytest.mark.slow
 def test_a_network_from_random_weights_learns_and_says_what_it_kept(toy: Toy, tmp_path: Path) -> None:
     bundle = toy.fit(tmp_path, FitConfig(epochs=12, batch=16))
     history = read_table(RunFolder(tmp_path).history, columns=HISTORY_COLUMNS)
@@ -55,6 +56,7 @@ def test_a_network_from_random_weights_learns_and_says_what_it_kept(toy: Toy, tm
         assert float(chosen[f"val_{metric}"].iloc[0]) == pytest.approx(value, rel=1e-4), metric
 
 
+@pytest.mark.slow
 def test_the_validation_rows_are_measured_at_the_end_or_if_asked_for_in_every_epoch(toy: Toy, tmp_path: Path) -> None:
     toy.fit(tmp_path / "end", FitConfig(epochs=3, batch=16, threads=1))
     toy.fit(tmp_path / "each", FitConfig(epochs=3, batch=16, threads=1, val_each_epoch=True))
@@ -67,6 +69,7 @@ def test_the_validation_rows_are_measured_at_the_end_or_if_asked_for_in_every_ep
     assert weights(tmp_path / "end") == weights(tmp_path / "each")
 
 
+@pytest.mark.slow
 def test_the_validation_rows_choose_nothing_in_the_default_recipe(toy: Toy, tmp_path: Path) -> None:
     honest = toy.fit(tmp_path / "a", FitConfig(epochs=4, batch=16))
     poisoned = Toy(toy.frames, toy.targets.copy())
@@ -89,6 +92,7 @@ def fit_until_killed(out: Path, config: FitConfig, epochs: int) -> None:
     make_toy().fit(out, config)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("recipe", "killed_after"), [("default", 1), ("default", 3), ("default", 5), ("classic", 2)])
 def test_killed_and_resumed_it_ends_with_bitwise_the_same_weights(
     toy: Toy, tmp_path: Path, recipe: str, killed_after: int
@@ -109,6 +113,7 @@ def test_killed_and_resumed_it_ends_with_bitwise_the_same_weights(
         assert (tmp_path / "killed" / name).read_text() == (tmp_path / "whole" / name).read_text()
 
 
+@pytest.mark.slow
 def test_without_resume_an_old_checkpoint_is_not_used(toy: Toy, tmp_path: Path) -> None:
     config = FitConfig(epochs=2, batch=16, threads=1)
     toy.fit(tmp_path, FitConfig(epochs=2, batch=16, threads=1, seed=5))
@@ -117,6 +122,7 @@ def test_without_resume_an_old_checkpoint_is_not_used(toy: Toy, tmp_path: Path) 
     assert weights(tmp_path) == weights(tmp_path / "fresh")
 
 
+@pytest.mark.slow
 def test_early_stopping_stops_and_the_best_epoch_is_kept(toy: Toy, tmp_path: Path) -> None:
     bundle = toy.fit(tmp_path, FitConfig(epochs=60, batch=16, patience=2, learning_rate=0.02))
     history = pd.read_csv(tmp_path / "history.csv")
@@ -149,6 +155,7 @@ def backbone_features(folder: Path, toy: Toy) -> LoadFeatures:
     return load
 
 
+@pytest.mark.slow
 def test_the_head_is_fitted_first_on_a_pretrained_backbone(toy: Toy, tmp_path: Path) -> None:
     folder = tmp_path / "backbone"
     load_backbone(ModelConfig(backbone="random", width=0.25), seed=9, image_size=32).network.save_pretrained(folder)  # type: ignore[operator]
@@ -160,6 +167,7 @@ def test_the_head_is_fitted_first_on_a_pretrained_backbone(toy: Toy, tmp_path: P
     assert bundle.training["epoch_chosen"] == history["epoch"][history["stop_loss"].argmin()]
 
 
+@pytest.mark.slow
 def test_the_classic_recipe_measures_known_features_and_says_what_the_network_says(toy: Toy, tmp_path: Path) -> None:
     folder = tmp_path / "backbone"
     load_backbone(ModelConfig(backbone="random", width=0.25), seed=3).network.save_pretrained(folder)  # type: ignore[operator]
@@ -261,6 +269,7 @@ def test_the_bundle_comes_back_as_it_was(toy: Toy, tmp_path: Path) -> None:
         assert torch.equal(loaded.classifier(frames), saved.classifier(frames))
 
 
+@pytest.mark.slow
 def test_the_recipe_features_fits_the_last_layer_and_trains_no_network(toy: Toy, tmp_path: Path) -> None:
     config = FitConfig(recipe="features", views=2)
     bundle = toy.fit(tmp_path / "a", config)

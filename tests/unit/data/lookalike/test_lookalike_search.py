@@ -68,6 +68,7 @@ def test_aligned_pictures_show_the_same(planted: Planted, found: LookalikeResult
     assert difference < 0.35 * np.abs(first[inside].astype(float) - second[inside][:, ::-1]).mean()
 
 
+@pytest.mark.slow
 def test_result_depends_neither_on_order_nor_on_threads(
     planted: Planted, found: LookalikeResult, tmp_path: Path
 ) -> None:

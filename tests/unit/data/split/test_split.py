@@ -228,6 +228,7 @@ def test_what_cannot_be_meant_is_an_error() -> None:
 counts_of_group = st.tuples(st.integers(0, 6), st.integers(0, 6)).filter(lambda counts: sum(counts) > 0)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     groups=st.lists(counts_of_group, min_size=6, max_size=20), seed=st.integers(0, 99), folds=st.sampled_from([0, 2])

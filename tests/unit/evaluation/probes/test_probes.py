@@ -58,11 +58,13 @@ def found(records: pd.DataFrame, measures: pd.DataFrame) -> set[str]:
     return {finding.id for finding in probe_findings(results)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_probes_are_silent_where_only_the_patient_shows(seed: int) -> None:
     assert found(*cohort(seed)) == {"shortcut-probes"}
 
 
+@pytest.mark.slow
 def test_each_planted_shortcut_is_found_by_its_probe_alone() -> None:
     records, measures = cohort(0)
     unhealthy = (records["label"] == "unhealthy").to_numpy()
@@ -75,6 +77,7 @@ def test_each_planted_shortcut_is_found_by_its_probe_alone() -> None:
     assert found(records, framed) & SHORTCUTS == {"shortcut-border"}
 
 
+@pytest.mark.slow
 def test_frames_without_groups_would_have_been_taken_for_shortcuts() -> None:
     """The probe of the border knows each patient: held out by frame it succeeds where there is nothing to find."""
     records, measures = cohort(0, frames=6)
@@ -105,6 +108,7 @@ def test_a_class_of_one_group_has_neither_splits_to_compare_nor_doubts() -> None
     assert outcome.doubts.empty
 
 
+@pytest.mark.slow
 def test_test_rows_and_unlabelled_rows_are_not_used() -> None:
     records, measures = cohort(0)
     records.loc[:2, "label"] = ""

@@ -60,6 +60,7 @@ def test_what_no_file_can_know_is_left_to_the_authors(run_maker: RunMaker) -> No
         assert all(rows[number][0] == "" and rows[number][1] for number in numbers)
 
 
+@pytest.mark.slow
 def test_answers_are_the_numbers_of_the_run_and_their_files_exist(run_maker: RunMaker) -> None:
     run = run_maker()
     build_report(run, config=ReportConfig(dpi=60))

@@ -79,6 +79,7 @@ def _draw(folder: Path, item: dict[str, Any], *, dpi: int = 60, **changes: Any) 
     return draw_explanations(folder, dpi=dpi)
 
 
+@pytest.mark.slow
 def test_600_dpi_is_true(tmp_path: Path) -> None:
     _draw(tmp_path, _item(), dpi=600)
     inches = explanation_figure(_item(), _arrays(), content=_content()).get_size_inches()
@@ -93,6 +94,7 @@ def test_600_dpi_is_true(tmp_path: Path) -> None:
     assert (tmp_path / "a.txt").read_text(encoding="utf-8").startswith("Explanation of one frame (sub/007.jpg")
 
 
+@pytest.mark.slow
 def test_picture_is_what_matplotlib_draws(tmp_path: Path) -> None:
     _draw(tmp_path, _item(), dpi=600)
     figure = explanation_figure(_item(), _arrays(), content=_content())
@@ -125,12 +127,14 @@ def test_a_set_is_drawn_in_several_processes_and_none_is_left_out(
             assert f"probability {0.5 + number / 100:.3f}" in picture.info["Title"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", [("blur",), ("blur", "black", "mean"), ("references", "blur", "black", "mean")])
 def test_any_number_of_baselines_is_drawn(tmp_path: Path, names: tuple[str, ...]) -> None:
     written = _draw(tmp_path, _item(baselines=[_result(name) for name in names]))
     assert all(path.stat().st_size > 0 for path in written)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("highest", [0.0, 0.00025, 0.1499, 0.99, 123.0])
 def test_nothing_leaves_the_figure_or_runs_into_a_neighbour(highest: float) -> None:
     wide = {"negative": "W" * 60, "positive": "W" * 60}
@@ -201,6 +205,7 @@ def test_overlay_by_hand() -> None:
     assert np.array_equal(overlay(frame, np.zeros((1, 3)), scale=0.0, signed=False), np.full((1, 3, 3), 120))
 
 
+@pytest.mark.slow
 def test_hostile_text_is_drawn_without_a_warning(tmp_path: Path) -> None:
     item = _item(image_id=HOSTILE * 20, group=HOSTILE, label=HOSTILE, predicted=HOSTILE, explained_class=HOSTILE)
     _draw(tmp_path, item, classes={"negative": HOSTILE * 3, "positive": HOSTILE})
