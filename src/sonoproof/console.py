@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import TimeRemainingColumn as TimeLeftColumn
+
+
+def shows_bars(console: Console) -> bool:
+    """Whether a bar can be drawn: on a terminal, and in a notebook that has widgets."""
+    return console.is_terminal or (console.is_jupyter and find_spec("ipywidgets") is not None)
 
 
 class Terminal:
@@ -24,7 +30,7 @@ class Terminal:
             TimeLeftColumn(),
             console=self.console,
             transient=True,
-            disable=not self.console.is_terminal,
+            disable=not shows_bars(self.console),
         )
         self._task: TaskID | None = None
         self._title = ""

@@ -17,6 +17,7 @@ from transformers import MobileNetV1Config, MobileNetV1ForImageClassification
 from typer.main import get_command
 from typer.testing import CliRunner
 
+import sonoproof.api.runs
 import sonoproof.demo
 import sonoproof.pipeline
 from sonoproof.cli import app
@@ -168,6 +169,18 @@ def test_python_that_needs_no_run_works(page: str, tmp_path: Path, monkeypatch: 
     lines = [text for text in blocks(ROOT / page, "python") if "runs/" not in text]
     assert lines
     exec(compile("\n".join(lines), page, "exec"), {})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["README.md", "docs/python.md"])
+def test_python_on_a_run_works(page: str, world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(world)
+    finished = RunFolder(world / "runs" / "first")
+    monkeypatch.setattr(sonoproof.api.runs, "run_pipeline", _reads_its_inputs(sonoproof.pipeline.run, finished))
+    shutil.copytree(world / "runs" / "first", world / "runs" / "second", dirs_exist_ok=True)
+    lines = [text for text in blocks(ROOT / page, "python") if "runs/" in text]
+    assert lines
+    exec(compile("\n".join(["import sonoproof as sp", *lines]), page, "exec"), {})
 
 
 def test_the_pages_show_commands() -> None:

@@ -21,7 +21,7 @@ from sonoproof.data.folder.imagefolder import (
     printable_name,
     search_folder,
 )
-from sonoproof.data.frames.facts import decode
+from sonoproof.data.frames.images import GivenImage, pixels_of
 from sonoproof.errors import CohortError, FrameError
 from sonoproof.inference.engines import Engine, processors
 from sonoproof.inference.scoring import check_finite, judge, score
@@ -130,27 +130,54 @@ def predict_files(
     Raises:
         FrameError: The model gives no finite number for a file that can be read.
     """
+    return predict_images(engine, images=files, frames=frames, batch=batch, progress=progress)
 
-    def read(file: Path) -> _Read:
+
+def predict_images(
+    engine: Engine,
+    *,
+    images: Sequence[GivenImage],
+    frames: FramesConfig,
+    batch: int = 8,
+    progress: Progress = SILENT.progress,
+) -> list[FileAnswer]:
+    """Predict images in files or in memory; what cannot be read gets an answer with its reason and no prediction.
+
+    Args:
+        engine: The model.
+        images: The images; an answer has no path if its image was not given as one.
+        frames: Limit on the size of images, and the threads that decode.
+        batch: Frames per batch.
+        progress: Told the images done and the images in all.
+
+    Returns:
+        One answer per image, in their order.
+
+    Raises:
+        FrameError: The model gives no finite number for an image that can be read.
+    """
+
+    def read(image: GivenImage) -> _Read:
+        file = image if isinstance(image, Path) else None
         try:
-            pixels = decode(file, max_pixels=frames.max_pixels, bits=engine.spec.preprocessing.bits)
+            pixels = pixels_of(image, max_pixels=frames.max_pixels, bits=engine.spec.preprocessing.bits)
             return _Read(file, engine.spec.preprocessing(pixels))
         except FrameError as error:
             return _Read(file, None, reason=error.reason)
 
     answers: list[FileAnswer] = []
-    decoded = map_in_order(read, files, workers=frames.workers or processors())
+    decoded = map_in_order(read, images, workers=frames.workers or processors())
     while chunk := list(itertools.islice(decoded, batch)):
         answers += _answers(engine, chunk)
-        progress(len(answers), len(files))
+        progress(len(answers), len(images))
     return answers
 
 
 @dataclass(frozen=True)
 class _Read:
-    """A file with its canvas, or with the reason why there is none."""
+    """An image with its canvas, or with the reason why there is none."""
 
-    file: Path
+    file: Path | None
     canvas: UInt8Array | None
     reason: str = ""
 
@@ -160,7 +187,7 @@ def _answers(engine: Engine, chunk: Sequence[_Read]) -> list[FileAnswer]:
     classes, point = engine.spec.classes, engine.spec.decision.operating_point
     answers = [
         FileAnswer(
-            path=printable_name(str(read.file)),
+            path="" if read.file is None else printable_name(str(read.file)),
             positive_class=classes.positive,
             threshold=point.threshold,
             reason=read.reason,
@@ -170,7 +197,7 @@ def _answers(engine: Engine, chunk: Sequence[_Read]) -> list[FileAnswer]:
     canvases = {place: read.canvas for place, read in enumerate(chunk) if read.canvas is not None}
     if canvases:
         scores = score(engine, np.stack(list(canvases.values())))
-        check_finite(scores, names=[chunk[place].file for place in canvases])
+        check_finite(scores, names=[chunk[place].file or "an image in memory" for place in canvases])
         verdicts = judge(scores, engine.spec)
         for k, place in enumerate(canvases):
             answers[place] = dataclasses.replace(

@@ -32,15 +32,15 @@ def predict_paths(
     Raises:
         SonoproofError: There is no usable model, a path does not exist, or a folder may not be read.
     """
-    _check_model(folder)
+    check_model(folder)
     files = list_files(paths, say=reporter.say)
-    frames = _frames_config(folder)
+    frames = frames_config(folder)
     opened = open_engine(folder, engine=engine, device=device, say=reporter.say)
     reporter.stage("predicting")
     return predict_files(opened, files=files, frames=frames, progress=reporter.progress)
 
 
-def _frames_config(model: Path) -> FramesConfig:
+def frames_config(model: Path) -> FramesConfig:
     """The limits of the run that a model is of; the defaults for a model that lies outside of a run.
 
     ``RUN``, ``RUN/model`` and ``RUN/seeds/1/model`` name models of the same run.
@@ -54,7 +54,7 @@ def _frames_config(model: Path) -> FramesConfig:
     return FramesConfig()
 
 
-def _check_model(model: Path) -> None:
+def check_model(model: Path) -> None:
     """Refuse what was never a model; whether a model is damaged, opening it finds out.
 
     Raises:

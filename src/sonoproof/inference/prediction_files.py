@@ -57,6 +57,13 @@ def check_out(path: Path) -> None:
         raise RunFolderError(f"{path}: cannot be written ({error.strerror or error}); name another file") from error
 
 
+def answer_table(answers: Sequence[FileAnswer]) -> pd.DataFrame:
+    """The answers as a table with the columns of the file of predictions."""
+    import pandas as pd  # slow to import, and csv needs no table
+
+    return pd.DataFrame(map(dataclasses.astuple, answers), columns=ANSWER_COLUMNS)
+
+
 def write_answers(table: pd.DataFrame, path: Path) -> None:
     """Write a table of predictions, atomically.
 
@@ -90,9 +97,7 @@ def write_file_answers(answers: Sequence[FileAnswer], path: Path) -> None:
         MissingExtra: The format needs a library that is not installed.
     """
     if path.suffix.lower() != ".csv":
-        import pandas as pd  # slow to import, and csv needs no table
-
-        write_answers(pd.DataFrame(map(dataclasses.astuple, answers), columns=ANSWER_COLUMNS), path)
+        write_answers(answer_table(answers), path)
         return
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         print_answers(answers, file)

@@ -118,6 +118,32 @@ def decode_bytes(data: bytes, *, max_pixels: int, bits: int | None = None) -> De
         raise FrameError(_reason(error)) from error
 
 
+def pixels_of_image(image: Image.Image, *, max_pixels: int, bits: int | None = None) -> UInt8Array:
+    """The pixels of an image that Pillow holds, as `decode_bytes` gives those of its file.
+
+    Args:
+        image: Grey, RGB or whatever else Pillow converts to RGB; colour of 8 bits per sample.
+        max_pixels: Images with more pixels than this are refused.
+        bits: The depth of 16-bit samples.
+
+    Returns:
+        RGB, (H, W, 3), upright.
+
+    Raises:
+        FrameError: It cannot be used; says why.
+    """
+    try:
+        _check_header(image, max_pixels=max_pixels)
+        orientation = image.getexif().get(_ORIENTATION, 1)
+        deep = image.mode.startswith("I")
+        pixels = decode_deep(image, b"", bits=bits).rgb if deep else _eight_bit_to_rgb(image)
+        return np.ascontiguousarray(pixels if isinstance(image, TiffImageFile) else _turn_upright(pixels, orientation))
+    except FrameError:
+        raise
+    except _DECODER_FAULTS as error:
+        raise FrameError(_reason(error)) from error
+
+
 def may_be_deep(head: bytes) -> bool:
     """Whether a file may have more than 8 bits per sample, by its first 32 bytes."""
     if head.startswith(_PNG):
@@ -148,7 +174,7 @@ def _open(data: bytes) -> ImageFile.ImageFile:
     raise FrameError("is not a JPEG, PNG, BMP or TIFF image, whatever its name says")
 
 
-def _check_header(image: ImageFile.ImageFile, *, max_pixels: int) -> None:
+def _check_header(image: Image.Image, *, max_pixels: int) -> None:
     width, height = image.size
     if width * height > max_pixels:
         raise FrameError(f"has {width} x {height} pixels, more than frames.max_pixels ({max_pixels}); not decoded")

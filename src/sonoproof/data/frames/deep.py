@@ -8,7 +8,7 @@ from typing import Final
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import ImageFile
+from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
@@ -35,12 +35,12 @@ class DeepPixels:
     overlay: float
 
 
-def is_deep(image: ImageFile.ImageFile, data: bytes) -> bool:
+def is_deep(image: Image.Image, data: bytes) -> bool:
     """Whether a file that Pillow opened has more than 8 bits per sample, by its header."""
     return image.mode.startswith("I") or _is_deep_colour(image, data)
 
 
-def decode_deep(image: ImageFile.ImageFile, data: bytes, *, bits: int | None) -> DeepPixels:
+def decode_deep(image: Image.Image, data: bytes, *, bits: int | None) -> DeepPixels:
     """Decode a 16-bit file and scale it to 8 bits.
 
     Args:
@@ -66,7 +66,7 @@ def decode_deep(image: ImageFile.ImageFile, data: bytes, *, bits: int | None) ->
     return DeepPixels(rgb, needed, overlay)
 
 
-def _grey_samples(image: ImageFile.ImageFile) -> npt.NDArray[np.uint16]:
+def _grey_samples(image: Image.Image) -> npt.NDArray[np.uint16]:
     samples = np.asarray(image)
     if samples.min(initial=0) < 0 or samples.max(initial=0) > 65535:
         raise FrameError("has 32-bit pixels outside 0 to 65535; save it with 8 or 16 bits")
@@ -76,13 +76,13 @@ def _grey_samples(image: ImageFile.ImageFile) -> npt.NDArray[np.uint16]:
     return samples.astype(np.uint16)
 
 
-def _as_rgb(grey: UInt8Array, image: ImageFile.ImageFile) -> UInt8Array:
+def _as_rgb(grey: UInt8Array, image: Image.Image) -> UInt8Array:
     if isinstance(image, TiffImageFile) and image.tag_v2.get(_PHOTOMETRIC) == 0:  # WhiteIsZero
         grey = 255 - grey
     return np.repeat(grey[..., None], 3, axis=-1)
 
 
-def _is_deep_colour(image: ImageFile.ImageFile, data: bytes) -> bool:
+def _is_deep_colour(image: Image.Image, data: bytes) -> bool:
     if image.mode.startswith(("I", "F")):
         return False
     if isinstance(image, PngImageFile):

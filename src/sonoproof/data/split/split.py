@@ -81,6 +81,25 @@ def split_groups(records: pd.DataFrame, *, config: SplitConfig, fold_validation:
     return split.assign(given=records[GIVEN_SPLIT].to_numpy()) if is_given else split
 
 
+def fold_rows(records: pd.DataFrame, *, folds: int, seed: int) -> IntArray:
+    """The fold of each row, by whole groups and with each class in each fold; shape (N,).
+
+    Args:
+        records: One row per frame with ``image_id``, ``label`` and ``group``.
+        folds: Number of folds, 2 or more.
+        seed: Seed of the division.
+
+    Raises:
+        CohortError: There are too few groups of a class for the folds, or a label is missing.
+        ConfigError: There is only one fold.
+    """
+    config = SplitConfig(folds=folds, seed=seed)
+    _check_config(config)
+    table = _GroupTable.from_records(records)
+    of_group = _divide_into_folds(table, np.ones(len(table.names), np.bool_), config=config)
+    return records["group"].map(dict(zip(table.names, of_group.tolist(), strict=True))).to_numpy(np.int64)
+
+
 @dataclass(frozen=True)
 class _GroupTable:
     """How many rows of each class each group has.
