@@ -75,6 +75,8 @@ class TestAnswers:
         many = model.predict_proba(stack)
         assert many.shape == (3, 2)
         assert model.predict_proba(stack[1]) == pytest.approx(many[1:2], abs=1e-5)
+        turned = np.ascontiguousarray(stack[0, ..., ::-1])  # as OpenCV has it
+        assert model.predict_proba(turned[..., ::-1]) == pytest.approx(many[:1], abs=1e-5)
         grey = stack[0, ..., 0]
         assert np.array_equal(model.predict_proba(grey), model.predict_proba(np.dstack([grey] * 3)))
 

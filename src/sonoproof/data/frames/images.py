@@ -60,7 +60,7 @@ def pixels_of(image: GivenImage, *, max_pixels: int, bits: int | None) -> UInt8A
         return pixels_of_image(image, max_pixels=max_pixels, bits=bits)
     if image.shape[0] * image.shape[1] > max_pixels:
         raise FrameError(f"has {image.shape[1]} x {image.shape[0]} pixels, more than frames.max_pixels ({max_pixels})")
-    return image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
+    return np.ascontiguousarray(image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2))
 
 
 def _given_image(image: Any, *, place: int | None = None) -> GivenImage:
