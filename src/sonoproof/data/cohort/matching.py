@@ -75,7 +75,7 @@ def match_rows(
 
 
 def _match_by_text(rows: pd.DataFrame, index: FileIndex) -> list[Match]:
-    numbers = rows[rows["is_number"] & (rows["shown"] != "")]
+    numbers = rows[(rows["is_number"] | rows["lost_zeros"]) & (rows["shown"] != "")]
     pairs = set(zip(numbers["reference"], numbers["shown"], strict=True))
     trusted = are_shown_as_named(index, pairs)
     cells = list(zip(rows["reference"], rows["is_number"], rows["lost_zeros"], rows["shown"], strict=True))

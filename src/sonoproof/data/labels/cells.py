@@ -42,19 +42,25 @@ def read_as_shown(grid: Grid, column: int, rows: IntArray) -> pd.Series[str]:
 
 
 def shown_references(grid: Grid, column: int, rows: IntArray) -> pd.Series[str]:
-    """What cells with numbers show, where they have a number format of their own; "" elsewhere."""
+    """What cells with numbers show, where they have a number format of their own; "" elsewhere.
+
+    In a csv file that is the text, if any number of the column has zeros that a general format does not show.
+    """
     shown = pd.Series("", index=pd.Index(rows), dtype="str")
+    references = grid.cleaned(column).iloc[rows]
+    numbers = numbers_of_csv(grid, references)
+    if not all(_PLAIN_NUMBER.fullmatch(text) for text in references[numbers]):
+        return references.where(numbers, "")
     if _has_formats(grid, column):
         shown.update(pd.Series({row: text for row, text in _shown(grid, column, rows) if text}, dtype="str"))
     return shown
 
 
-def may_have_lost_zeros(grid: Grid, references: pd.Series[str]) -> pd.Series[bool]:
-    """Which references of a csv file may have been 007 or 1.10: numbers, if none in the column has such zeros."""
+def numbers_of_csv(grid: Grid, references: pd.Series[str]) -> pd.Series[bool]:
+    """Which references of a csv file are numbers: another program may have removed or added zeros (007, 1.10)."""
     if "encoding" not in grid.notes:
         return pd.Series(False, index=references.index)
-    are_numbers = references.map(lambda text: _NUMBER.fullmatch(text) is not None)
-    return are_numbers & all(_PLAIN_NUMBER.fullmatch(text) for text in references[are_numbers])
+    return references.map(lambda text: _NUMBER.fullmatch(text) is not None).astype(bool)
 
 
 def calculated_columns(grid: Grid, columns: Mapping[str, int]) -> dict[str, int]:

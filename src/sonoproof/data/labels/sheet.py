@@ -17,7 +17,7 @@ from sonoproof.data.folder.severalnames import split_names
 from sonoproof.data.labels.cells import (
     calculated_columns,
     holds_numbers,
-    may_have_lost_zeros,
+    numbers_of_csv,
     read_as_shown,
     shown_references,
 )
@@ -170,7 +170,7 @@ def _read_rows(grid: Grid, layout: Layout, columns: Mapping[str, int]) -> pd.Dat
     rows = rows.assign(**{name: read_as_shown(grid, column, data) for name, column in columns.items()})
     rows.insert(3, "is_number", holds_numbers(grid, layout.image, data) & (rows["reference"] != ""))
     rows.insert(4, "shown", shown_references(grid, layout.image, data))
-    rows.insert(5, "lost_zeros", may_have_lost_zeros(grid, rows["reference"]))
+    rows.insert(5, "lost_zeros", numbers_of_csv(grid, rows["reference"]))
     rows.insert(6, "link", [grid.marks.links.get((row, layout.image), "") for row in data.tolist()])
     return rows
 
