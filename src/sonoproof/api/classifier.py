@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
 from scipy.special import logit
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from sonoproof.data.frames.images import given_images
+from sonoproof.data.frames.images import given_images, pixels_of
 from sonoproof.errors import ConfigError, FrameError
 from sonoproof.inference.engine_selection import open_engine
 from sonoproof.inference.files import FileAnswer, predict_images
@@ -19,6 +19,9 @@ from sonoproof.inference.predict_paths import check_model, frames_config
 from sonoproof.inference.prediction_files import answer_table
 from sonoproof.training.model_spec import ModelSpec
 from sonoproof.types import FloatArray, StrArray
+
+if TYPE_CHECKING:
+    from sonoproof.api.explanation import Explanation
 
 _SHOWN = 5
 
@@ -113,6 +116,37 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         in memory.
         """
         return answer_table(self._answers(images))
+
+    def explain(self, image: Any, *, baseline: str = "blur") -> Explanation:
+        """Which pixels of one image speak for the predicted class; ``.plot()`` draws it.
+
+        Args:
+            image: One image.
+            baseline: What it is compared with: ``blur``, ``black`` or ``mean``. A black baseline gives black follicles
+                no attribution by construction.
+
+        Raises:
+            FrameError: It cannot be read, or there are several.
+            ConfigError: There is no such baseline, or the model is an exported one, which has no gradients.
+        """
+        from sonoproof.api.explanation import explain_canvas
+        from sonoproof.training.bundle import load_bundle
+
+        if Path(self.model).is_file():
+            raise ConfigError(f"{self.model}: an exported model has no gradients; load the run folder to explain")
+        listed = given_images(image)
+        if len(listed) != 1:
+            raise FrameError(f"explain takes one image, not {len(listed)}")
+        (answer,) = self._answers_to_all(listed)
+        preprocessing, positive = self.spec.preprocessing, answer.predicted == self.positive_class
+        pixels = pixels_of(listed[0], max_pixels=self._frames.max_pixels, bits=preprocessing.bits)
+        return explain_canvas(
+            load_bundle(Path(self.model)),
+            preprocessing(pixels),
+            positive=positive,
+            probability=answer.probability if positive else 1 - answer.probability,
+            baseline=baseline,
+        )
 
     def fit(self, images: Any, labels: Any = None) -> Self:  # noqa: ARG002
         """Refuse to be trained: scikit-learn has no place for the groups and the audit that a training needs.

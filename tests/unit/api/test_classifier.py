@@ -153,6 +153,30 @@ class TestForScikitLearn:
         assert again.predict_proba(readable).shape == (7, 2)
 
 
+class TestExplain:
+    def test_it_says_what_it_explains_and_adds_up(self, model: sp.Classifier, readable: list[Path]) -> None:
+        row = model.predict_frame(readable[0]).iloc[0]
+        found = model.explain(readable[0])
+        assert found.explained_class == row["predicted"]
+        positive = row["predicted"] == model.positive_class
+        assert found.probability == pytest.approx(row["probability"] if positive else 1 - row["probability"])
+        assert abs(found.attribution.sum() - found.logit_difference) <= (found.gap + 1e-5) * abs(found.logit_difference)
+        assert found.converged == (found.gap < 0.01)
+        assert {found.attribution.shape, found.frame.shape[:2]} == {(32, 32)}
+        assert row["predicted"] in repr(found)
+        assert "the blurred frame" in repr(found)
+        assert found.plot().get_suptitle() == repr(found)
+        assert found._repr_png_().startswith(b"\x89PNG")
+
+    def test_what_cannot_be_explained_is_refused(self, model: sp.Classifier, frames: list[Path]) -> None:
+        with pytest.raises(sp.FrameError, match="one image"):
+            model.explain(frames)
+        with pytest.raises(sp.FrameError, match="cannot be read"):
+            model.explain(next(path for path in frames if path.stem == "broken"))
+        with pytest.raises(sp.ConfigError, match="no baseline 'white'"):
+            model.explain(frames[0], baseline="white")
+
+
 def test_what_is_no_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(sp.BundleError, match="neither a run folder"):
         sp.load(tmp_path)
