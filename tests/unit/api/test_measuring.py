@@ -87,6 +87,11 @@ class TestTheNumbersOfARun:
         assert "a minus b" in repr(found)
         assert list(found.table["metric"]) == list(METRICS)
 
+    def test_a_difference_that_is_undefined_has_its_reason(self) -> None:
+        found = sp.compare([0, 1] * 4, [0.2, 0.7] * 4, [0.1, 0.3] * 4, resamples=100)
+        (line,) = [line for line in repr(found).splitlines() if "Precision" in line]
+        assert line.endswith("undefined: no row was predicted positive")
+
     def test_calibration_is_that_of_the_run(self, run: RunFolder, predictions: pd.DataFrame) -> None:
         known = read_json(run.evaluation("val"), schema="evaluation")["calibration"]
         found = sp.calibration(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -68,6 +69,8 @@ def difference_lines(found: Comparison, *, title: str, config: EvaluateConfig) -
 
 def _line(difference: Difference, *, by: str = "") -> str:
     test, name = difference.test, metric_label(difference.metric) + by
+    if math.isnan(test.difference):
+        return f"  {name:40s} undefined: {test.reason}"
     if test.reason:
         return f"  {name:40s} {test.difference:+.3f} (no interval: {test.reason})"
     limits = f"({test.low:+.3f} to {test.high:+.3f})"
