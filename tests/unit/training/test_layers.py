@@ -1,4 +1,4 @@
-"""The mended layers against the same network as `transformers` gives it."""
+"""The adapted layers against the same network as `transformers` gives it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def network(kind: str) -> nn.Module:
     return built.eval()
 
 
-def mended(kind: str) -> nn.Module:
+def adapted(kind: str) -> nn.Module:
     changed = copy.deepcopy(network(kind))
     patch_backbone(changed)
     return changed
@@ -66,13 +66,13 @@ def train(net: nn.Module, *, frozen: bool) -> None:
 def test_the_answers_are_those_of_the_published_layers(kind: str, size: int) -> None:
     expected = network(kind)(frames(size)).logits
     assert expected.std() > 1e-4
-    torch.testing.assert_close(mended(kind)(frames(size)).logits, expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(adapted(kind)(frames(size)).logits, expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["v1", "v2"])
 @pytest.mark.parametrize("frozen", [True, False])
 def test_every_gradient_is_that_of_the_published_layers(kind: str, frozen: bool) -> None:
-    ours, theirs = mended(kind).double(), network(kind).double()
+    ours, theirs = adapted(kind).double(), network(kind).double()
     for net in (ours, theirs):
         train(net, frozen=frozen)
         net(frames(96).double()).logits.square().sum().backward()
@@ -87,7 +87,7 @@ def test_every_gradient_is_that_of_the_published_layers(kind: str, frozen: bool)
 
 @pytest.mark.parametrize("kind", ["v1", "v2"])
 def test_statistics_that_are_learned_are_those_of_the_published_layers(kind: str) -> None:
-    ours, theirs = mended(kind), network(kind)
+    ours, theirs = adapted(kind), network(kind)
     for net in (ours, theirs):
         train(net, frozen=False)
         net(frames(96))
@@ -97,7 +97,7 @@ def test_statistics_that_are_learned_are_those_of_the_published_layers(kind: str
 
 
 def test_nothing_is_normalised_twice_or_not_at_all() -> None:
-    net = mended("v1")
+    net = adapted("v1")
     first = net.get_submodule("mobilenet_v1.layer.0")
     features = torch.rand((2, 8, 16, 16), generator=torch.Generator().manual_seed(2))
     norm = first.get_submodule("normalization")
@@ -112,7 +112,7 @@ def test_nothing_is_normalised_twice_or_not_at_all() -> None:
 
 @torch.no_grad()
 def test_a_copy_follows_its_own_batch_norm_and_the_weights_as_they_are() -> None:
-    net = mended("v1")
+    net = adapted("v1")
     before = net(frames()).logits
     other = copy.deepcopy(net)
     for norm in batch_norms(other):
@@ -124,7 +124,7 @@ def test_a_copy_follows_its_own_batch_norm_and_the_weights_as_they_are() -> None
 
 
 def test_frames_and_gradients_with_respect_to_them_are_not_touched() -> None:
-    ours, theirs = mended("v1"), network("v1")
+    ours, theirs = adapted("v1"), network("v1")
     gradients = []
     for net in (ours, theirs):
         given = frames().requires_grad_()

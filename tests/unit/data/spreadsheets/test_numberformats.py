@@ -1,4 +1,4 @@
-"""Numbers as cells show them; a format that is not understood is said to be none."""
+"""Numbers as cells show them; a format that is not understood counts as none."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ def test_a_filled_in_workbook_changes_the_sheet(doubts: pd.DataFrame, tmp_path: 
     filled["Label review"].cell(2, header.index("reviewed label") + 1).value = "unhealthy"
     filled.save(review)
     changes = apply_review(
-        tmp_path / "labels.xlsx", reviewed=review, out=tmp_path / "mended.xlsx", config=SheetConfig(),
+        tmp_path / "labels.xlsx", reviewed=review, out=tmp_path / "corrected.xlsx", config=SheetConfig(),
         images=tmp_path / "images",
     )  # fmt: skip
 
